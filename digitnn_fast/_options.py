@@ -1,0 +1,38 @@
+"""The options that several commands share, in Typer's words."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+MAX_THREADS = 1024  # more is a slip of the finger
+
+
+class WithRecipes(TyperCommand):
+    """A command whose --help ends with the recipes; only then is their table imported."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the recipes."""
+        from digitnn_fast.training import RECIPES
+
+        with formatter.section("Recipes"):
+            formatter.write_dl([(recipe.name, recipe.summary) for recipe in RECIPES.values()])
+
+
+def file_option(flag: str, help_text: str) -> Any:
+    """An option that takes a path; whether the file is any good says who reads it."""
+    return typer.Option(flag, metavar="FILE", help=help_text)
+
+
+def _number(flag: str, help_text: str, least: int, most: int | None = None) -> Any:
+    return typer.Option(flag, min=least, max=most, metavar="N", help=help_text)
+
+
+TRAIN_HELP, TEST_HELP = (f"Kaggle's {name}.csv; also as .gz or .zip." for name in ("train", "test"))
+Out = Annotated[str, file_option("--out", "Where to write; an older file is replaced at the very end.")]
+Model = Annotated[str | None, file_option("--model", "Model file; without it, the bundled model.")]
+Recipe = Annotated[str, typer.Option("--recipe", metavar="NAME", help="How to train; see below.")]
+Seed = Annotated[int, _number("--seed", "The same seed gives the same network.", 0)]
+Threads = Annotated[int | None, _number("--threads", "Threads; by default one per CPU.", 1, MAX_THREADS)]

@@ -1,0 +1,134 @@
+"""What happens while a command works, on stderr: rich's bars on a terminal, a few plain lines in a pipe.
+
+A pipe does not even import rich, which would cost 0.1 s.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from digitnn_fast.training import EpochReport
+
+BAR_AFTER = 0.3  # seconds; most files are read before, and rich costs a third of that
+EPOCH_LINES = 10  # in a pipe, however many epochs there are
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody is watching, and with something that can move the cursor."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def printable(text: str) -> str:
+    """`text` on one line and without escape codes, which a file's name may hold."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+class Stages:
+    """Names and seconds of the stages of a command, in their order."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._start = time.perf_counter()
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Time the block as the stage `name`."""
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+
+    def __str__(self) -> str:
+        total = time.perf_counter() - self._start
+        stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in self.seconds.items())
+        return f"{stages}; in all {total:.2f} s"
+
+
+@contextmanager
+def bytes_shown(text: str) -> Iterator[Callable[[int, int | None], None] | None]:
+    """A callback (bytes done, bytes in all) that draws a bar if the work takes long; None in a pipe."""
+    if not is_terminal(sys.stderr):
+        yield None
+        return
+    bar = _ByteBar(text)
+    try:
+        yield bar
+    finally:
+        bar.stop()
+
+
+class _ByteBar:
+    def __init__(self, text: str) -> None:
+        self._text, self._due = text, time.perf_counter() + BAR_AFTER
+        self._bar: tuple[Progress, TaskID] | None = None
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """The reader calls this from its threads, but never from two at once."""
+        if self._bar is None:
+            if time.perf_counter() < self._due:
+                return
+            from rich.progress import DownloadColumn, TransferSpeedColumn
+
+            progress = _new_progress(DownloadColumn(), TransferSpeedColumn(), transient=True)
+            self._bar = progress, progress.add_task(printable(self._text), total=total)
+        progress, task = self._bar
+        progress.update(task, completed=done, total=total)
+
+    def stop(self) -> None:
+        if self._bar is not None:
+            self._bar[0].stop()
+
+
+@contextmanager
+def epochs_shown(epochs: int) -> Iterator[Callable[[EpochReport], None]]:
+    """A callback that draws a bar with the latest figures, or prints about ten lines in a pipe."""
+    if not is_terminal(sys.stderr):
+        yield _print_some_epochs
+        return
+    from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+    progress = _new_progress(MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[figures]}"))
+    task = progress.add_task("training", total=epochs, figures="")
+
+    def show(report: EpochReport) -> None:
+        held = report.heldout_accuracy
+        accuracy, kind = (held, "held-out") if held == held else (report.training_accuracy, "training")
+        progress.update(task, completed=report.epoch, figures=f"loss {report.training_loss:.4f}, {kind} {accuracy:.2%}")
+
+    try:
+        yield show
+    finally:
+        progress.stop()
+
+
+def _new_progress(*columns: Any, transient: bool = False) -> Progress:
+    """A started bar on stderr: stdout may be a pipe although somebody is watching."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    name = TextColumn("{task.description}", markup=False)  # a file may be called [red]
+    progress = Progress(name, BarColumn(), *columns, console=Console(stderr=True), transient=transient)
+    progress.start()
+    return progress
+
+
+def _print_some_epochs(report: EpochReport) -> None:
+    epoch, epochs = report.epoch, report.epochs
+    if epoch * EPOCH_LINES // epochs > (epoch - 1) * EPOCH_LINES // epochs:
+        print(epoch_line(epoch, epochs, report[2:]), file=sys.stderr)
+
+
+def epoch_line(epoch: int, epochs: int, figures: Sequence[float]) -> str:
+    """One line for an epoch and its four figures, which are in the order of HISTORY_COLUMNS."""
+    loss, accuracy, heldout_loss, heldout_accuracy = figures
+    line = f"epoch {epoch:{len(str(epochs))}}/{epochs}: training loss {loss:.4f}, accuracy {accuracy:.2%}"
+    if heldout_loss == heldout_loss:  # NaN without held-out rows
+        line += f"; held-out loss {heldout_loss:.4f}, accuracy {heldout_accuracy:.2%}"
+    return line

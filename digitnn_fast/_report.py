@@ -1,0 +1,150 @@
+"""What the commands say when they are done, on stdout: rich's tables on a terminal, aligned text in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from digitnn_fast import __version__
+from digitnn_fast._progress import epoch_line, is_terminal, printable
+
+if TYPE_CHECKING:
+    from digitnn_fast.evaluation import Evaluation
+    from digitnn_fast.network import Network, TrainingRecord
+
+Fact = tuple[str, str]
+
+LAST_EPOCHS = 3  # that `info` shows
+
+
+def print_facts(facts: Iterable[Fact], file: TextIO | None = None) -> None:
+    """Lines `name  value`, the values below each other; each value is one line."""
+    lines = list(facts)
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        print(f"{name:{width}}  {printable(value)}", file=file or sys.stdout)
+
+
+def percent(accuracy: float, standard_error: float) -> str:
+    """`97.95% ± 0.22%`, the second being the standard error."""
+    return f"{accuracy:.2%} ± {standard_error:.2%}"
+
+
+def shape_text(network: Network) -> str:
+    """Such as `784-64-10 (50,890 parameters), recipe fast, seed 0`."""
+    W1, _, W2, _ = network.parameters
+    parameters = sum(array.size for array in network.parameters)
+    text = f"{len(W1)}-{network.hidden}-{W2.shape[1]} ({parameters:,} parameters)"
+    record = network.training
+    return f"{text}, recipe {record.recipe}, seed {record.seed}" if record else text
+
+
+def heldout_text(record: TrainingRecord | None) -> str:
+    """Accuracy on the rows held out, with its standard error."""
+    if record is None or not record.heldout_rows:
+        return "not known: no rows were held out" if record else "not known"
+    accuracy = percent(record.heldout_accuracy, record.heldout_standard_error)
+    return f"{accuracy} (standard error; {record.heldout_rows:,} of {_rows(record):,} rows)"
+
+
+def _rows(record: TrainingRecord) -> int:
+    return record.training_rows + record.heldout_rows
+
+
+def trained_on_these(record: TrainingRecord) -> str:
+    """The warning that an evaluation is none."""
+    return (
+        f"WARNING: the network was trained on {record.training_rows:,} of these {_rows(record):,} rows, so this says "
+        f"little about new digits. Its held-out accuracy is {heldout_text(record)}.\n"
+    )
+
+
+def accuracy_text(accuracy: float, rows: int) -> str:
+    """Accuracy with its standard error."""
+    from digitnn_fast.evaluation import standard_error
+
+    return f"{percent(accuracy, standard_error(accuracy, rows))} (standard error; {rows:,} rows)"
+
+
+def rate_text(rows: int, seconds: float) -> str:
+    """Rows, and how many per second, to three digits: more would be noise."""
+    return f"{rows:,} rows, {float(f'{rows / seconds:.3g}'):,.0f} rows/s"
+
+
+def upload_text(path: str, network: Network) -> str:
+    """The command that sends a submission to Kaggle."""
+    import shlex
+
+    message = f"digitnn-fast {__version__}"
+    if record := network.training:
+        message += f", recipe {record.recipe}, seed {record.seed}"
+        message += f", held-out accuracy {record.heldout_accuracy:.2%}" if record.heldout_rows else ""
+    return f"kaggle competitions submit -c digit-recognizer -f {shlex.quote(path)} -m {shlex.quote(message)}"
+
+
+def training_facts(record: TrainingRecord | None) -> list[Fact]:
+    """How a network was trained, with the best and the last epochs of its history."""
+    if record is None:
+        return [("training", "not known")]
+    settings = ", ".join(f"{name} {value}" for name, value in record.settings.items())
+    facts = [
+        ("recipe", f"{record.recipe} ({settings})" if settings else record.recipe),
+        ("seed", str(record.seed)),
+        ("training data", f"{_rows(record):,} rows, SHA-256 {record.data_digest}"),
+        ("held-out accuracy", heldout_text(record)),
+    ]
+    epochs = len(record.history)
+    if epochs and record.heldout_rows:
+        best = int(record.history[:, 3].argmax())
+        facts.append(("best epoch", epoch_line(best + 1, epochs, record.history[best].tolist())))
+    for epoch in range(max(0, epochs - LAST_EPOCHS), epochs):
+        name = "" if epoch + 1 < epochs else "last epoch"
+        facts.append((name, epoch_line(epoch + 1, epochs, record.history[epoch].tolist())))
+    return facts
+
+
+def print_evaluation(evaluation: Evaluation) -> None:
+    """Accuracy and loss, then a line per digit, then the confusion matrix."""
+    accuracy = accuracy_text(evaluation.accuracy, evaluation.rows)
+    print_facts([("accuracy", accuracy), ("cross-entropy", f"{evaluation.cross_entropy:.4f} nats")])
+    shares = evaluation.precision, evaluation.recall, evaluation.f1
+    lines = [
+        [str(digit), *(_share(column[digit]) for column in shares), f"{evaluation.support[digit]:,}"]
+        for digit in range(len(evaluation.support))
+    ]
+    print_table("", ["digit", "precision", "recall", "F1", "images"], lines)
+    counts = [[str(digit), *map(str, row)] for digit, row in enumerate(evaluation.confusion.tolist())]
+    header = ["true", *(str(digit) for digit in range(len(counts)))]
+    print_table("confusion matrix: how often the digit of the row was taken for that of the column", header, counts)
+
+
+def _share(value: float) -> str:
+    return f"{value:.2%}" if value == value else "-"
+
+
+def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table of right-aligned columns, its title above."""
+    print()
+    if title:
+        print(title)
+    if is_terminal(sys.stdout):
+        _print_rich_table(header, rows)
+        return
+    lines = [header, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    for line in lines:
+        print("  ".join(f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True)))
+
+
+def _print_rich_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for name in header:
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

@@ -1,0 +1,315 @@
+"""The commands: parse, call, report. What they do lives on the floors below, what they say in `_report`.
+
+Imports wait inside the commands: --help needs typer alone, and `predict` neither numba nor pandas nor rich.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from digitnn_fast import __version__, _progress, _report
+from digitnn_fast._options import TEST_HELP, TRAIN_HELP, Model, Out, Recipe, Seed, Threads, WithRecipes, file_option
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from digitnn_fast import training
+    from digitnn_fast.network import Network
+
+    Bytes = NDArray[np.uint8]
+
+NAME = "digitnn-fast"
+USER_ERROR, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # the last two as shells have it: 128 + the signal's number
+HELDOUT = 0.1
+
+# Plain help and tracebacks: rich's would cost 0.1 s at each start.
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Handwritten digits, fast: Kaggle's train.csv and test.csv in, submission.csv out, on a CPU.
+
+    "digitnn-fast submit" does the whole job, and on a built-in sample of real digits if no files are given.
+    """
+    if version:
+        print(f"{NAME} {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command(cls=WithRecipes)
+def submit(
+    train: Annotated[str | None, file_option("--train", TRAIN_HELP)] = None,
+    test: Annotated[str | None, file_option("--test", TEST_HELP)] = None,
+    out: Out = "submission.csv",
+    recipe: Recipe = "fast",
+    model_out: Annotated[str | None, file_option("--model-out", "Also keep the trained network here.")] = None,
+    seed: Seed = 0,
+    threads: Threads = None,
+) -> None:
+    """The whole job: train, predict, write, validate.
+
+    Without files: Kaggle's input folder when this runs on Kaggle, else the built-in sample of real digits.
+    """
+    stages = _progress.Stages()
+    from digitnn_fast import _files
+    from digitnn_fast.utils import get_accuracy
+
+    chosen = _recipe(recipe)
+    _files.check_output(out, [train, test, model_out])
+    if model_out:
+        _files.check_output(model_out, [train, test], device=False)
+    with stages("check test rows"):
+        source = _files.find_source(train, test)
+        rows = source.check_test(threads)
+    with stages("read"), _progress.bytes_shown("reading") as progress:
+        images, labels = source.read_train(threads, progress)
+    with stages("train"):
+        network = _train(images, labels, chosen, seed, HELDOUT, threads)
+    with stages("predict"), _progress.bytes_shown("predicting") as progress:
+        answers = source.predict(network, threads, progress)
+    with stages("write and validate"):
+        _files.write_submission(out, answers, rows)
+        if model_out:
+            network.save(model_out)
+
+    facts = [
+        ("data", source.text),
+        ("network", _report.shape_text(network)),
+        ("held-out accuracy", _report.heldout_text(network.training)),
+    ]
+    upload = _report.upload_text(out, network)
+    if source.test_labels is not None:
+        facts.append(("test accuracy", _report.accuracy_text(get_accuracy(answers, source.test_labels), len(answers))))
+        upload = "not possible: these are the sample's digits, not those of Kaggle's test.csv"
+    facts += [
+        ("predicted", _report.rate_text(len(answers), stages.seconds["predict"])),
+        ("time", str(stages)),
+        *([("model", model_out)] if model_out else []),
+        ("submission", f"{out} (valid, {len(answers):,} rows)"),
+        ("upload", upload),
+    ]
+    _report.print_facts(facts, _files.report_stream(out))
+
+
+@app.command(cls=WithRecipes)
+def train(
+    train: Annotated[str, file_option("--train", TRAIN_HELP)],
+    out: Annotated[str, file_option("--out", "Where to write the model file.")],
+    recipe: Recipe = "fast",
+    seed: Seed = 0,
+    heldout: Annotated[
+        float, typer.Option("--heldout", metavar="SHARE", help="Share of the rows that only measure.")
+    ] = HELDOUT,
+    threads: Threads = None,
+) -> None:
+    """Train a network and write its model file."""
+    stages = _progress.Stages()
+    from digitnn_fast import _files, kaggle
+
+    chosen = _recipe(recipe)
+    _files.check_output(out, [train], device=False)
+    with stages("read"), _progress.bytes_shown("reading") as progress:
+        images, labels = kaggle.read_train(train, threads, progress)
+    with stages("train"):
+        network = _train(images, labels, chosen, seed, heldout, threads)
+    network.save(out)
+    facts = [
+        ("data", f"{train} ({len(labels):,} rows)"),
+        ("network", _report.shape_text(network)),
+        ("held-out accuracy", _report.heldout_text(network.training)),
+        ("time", str(stages)),
+        ("model", out),
+    ]
+    _report.print_facts(facts)
+
+
+@app.command()
+def predict(
+    test: Annotated[str, file_option("--test", TEST_HELP)],
+    out: Out,
+    model: Model = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Write the ten probabilities of each image, not its digit.")
+    ] = False,
+    threads: Threads = None,
+) -> None:
+    """Predict a test.csv with a trained network."""
+    stages = _progress.Stages()
+    from digitnn_fast import _files, kaggle
+    from digitnn_fast.predictor import Predictor
+
+    _files.check_output(out, [test, model])
+    predictor = Predictor.load(model, threads=1)  # map_test has threads of its own
+    function = predictor.predict_proba if probabilities else predictor.predict
+    with stages("predict"), _progress.bytes_shown("predicting") as progress:
+        answers = kaggle.map_test(test, function, threads, progress)
+    with stages("write" if probabilities else "write and validate"):
+        if probabilities:
+            kaggle.write_probabilities(out, answers)
+        else:
+            _files.write_submission(out, answers)
+    facts = [
+        ("predicted", _report.rate_text(len(answers), stages.seconds["predict"])),
+        ("time", str(stages)),
+        ("probabilities", out) if probabilities else ("submission", f"{out} (valid, {len(answers):,} rows)"),
+    ]
+    _report.print_facts(facts, _files.report_stream(out))
+
+
+@app.command()
+def evaluate(
+    data: Annotated[str, file_option("--data", "Digits with labels, in the form of Kaggle's train.csv.")],
+    model: Model = None,
+    threads: Threads = None,
+) -> None:
+    """Measure a network on digits with labels.
+
+    Shows accuracy with its standard error, loss, precision and recall of each digit, and the confusion matrix.
+    """
+    from digitnn_fast import evaluation, kaggle
+    from digitnn_fast.network import data_digest
+    from digitnn_fast.predictor import Predictor
+
+    predictor = Predictor.load(model, threads=threads)
+    with _progress.bytes_shown("reading") as progress:
+        images, labels = kaggle.read_train(data, threads, progress)
+    record = predictor.network.training
+    if record and record.data_digest == data_digest(images, labels):
+        print(_report.trained_on_these(record))
+    _report.print_evaluation(evaluation.evaluate(labels, predictor.predict_proba(images)))
+
+
+@app.command()
+def validate(
+    submission: Annotated[str, typer.Argument(metavar="SUBMISSION", help="The file that you mean to upload.")],
+    test: Annotated[str | None, file_option("--test", "Also compare the number of rows with this test.csv.")] = None,
+    threads: Threads = None,
+) -> None:
+    """Check that Kaggle would take a submission.
+
+    Its header must be ImageId,Label, each ImageId from 1 must occur once, each label must be 0 to 9.
+    """
+    from digitnn_fast import kaggle
+
+    expected = kaggle.count_rows(test, threads) if test else None
+    rows = kaggle.validate_submission(submission, expected)
+    compared = f"as many as in {test}" if test else "not compared with a test.csv"
+    _report.print_facts([("valid", f"{submission} ({rows:,} rows, {compared})")])
+
+
+@app.command()
+def info(
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="By default the bundled model.")] = None,
+) -> None:
+    """Show a model file and how it was trained."""
+    from digitnn_fast.network import Network
+    from digitnn_fast.predictor import BUNDLED
+
+    path = os.fspath(BUNDLED) if model is None else model
+    network = Network.load(path)
+    facts = [
+        ("file", f"{path} ({os.path.getsize(path):,} bytes)"),
+        ("network", _report.shape_text(network)),
+        ("pixels", network.preprocessing),
+    ]
+    _report.print_facts(facts + _report.training_facts(network.training))
+
+
+@app.command()
+def warmup() -> None:
+    """Compile all kernels now, not at first use."""
+    from digitnn_fast.kernels import KERNELS, _jit
+
+    if _jit.DISABLE_JIT:
+        print("nothing to compile: NUMBA_DISABLE_JIT is set")
+        return
+    stages = _progress.Stages()
+    for name, kernel in KERNELS.items():
+        cached = kernel.is_cached()
+        with stages(name):
+            kernel.load()
+        state = "already there" if cached else "compiled" if kernel.is_cached() else "compiled, but can't be kept"
+        print(f"{name}: {state}, {stages.seconds[name]:.2f} s", flush=True)
+
+
+def _recipe(name: str) -> training.Recipe:
+    """ValueError if there is none, before a file is read."""
+    from digitnn_fast.training import RECIPES
+
+    if name not in RECIPES:
+        raise ValueError(f"no recipe {name!r}: there are {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def _train(
+    images: Bytes, labels: Bytes, recipe: training.Recipe, seed: int, heldout: float, threads: int | None
+) -> Network:
+    from digitnn_fast.training import train
+
+    with _progress.epochs_shown(recipe.epochs) as on_epoch:
+        return train(images, labels, recipe, seed=seed, heldout=heldout, threads=threads, on_epoch=on_epoch)
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command and return the exit code.
+
+    Not `app()`: click's own way prints an empty line on Ctrl-C and several on a wrong option.
+    """
+    try:
+        with typer.main.get_command(app).make_context(NAME, arguments) as context:
+            context.command.invoke(context)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except typer.Exit as stop:
+        return stop.exit_code
+    except KeyboardInterrupt:
+        return _fail("interrupted", INTERRUPTED)
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) or isinstance(error.__cause__, BrokenPipeError):
+            return BROKEN_PIPE  # the reader has enough, as `head` does
+        if (reason := _reason(error)) is None:
+            raise
+        return _fail(f"error: {reason}", USER_ERROR)
+    return 0
+
+
+def _reason(error: Exception) -> str | None:
+    """What the user can do something about, or None: then it is a bug and needs its traceback."""
+    if format_message := getattr(error, "format_message", None):  # typer's; their class moved between its versions
+        return str(format_message())
+    if isinstance(error, OSError):
+        return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+    return str(error) if isinstance(error, ValueError) else None
+
+
+def _fail(text: str, code: int) -> int:
+    print(_progress.printable(text), file=sys.stderr)
+    return code
+
+
+def main() -> NoReturn:
+    """Run the command of this process."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # None when a service starts us; a file's name may hold any byte, a terminal be ASCII
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    code = run(sys.argv[1:])
+    if code == BROKEN_PIPE:
+        # What is still buffered can't go anywhere, and Python would complain about that when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)

@@ -1,0 +1,129 @@
+"""The state of a network in training, laid out as the kernel `training.epoch` wants it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitnn_fast._threads import run_together
+from digitnn_fast.kernels import CLASSES, KERNELS, NO_CLASS, PIXELS, TRAINING_BLOCK, TRAINING_TILE, aligned
+from digitnn_fast.utils import Parameters
+
+ROWS = PIXELS + 1 + CLASSES  # of a tile: W1, b1 and W2 transposed
+ROOM = PIXELS + 112  # places for the list of an image's pixels: see kernels/training.py
+STAGES = 3  # a block is listed, then transposed, then learned from, while the next ones follow
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How an epoch steps: blocks of images, and the numbers of each block that the kernel reads.
+
+    starts (blocks + 1,): where each block begins. rates (blocks, 7): step size, decay of the moments,
+    decay of the squares, correction of the squares, whether the batch goes on from the block before, whether it ends
+    here, 1 / images in the batch.
+    """
+
+    starts: NDArray[np.int64]
+    rates: NDArray[np.float32]
+
+    @classmethod
+    def of_batches(cls, images: int, batch: int) -> Schedule:
+        """Batches of `batch` images, each in blocks that the kernel can hold; rates are still to be set."""
+        blocks = [
+            (start, start > first, start + TRAINING_BLOCK >= last, 1 / (last - first))
+            for first in range(0, images, batch)
+            for last in [min(first + batch, images)]
+            for start in range(first, last, TRAINING_BLOCK)
+        ]
+        rates = np.zeros((len(blocks), 7), np.float32)
+        rates[:, 4:] = [block[1:] for block in blocks]
+        return cls(np.array([block[0] for block in blocks] + [images]), rates)
+
+    @property
+    def batches(self) -> int:
+        """Steps per epoch."""
+        return int(self.rates[:, 5].sum())
+
+    def batch_of_block(self) -> NDArray[np.int64]:
+        """(blocks,): the batch that each block belongs to, from 0."""
+        return np.cumsum(self.rates[:, 5]).astype(np.int64) - self.rates[:, 5].astype(np.int64)
+
+
+class Descent:
+    """Weights, moments and scratch of one network while it learns from images (n, 784) and labels (n,)."""
+
+    def __init__(
+        self, parameters: Parameters, images: NDArray[np.uint8], labels: NDArray[np.uint8], threads: int
+    ) -> None:
+        self.images, self.labels = images, labels
+        self.hidden = parameters.W1.shape[1]
+        self.tiles = -(-self.hidden // TRAINING_TILE)
+        self.threads = min(threads, 2 * self.tiles)  # more would only wait for each other
+        self.weights, self.moments, self.squares, self.gradients = (
+            aligned((self.tiles, ROWS, TRAINING_TILE)) for _ in range(4)
+        )
+        self.outgoing = aligned((self.tiles * TRAINING_TILE, 16))
+        self.output_bias = aligned((4, self.threads, 16))
+        self._unpack(parameters)
+        self._scratch(len(images))
+
+    def _unpack(self, parameters: Parameters) -> None:
+        W1, b1, W2, b2 = parameters
+        rows = np.zeros((ROWS, self.tiles * TRAINING_TILE), np.float32)
+        rows[:, : self.hidden] = np.concatenate([W1, b1[None], W2.T])
+        self.weights[...] = rows.reshape(ROWS, self.tiles, TRAINING_TILE).transpose(1, 0, 2)
+        self.outgoing[: self.hidden, :CLASSES] = W2
+        self.output_bias[0] = NO_CLASS
+        self.output_bias[0, :, :CLASSES] = b2
+
+    def _scratch(self, images: int) -> None:
+        block, tile, threads = TRAINING_BLOCK, TRAINING_TILE, self.threads
+        entries = aligned((STAGES, (PIXELS + 1) * block * 2))  # value and row of each pixel's images, side by side
+        self.margins, self.sums = aligned(images), aligned(images)
+        self._arrays = (
+            aligned((threads, PIXELS + 16), np.uint8),  # padded
+            aligned((threads, PIXELS), np.uint8),  # distorted
+            aligned((STAGES, block * ROOM), np.uint16),  # places
+            aligned((STAGES, block * ROOM)),  # values
+            aligned((STAGES, block * ROOM), np.uint8),  # bytes
+            aligned((STAGES, block, 2), np.int64),  # spans
+            aligned((STAGES, PIXELS + 1), np.int64),  # counts
+            entries.view(np.int32),  # rows
+            entries,  # pixels
+            aligned(self.tiles * block * tile),  # hidden
+            aligned((2, self.tiles * block * 16)),  # logits
+            aligned((threads, block * 16)),  # errors
+            aligned((threads, block * tile)),  # deltas
+        )
+
+    def epoch(
+        self,
+        optimizer: int,
+        order: NDArray[np.int64],
+        schedule: Schedule,
+        key: int = 0,
+        distortion: NDArray[np.int64] | None = None,
+    ) -> tuple[float, float]:
+        """Learn from images[order] once; mean cross-entropy and accuracy as they were on the way."""
+        meetings = np.zeros(2, np.int64)  # how many have come; whether to stop
+        limits = np.zeros(0, np.int64) if distortion is None else distortion
+        calls = [
+            KERNELS["training.epoch"].bind(
+                *(thread, self.threads, optimizer, self.images, self.labels, order, schedule.starts, schedule.rates),
+                *(key, limits, self.weights.ravel(), self.moments.ravel(), self.squares.ravel()),
+                *(self.gradients.ravel(), self.outgoing.ravel(), self.output_bias.reshape(4, -1), meetings),
+                *(*self._arrays, self.margins, self.sums),
+            )
+            for thread in range(self.threads)
+        ]
+        right, *_ = run_together(calls, on_failure=lambda: meetings.__setitem__(1, 1))
+        losses = np.log(self.sums, dtype=np.float64) - self.margins
+        return float(losses.mean()), right / len(order)
+
+    def parameters(self) -> Parameters:
+        """The weights as they are now, copied."""
+        rows = self.weights.transpose(1, 0, 2).reshape(ROWS, -1)[:, : self.hidden]
+        W1, b1, W2 = np.split(rows, [PIXELS, PIXELS + 1])
+        return Parameters(W1.copy(), b1[0].copy(), W2.T.copy(), self.output_bias[0, 0, :CLASSES].copy())

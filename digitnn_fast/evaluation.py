@@ -1,0 +1,85 @@
+"""How good the answers are: accuracy with its standard error, loss, and which digit is taken for which."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from digitnn_fast import reference
+from digitnn_fast.utils import CLASSES, check_labels, get_predictions
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """`confusion` (10, 10): how many images of digit `row` were taken for digit `column`; mean loss in nats.
+
+    A share of nothing is NaN, not 0: the recall of a digit that does not occur is not known.
+    """
+
+    confusion: NDArray[np.int64]
+    cross_entropy: float
+
+    @property
+    def rows(self) -> int:
+        """Number of images."""
+        return int(self.confusion.sum())
+
+    @property
+    def accuracy(self) -> float:
+        """Share 0..1 of the images that got their own digit."""
+        return float(self.confusion.trace()) / self.rows if self.rows else math.nan
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the accuracy p of n images, sqrt(p (1 - p) / n)."""
+        return standard_error(self.accuracy, self.rows)
+
+    @property
+    def support(self) -> NDArray[np.int64]:
+        """Images (10,) of each digit."""
+        return np.asarray(self.confusion.sum(axis=1))
+
+    @property
+    def precision(self) -> NDArray[np.float64]:
+        """Share (10,) of the images taken for a digit that are one; NaN if none was taken for it."""
+        return _shares(self.confusion.diagonal(), self.confusion.sum(axis=0))
+
+    @property
+    def recall(self) -> NDArray[np.float64]:
+        """Share (10,) of a digit's images that were taken for it; NaN if it has none."""
+        return _shares(self.confusion.diagonal(), self.support)
+
+    @property
+    def f1(self) -> NDArray[np.float64]:
+        """Harmonic mean (10,) of precision and recall, 2 hits / (images + answers); NaN if there are neither."""
+        return _shares(2 * self.confusion.diagonal(), self.support + self.confusion.sum(axis=0))
+
+
+def standard_error(accuracy: float, rows: int) -> float:
+    """Standard error sqrt(p (1 - p) / n) of an accuracy p 0..1 measured on n rows (binomial); NaN of none."""
+    return math.sqrt(accuracy * (1 - accuracy) / rows) if rows else math.nan
+
+
+def evaluate(labels: ArrayLike, probabilities: ArrayLike) -> Evaluation:
+    """The evaluation of probabilities (n, 10) for images whose true digits are labels (n,).
+
+    The answer is the most probable digit, the lowest of a tie. ValueError for other shapes, labels or NaN.
+    """
+    true, table = check_labels(labels).astype(np.int64), np.asarray(probabilities, np.float64)
+    if table.shape != (len(true), CLASSES):
+        raise ValueError(f"probabilities must have shape ({len(true)}, {CLASSES}), got {table.shape}")
+    if not (table >= 0).all() or not np.isfinite(table).all():
+        raise ValueError("probabilities must be finite and not negative")
+    cells = np.bincount(CLASSES * true + get_predictions(table), minlength=CLASSES**2)
+    return Evaluation(cells.astype(np.int64).reshape(CLASSES, CLASSES), reference.cross_entropy(table, true))
+
+
+def _shares(parts: NDArray[np.int64], wholes: NDArray[np.int64]) -> NDArray[np.float64]:
+    shares: NDArray[np.float64] = np.divide(parts, wholes, out=np.full(len(parts), np.nan), where=wholes > 0)
+    return shares

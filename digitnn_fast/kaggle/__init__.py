@@ -1,0 +1,139 @@
+"""Kaggle's Digit Recognizer files: train.csv and test.csv in, submission.csv out.
+
+Tables are read exactly as Kaggle serves them by the compiled parser (`_plain`), and through pandas when they
+are anything else that is legitimate (`_lenient`), which also finds the words for what is wrong.
+Any of them may be a `.gz` or a `.zip`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitnn_fast._threads import available_cpus
+from digitnn_fast.kaggle import _plain
+from digitnn_fast.kaggle._submission import is_device, validate_submission, write_probabilities, write_submission
+from digitnn_fast.kaggle._table import KaggleFileError, Path, Role, Table
+
+__all__ = [
+    "KaggleFileError",
+    "count_rows",
+    "find_kaggle_input",
+    "is_device",
+    "map_test",
+    "read_test",
+    "read_train",
+    "validate_submission",
+    "write_probabilities",
+    "write_submission",
+]
+
+Bytes = NDArray[np.uint8]
+Progress = _plain.Progress
+Result = TypeVar("Result")
+
+MAX_ROWS = 2_000_000  # 1.6 GB of pixels: a gzip of a few MB can hold more rows than memory
+
+
+def read_train(path: Path, threads: int | None = None, progress: Progress | None = None) -> tuple[Bytes, Bytes]:
+    """images (n, 784) and labels (n,) of a train.csv, uint8; KaggleFileError in one line if it is not one."""
+    return _read(path, True, threads, progress)
+
+
+def read_test(path: Path, threads: int | None = None, progress: Progress | None = None) -> Bytes:
+    """images (n, 784) of a test.csv, uint8; KaggleFileError in one line if it is not one."""
+    return _read(path, False, threads, progress)[0]
+
+
+def map_test(
+    path: Path,
+    function: Callable[[Bytes], NDArray[Any]],
+    threads: int | None = None,
+    progress: Progress | None = None,
+    block_bytes: int = _plain.BLOCK_BYTES,
+) -> NDArray[Any]:
+    """The results (n, ...) of `function` for a test.csv of any size, in memory for one block per thread.
+
+    `function` takes images (m, 784), uint8, and returns an array (m, ...) that must not depend on how the rows
+    were cut into blocks. It is called from `threads` threads (by default one per CPU) at once, and the images are
+    overwritten when it has returned; if the file turns out not to be plain, it may see some rows twice.
+    `progress(bytes_done, bytes_total)` is called after each block read, total None for a pipe.
+    """
+
+    def checked(images: Bytes, _labels: Bytes) -> NDArray[Any]:
+        result = np.array(function(images))  # a copy: it may be a view of the images
+        if result.shape[:1] != images.shape[:1]:
+            raise ValueError(f"the function must return {len(images)} rows, got shape {result.shape}")
+        return result
+
+    return np.concatenate(_map(path, False, checked, threads, progress, block_bytes))
+
+
+def count_rows(path: Path, threads: int | None = None) -> int:
+    """Number of rows of a test.csv, each of them checked."""
+    return len(map_test(path, lambda images: np.empty(len(images), np.bool_), threads))
+
+
+def find_kaggle_input(root: Path = "/kaggle/input") -> tuple[str, str] | None:
+    """Paths of train.csv and test.csv of Digit Recognizer in Kaggle's input folder; None if they are not there."""
+    for folder, folders, files in os.walk(root):
+        folders.sort()
+        if folder.count(os.sep) - os.fspath(root).count(os.sep) >= 3:
+            folders.clear()  # other inputs may hold a million files
+        train, test = (os.path.join(folder, name) for name in ("train.csv", "test.csv"))
+        # Many competitions call their files so.
+        if {"train.csv", "test.csv"}.issubset(files) and _starts(train, b"label,pixel0") and _starts(test, b"pixel0"):
+            return train, test
+    return None
+
+
+def _starts(path: str, text: bytes) -> bool:
+    try:
+        with Table(path, "train") as table:
+            return table.read_line(len(text)) == text
+    except KaggleFileError:
+        return False
+
+
+def _read(path: Path, labelled: bool, threads: int | None, progress: Progress | None) -> tuple[Bytes, Bytes]:
+    total = 0
+
+    def copied(images: Bytes, labels: Bytes) -> tuple[Bytes, Bytes]:
+        nonlocal total
+        total += len(images)
+        if total > MAX_ROWS:
+            raise KaggleFileError(f"{os.fspath(path)}: more than {MAX_ROWS:,} rows, which is too many for one array")
+        return images.copy(), labels.copy()
+
+    parts = _map(path, labelled, copied, threads, progress, _plain.BLOCK_BYTES)
+    return np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts])
+
+
+def _map(
+    path: Path,
+    labelled: bool,
+    function: Callable[[Bytes, Bytes], Result],
+    threads: int | None,
+    progress: Progress | None,
+    block_bytes: int,
+) -> list[Result]:
+    """The results of `function(images, labels)` in the order of the rows; its arguments are overwritten later."""
+    role: Role = "train" if labelled else "test"
+    with Table(path, role) as table:
+        results, rest = _plain.map_blocks(table, labelled, function, threads or available_cpus(), progress, block_bytes)
+        if rest is None:
+            return results
+        if table.size is None:
+            raise table.error("not exactly what Kaggle serves, and a pipe can't be read twice; save it as a file")
+    from digitnn_fast.kaggle import _lenient
+
+    with Table(path, role) as table:
+        for images, labels in _lenient.read_blocks(table, labelled, rest):
+            results.append(function(images, labels))
+            if progress:
+                progress(table.bytes_done(), table.size)
+    return results

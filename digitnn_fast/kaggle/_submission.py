@@ -1,0 +1,157 @@
+"""submission.csv: written without a loop over its rows, checked before it is uploaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from digitnn_fast.kaggle._table import KaggleFileError, Path, Table, os_reason
+from digitnn_fast.utils import CLASSES, check_labels, replacing
+
+if TYPE_CHECKING:
+    from digitnn_fast.kaggle._lenient import Rows
+
+HEADER = b"ImageId,Label\n"
+CHUNK = 1 << 16  # lines that are made at once: 0.5 MB, which stays in the cache
+MAX_ROWS = 10_000_000
+
+
+def write_submission(path: Path, labels: ArrayLike) -> None:
+    """Write `ImageId,Label` and a line for each of labels (n,), ImageId from 1; an older file stays until it is done.
+
+    ValueError for labels that are not 0..9 or none at all; KaggleFileError if the file can't be written.
+    """
+    digits = check_labels(labels).astype(np.uint8)
+    if not digits.size:
+        raise ValueError("there are no labels to submit")
+    with _writing(path) as file:
+        file.write(HEADER)
+        for first, last in _chunks(digits.size):
+            file.write(_lines(first, digits[first - 1 : last]).data)
+
+
+def write_probabilities(path: Path, probabilities: ArrayLike) -> None:
+    """Write `ImageId,Probability0,…,Probability9` and a line for each row of (n, 10), with 6 significant digits."""
+    table = np.asarray(probabilities)
+    if table.ndim != 2 or table.shape[1] != CLASSES or not np.isfinite(table).all():
+        raise ValueError(f"probabilities must be finite and of shape (n, {CLASSES}), got {table.shape}")
+    line = "%d" + ",%.6g" * CLASSES + "\n"
+    with _writing(path) as file:
+        file.write(("ImageId," + ",".join(f"Probability{digit}" for digit in range(CLASSES)) + "\n").encode())
+        for first in range(0, len(table), CHUNK):
+            rows = enumerate(table[first : first + CHUNK].tolist(), first + 1)
+            file.write("".join(line % (row, *values) for row, values in rows).encode())
+
+
+def validate_submission(path: Path, rows: int | None = None) -> int:
+    """Number of rows of a file that Kaggle will accept; KaggleFileError with the row and line otherwise.
+
+    Header `ImageId,Label`, each ImageId 1..n once in any order, labels 0..9, and `rows` rows if that is given.
+    """
+    found = (_count_canonical(path) if os.path.isfile(path) else None) or _count_any(path)
+    if rows is not None and found != rows:
+        raise KaggleFileError(f"{os.fspath(path)}: {found:,} rows instead of {rows:,}")
+    return found
+
+
+def is_device(path: Path) -> bool:
+    """Whether `path` is a pipe, a terminal or such, or this process's own output even if that is a file."""
+    standard = os.path.abspath(path).startswith(("/dev/std", "/dev/fd/"))
+    return standard or (os.path.exists(path) and not os.path.isfile(path))
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[BinaryIO]:
+    """The file to write: beside the target and then moved into its place; a device directly."""
+    try:
+        with open(path, "wb") if is_device(path) else replacing(path) as file:
+            yield file
+    except OSError as error:
+        folder = os.path.dirname(os.path.abspath(path))
+        reason = os_reason(error) if os.path.isdir(folder) else f"there is no folder {folder}"
+        raise KaggleFileError(f"{os.fspath(path)}: can't be written: {reason}") from error
+
+
+def _count_canonical(path: Path) -> int | None:
+    """Number of rows if the file is what `write_submission` writes, found by writing it again; None if not."""
+    with Table(path, "submission") as table:
+        if table.read_line(len(HEADER)) != HEADER:
+            return None
+        for first, last in _chunks(MAX_ROWS):
+            width = len(str(first)) + 3
+            buffer = bytearray((last - first + 1) * width)
+            size = table.read_into(memoryview(buffer))
+            if size % width:
+                return None
+            text = np.frombuffer(buffer, np.uint8)[:size].reshape(-1, width)
+            labels = text[:, -2] - np.uint8(ord("0"))
+            if (labels > 9).any() or not np.array_equal(text, _lines(first, labels)):
+                return None
+            if size < len(buffer):
+                return first - 1 + len(text)
+    return None
+
+
+def _count_any(path: Path) -> int:
+    from digitnn_fast.kaggle._lenient import Rows  # with csv 2 ms, which a good file does not need
+
+    with Table(path, "submission") as table:
+        rows = Rows(table)
+        if rows.header != ["ImageId", "Label"]:
+            raise rows.error("the header must be ImageId,Label")
+        seen = bytearray()
+        for row in rows:
+            image_text, label_text = row.cells()
+            image = _whole_number(rows, "ImageId", image_text, MAX_ROWS)
+            _whole_number(rows, "Label", label_text, 9)
+            if image == 0:
+                raise rows.error("0, but the first image is 1", "ImageId")
+            seen.extend(bytes(max(0, 2 * image - len(seen))))
+            if seen[image]:
+                raise rows.error(f"{image} occurs twice", "ImageId")
+            seen[image] = 1
+        count = rows.row - 1
+        if (missing := seen.find(0, 1, count + 1)) > 0:
+            raise table.error(f"{count:,} rows, but no ImageId {missing}")
+        return count
+
+
+def _whole_number(rows: Rows, column: str, text: str, most: int) -> int:
+    from digitnn_fast.kaggle._lenient import parse_number
+
+    try:
+        number = parse_number(text, most)
+        if not text.strip().isdigit():
+            raise ValueError(f"{text.strip()!r} must be written with digits only")
+    except ValueError as error:
+        raise rows.error(str(error), column) from None
+    return number
+
+
+def _chunks(rows: int) -> Iterator[tuple[int, int]]:
+    """First and last ImageId of parts of 1..rows whose ids have the same number of digits."""
+    first = 1
+    while first <= rows:
+        last = min(rows, first + CHUNK - 1, 10 ** len(str(first)) - 1)
+        yield first, last
+        first = last + 1
+
+
+def _lines(first: int, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The text (m, width) of m lines `id,label\\n` whose ids, from `first` on, have the same number of digits."""
+    digits = len(str(first))
+    text = np.empty((labels.size, digits + 3), np.uint8)
+    ids = np.arange(first, first + labels.size, dtype=np.uint32)
+    for column in range(digits - 1, -1, -1):
+        tenth = ids // 10
+        text[:, column] = ids - tenth * 10
+        ids = tenth
+    text[:, digits + 1] = labels
+    text += ord("0")
+    text[:, digits], text[:, digits + 2] = b",\n"
+    return text

@@ -1,0 +1,58 @@
+"""The compiled kernels: their one table, and the layout of the weights that they read.
+
+Importing this package does not import numba; calling a kernel does so once per machine (see `_jit.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from digitnn_fast.kernels._jit import Kernel
+
+PIXELS, CLASSES = 784, 10
+TILE = 64  # hidden units that one pass over an image's pixels serves: four AVX-512 registers
+MIDDLE = 384  # the first pixel of the second band
+BLOCK = 64  # images that share one reading of a tile's weights
+NO_CLASS = np.float32(-1e30)  # the logit of lanes 10 to 15: too low to be the maximum or to count in a sum
+
+TRAINING_TILE, TRAINING_BLOCK = 32, 128
+MOMENTUM, ADAM = 0, 1
+
+KERNELS = {
+    kernel.name: kernel
+    for kernel in (
+        Kernel("csv.parse_rows", "int64(uint8[::1], int64, int64, uint8[:,::1], uint8[::1])"),
+        Kernel(
+            "inference.forward",
+            "void(uint8[:,::1], float32[::1], float32[::1], float32[::1], float32[::1], uint16[::1], float32[::1], uint8[::1], "
+            "int64[::1], float32[::1], float32[::1], uint8[::1], float32[:,::1])",
+        ),
+        Kernel("augment.distort_all", "void(uint8[:,::1], int64, int64[::1], uint8[::1], uint8[:,::1])"),
+        Kernel(
+            "int8.forward",
+            "void(uint8[:,::1], int8[::1], int32[::1], int16[::1], int32[::1], int64, int32[::1], int32[::1], "
+            "int64[::1], int32[::1], int16[::1], int32[::1], uint8[::1], int32[:,::1])",
+        ),
+        Kernel("inference.relu", "void(float32[::1], float32[::1])"),
+        Kernel("inference.softmax", "void(float32[:,::1], float32[:,::1])"),
+        Kernel(
+            "training.epoch",
+            "int64(int64, int64, int64, uint8[:,::1], uint8[::1], int64[::1], int64[::1], float32[:,::1], "
+            "int64, int64[::1], "
+            "float32[::1], float32[::1], float32[::1], float32[::1], float32[::1], float32[:,::1], int64[::1], "
+            "uint8[:,::1], uint8[:,::1], uint16[:,::1], float32[:,::1], uint8[:,::1], int64[:,:,::1], int64[:,::1], int32[:,::1], float32[:,::1], "
+            "float32[::1], float32[:,::1], float32[:,::1], float32[:,::1], float32[::1], float32[::1])",
+        ),
+    )
+}
+
+
+def aligned(shape: int | tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
+    """Zeros that begin at a cache line: NumPy promises 16 bytes, and a vector that lies in two lines is read twice."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    buffer = np.zeros(size + 64, np.uint8)
+    start = -buffer.__array_interface__["data"][0] % 64
+    return buffer[start : start + size].view(dtype).reshape(shape)

@@ -1,0 +1,173 @@
+"""The forward pass, fused and without a matrix product; its specification is `reference.forward`.
+
+Only non-zero pixels (about 150 of 784) are visited: each adds pixel * W1[pixel] to the hidden units.
+Hidden units are taken in tiles of 64, which live in registers while an image's pixels go by;
+images in blocks of 32, so that a tile's weights (200 kB) are read from the nearest cache that
+holds them once for the block and not once for every image.
+
+Packed weights (made by `kernels.pack`): W1 tile-major (tiles, 784, 64), with the 1/255 folded in; b1 (tiles*64,);
+W2 (tiles*64, 16) and b2 (16,), whose lanes 10 to 15 hold zeros and NO_CLASS. H is padded with zeros.
+"""
+
+import numpy as np
+
+from digitnn_fast.kernels import BLOCK, CLASSES, MIDDLE, NO_CLASS, PIXELS, TILE
+from digitnn_fast.kernels._jit import helper
+from digitnn_fast.kernels._simd import (
+    HAS_COMPRESS,
+    add,
+    compress_nonzero,
+    divide,
+    exp,
+    find_lane,
+    fma,
+    load,
+    load_bytes,
+    load_first,
+    lowest_bit,
+    max_lane,
+    nonzero_mask,
+    prefetch,
+    splat,
+    store,
+    store_first,
+    sum_lanes,
+)
+from digitnn_fast.kernels._simd import (
+    relu as relu_lanes,
+)
+
+ZERO = np.float32(0)
+
+
+@helper
+def prefetch_image(images, image):
+    """Fetch an image that will be listed soon, if there is one: memory is 100 ns away."""
+    if image < images.shape[0]:
+        for pixel in range(0, PIXELS, 64):
+            prefetch(images, image * PIXELS + pixel)
+
+
+@helper
+def list_chunk(images, index, pixel, skip, places, values, bytes_, at):
+    """Append place and value of the non-zero ones of 64 pixels, but for the first `skip`; the new length."""
+    if HAS_COMPRESS:
+        return compress_nonzero(images, index, pixel, skip, places, bytes_, at)
+    mask = nonzero_mask(images, index) >> np.uint64(skip)
+    while mask != 0:
+        lane = skip + lowest_bit(mask)
+        places[at] = pixel + lane
+        bytes_[at] = images[index // PIXELS, pixel + lane]
+        at += 1
+        mask &= mask - np.uint64(1)
+    return at
+
+
+@helper
+def list_nonzero(images, image, places, values, bytes_, at):
+    """List an image's non-zero pixels from `at` on; where its second band begins, and where it ends."""
+    row = image * PIXELS
+    end = at
+    for pixel in range(0, MIDDLE, 64):
+        end = list_chunk(images, row + pixel, pixel, 0, places, values, bytes_, end)
+    middle = end
+    for pixel in range(MIDDLE, PIXELS - 64, 64):
+        end = list_chunk(images, row + pixel, pixel, 0, places, values, bytes_, end)
+    end = list_chunk(images, row + PIXELS - 64, PIXELS - 64, 48, places, values, bytes_, end)
+    for k in range(at, end, 16):
+        store(values, k, load_bytes(bytes_, k))
+    return middle, end
+
+
+@helper
+def add_pixels(W1, tile, places, values, first, last, hidden, image):
+    """hidden[image] += value * W1[place] for one tile of 64 units and the listed pixels."""
+    base = tile * PIXELS * TILE
+    unit = image * TILE
+    h0 = load(hidden, unit)
+    h1 = load(hidden, unit + 16)
+    h2 = load(hidden, unit + 32)
+    h3 = load(hidden, unit + 48)
+    for k in range(first, last):
+        row = base + np.int64(places[k]) * TILE
+        x = splat(values[k])
+        h0 = fma(x, load(W1, row), h0)
+        h1 = fma(x, load(W1, row + 16), h1)
+        h2 = fma(x, load(W1, row + 32), h2)
+        h3 = fma(x, load(W1, row + 48), h3)
+    store(hidden, unit, h0)
+    store(hidden, unit + 16, h1)
+    store(hidden, unit + 32, h2)
+    store(hidden, unit + 48, h3)
+
+
+@helper
+def add_hidden(hidden, image, W2, tile, logits):
+    """logits += ReLU(hidden) @ W2 for one tile and four images, whose four chains hide the latency."""
+    z0 = load(logits, image * 16)
+    z1 = load(logits, image * 16 + 16)
+    z2 = load(logits, image * 16 + 32)
+    z3 = load(logits, image * 16 + 48)
+    for unit in range(TILE):
+        w = load(W2, (tile * TILE + unit) * 16)
+        h = image * TILE + unit
+        z0 = fma(splat(hidden[h]), w, z0)
+        z1 = fma(splat(hidden[h + TILE]), w, z1)
+        z2 = fma(splat(hidden[h + 2 * TILE]), w, z2)
+        z3 = fma(splat(hidden[h + 3 * TILE]), w, z3)
+    store(logits, image * 16, z0)
+    store(logits, image * 16 + 16, z1)
+    store(logits, image * 16 + 32, z2)
+    store(logits, image * 16 + 48, z3)
+
+
+@helper
+def softmax_lanes(logits):
+    """Softmax over the lanes; those that hold NO_CLASS take no part."""
+    powers = exp(add(logits, splat(-max_lane(logits))))
+    return divide(powers, splat(sum_lanes(powers)))
+
+
+def forward(images, W1, b1, W2, b2, places, values, bytes_, starts, hidden, logits, labels, probabilities):
+    """Labels (n,) of uint8 images (n, 784), and their probabilities (n, 10) unless that array has no rows.
+
+    places, values, bytes_, starts, hidden, logits are scratch: `scratch` makes them.
+    """
+    for first in range(0, images.shape[0], BLOCK):
+        size = min(BLOCK, images.shape[0] - first)
+        starts[0] = 0
+        for i in range(size):
+            starts[2 * i + 1], starts[2 * i + 2] = list_nonzero(
+                images, first + i, places, values, bytes_, starts[2 * i]
+            )
+            store(logits, i * 16, load(b2, 0))
+        for tile in range(b1.size // TILE):
+            for i in range(size):
+                prefetch_image(images, first + BLOCK + i)
+                for unit in range(0, TILE, 16):
+                    store(hidden, i * TILE + unit, load(b1, tile * TILE + unit))
+                add_pixels(W1, tile, places, values, starts[2 * i], starts[2 * i + 1], hidden, i)
+            for i in range(size):
+                add_pixels(W1, tile, places, values, starts[2 * i + 1], starts[2 * i + 2], hidden, i)
+                for unit in range(0, TILE, 16):
+                    store(hidden, i * TILE + unit, relu_lanes(load(hidden, i * TILE + unit)))
+            for i in range(0, size, 4):
+                add_hidden(hidden, i, W2, tile, logits)
+        for i in range(size):
+            z = load(logits, i * 16)
+            labels[first + i] = find_lane(z, max_lane(z))
+            if probabilities.shape[0] > 0:
+                store_first(probabilities, (first + i) * CLASSES, softmax_lanes(z), CLASSES)
+
+
+def relu(values, out):
+    """max(values, 0) of float32 values (n,)."""
+    for i in range(values.size):
+        out[i] = values[i] if not values[i] < 0 else ZERO
+
+
+def softmax(logits, out):
+    """Softmax of each row of float32 logits (n, 10)."""
+    for i in range(logits.shape[0]):
+        z = load_first(logits, i * CLASSES, CLASSES, NO_CLASS)
+        store_first(out, i * CLASSES, softmax_lanes(z), CLASSES)

@@ -1,0 +1,111 @@
+"""The forward pass in integers; its exact specification is `reference.forward_int8`.
+
+As in `inference.py`, but four pixels at a time: a group of four that is not all zero (56 of 196) adds four products
+in each lane. Blocks, tiles and bands are the same, and for the same reasons.
+
+Packed weights: W1 int8 (tiles, 196, 64, 4), b1 int32 (tiles*64,), W2 int16 (tiles*32, 16, 2), b2 int32 (16,).
+"""
+
+import numpy as np
+
+from digitnn_fast.kernels import BLOCK, CLASSES, MIDDLE, PIXELS, TILE
+from digitnn_fast.kernels._dot import (
+    dot_bytes,
+    dot_pair,
+    find_highest,
+    list_quads,
+    load_int,
+    splat_int,
+    store_hidden,
+    store_int,
+)
+from digitnn_fast.kernels._jit import helper
+from digitnn_fast.kernels.inference import prefetch_image
+
+GROUPS = PIXELS // 4
+
+
+@helper
+def list_groups(images, image, groups, quads, at):
+    """List an image's groups that are not zero from `at` on; where its second band begins, and where it ends."""
+    row = image * PIXELS
+    end = at
+    for pixel in range(0, MIDDLE, 64):
+        end = list_quads(images, row + pixel, pixel // 4, 0, groups, quads, end)
+    middle = end
+    for pixel in range(MIDDLE, PIXELS - 64, 64):
+        end = list_quads(images, row + pixel, pixel // 4, 0, groups, quads, end)
+    end = list_quads(images, row + PIXELS - 64, GROUPS - 16, 12, groups, quads, end)
+    return middle, end
+
+
+@helper
+def add_groups(W1, tile, groups, quads, first, last, sums, image):
+    """sums[image] += pixels @ W1 for one tile of 64 units and the listed groups."""
+    base = tile * GROUPS * TILE * 4
+    unit = image * TILE
+    s0 = load_int(sums, unit)
+    s1 = load_int(sums, unit + 16)
+    s2 = load_int(sums, unit + 32)
+    s3 = load_int(sums, unit + 48)
+    for k in range(first, last):
+        row = base + np.int64(groups[k]) * TILE * 4
+        x = splat_int(quads[k])
+        s0 = dot_bytes(s0, x, W1, row)
+        s1 = dot_bytes(s1, x, W1, row + 64)
+        s2 = dot_bytes(s2, x, W1, row + 128)
+        s3 = dot_bytes(s3, x, W1, row + 192)
+    store_int(sums, unit, s0)
+    store_int(sums, unit + 16, s1)
+    store_int(sums, unit + 32, s2)
+    store_int(sums, unit + 48, s3)
+
+
+@helper
+def add_logits(hidden, image, W2, tile, logits):
+    """logits += hidden @ W2 for one tile and four images."""
+    z0 = load_int(logits, image * 16)
+    z1 = load_int(logits, image * 16 + 16)
+    z2 = load_int(logits, image * 16 + 32)
+    z3 = load_int(logits, image * 16 + 48)
+    for unit in range(0, TILE, 2):
+        row = (tile * TILE + unit) * 16
+        h = image * TILE + unit
+        z0 = dot_pair(z0, hidden, h, W2, row)
+        z1 = dot_pair(z1, hidden, h + TILE, W2, row)
+        z2 = dot_pair(z2, hidden, h + 2 * TILE, W2, row)
+        z3 = dot_pair(z3, hidden, h + 3 * TILE, W2, row)
+    store_int(logits, image * 16, z0)
+    store_int(logits, image * 16 + 16, z1)
+    store_int(logits, image * 16 + 32, z2)
+    store_int(logits, image * 16 + 48, z3)
+
+
+def forward(images, W1, b1, W2, b2, shift, groups, quads, starts, sums, hidden, logits, labels, out):
+    """Labels (n,) of uint8 images (n, 784), and their int32 logits (n, 10) unless that array has no rows.
+
+    groups, quads, starts, sums, hidden, logits are scratch.
+    """
+    for first in range(0, images.shape[0], BLOCK):
+        size = min(BLOCK, images.shape[0] - first)
+        starts[0] = 0
+        for i in range(size):
+            starts[2 * i + 1], starts[2 * i + 2] = list_groups(images, first + i, groups, quads, starts[2 * i])
+            store_int(logits, i * 16, load_int(b2, 0))
+        for tile in range(b1.size // TILE):
+            for i in range(size):
+                prefetch_image(images, first + BLOCK + i)
+                for unit in range(0, TILE, 16):
+                    store_int(sums, i * TILE + unit, load_int(b1, tile * TILE + unit))
+                add_groups(W1, tile, groups, quads, starts[2 * i], starts[2 * i + 1], sums, i)
+            for i in range(size):
+                add_groups(W1, tile, groups, quads, starts[2 * i + 1], starts[2 * i + 2], sums, i)
+                for unit in range(0, TILE, 16):
+                    store_hidden(hidden, i * TILE + unit, load_int(sums, i * TILE + unit), shift)
+            for i in range(0, size, 4):
+                add_logits(hidden, i, W2, tile, logits)
+        for i in range(size):
+            labels[first + i] = find_highest(load_int(logits, i * 16))
+            if out.shape[0] > 0:
+                for c in range(CLASSES):
+                    out[first + i, c] = logits[i * 16 + c]

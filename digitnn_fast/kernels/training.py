@@ -1,0 +1,385 @@
+"""One epoch of mini-batch or full-batch descent; its specification is `reference.backward`.
+
+All threads run `epoch` at the same time. Hidden units are divided in tiles of 32: a tile's weights, their
+moments and their gradient are read and written by one thread alone, and each sum is taken in
+the order of the images, so the result has the same bits for any number of threads. The threads meet
+once per block of 128 images, when the tiles' shares of the logits are added up.
+
+A tile is one array of 795 rows of 32: rows 0 to 783 belong to the pixels (W1), row 784 to b1, which is the
+weight of a pixel that is always 1, and rows 785 to 794 to the ten outputs (W2 transposed).
+
+A block passes through three stages, one ahead of the other: its images are listed (non-zero pixels of
+each image), then transposed (images of each pixel), then learned from.
+"""
+
+import numpy as np
+
+from digitnn_fast.kernels import ADAM, CLASSES, PIXELS
+from digitnn_fast.kernels import TRAINING_BLOCK as BLOCK
+from digitnn_fast.kernels import TRAINING_TILE as TILE
+from digitnn_fast.kernels._jit import helper
+from digitnn_fast.kernels._simd import (
+    add,
+    atomic_add,
+    atomic_load,
+    divide,
+    exp,
+    find_lane,
+    fma,
+    give_way,
+    load,
+    max_lane,
+    multiply,
+    relu,
+    splat,
+    square_root,
+    store,
+    sum_lanes,
+    where_positive,
+)
+from digitnn_fast.kernels.augment import distort
+from digitnn_fast.kernels.inference import list_nonzero, prefetch_image
+
+ROWS = PIXELS + 1 + CLASSES
+ROOM = PIXELS + 1 + 111  # places that an image's list may take: 64 more than it can hold, rounded up
+AHEAD = 6  # images to fetch early: their order is random, and memory 100 ns away
+ZERO, ONE, SCALE = np.float32(0), np.float32(1), np.float32(1 / 255)
+
+
+@helper
+def list_images(
+    thread, threads, images, order, first, last, key, limits, padded, distorted, places, values, bytes_, spans
+):
+    """Stage 1: list this thread's share of the block's images, pixels scaled to 0..1, and the constant 1."""
+    size = last - first
+    low = size * thread // threads
+    at = low * ROOM  # room for the images of the threads before this one; its own follow each other closely
+    for i in range(low, size * (thread + 1) // threads):
+        spans[i, 0] = at
+        if first + i + AHEAD < order.size:
+            prefetch_image(images, order[first + i + AHEAD])
+        if limits.size > 0:
+            distort(images, order[first + i], np.uint64(key), limits, padded[thread], distorted, thread)
+            _, end = list_nonzero(distorted, thread, places, values, bytes_, at)
+        else:
+            _, end = list_nonzero(images, order[first + i], places, values, bytes_, at)
+        for k in range(at, end, 16):
+            store(values, k, multiply(load(values, k), splat(SCALE)))
+        places[end] = PIXELS
+        values[end] = ONE
+        at = end + 1
+        spans[i, 1] = at
+
+
+@helper
+def transpose_images(thread, threads, size, places, values, spans, counts, rows, pixels):
+    """Stage 2: for this thread's share of the pixels, list the images in which they are not zero.
+
+    rows and pixels are the same memory as int32 and as float32, value and place side by side: one cache line, not two.
+    """
+    low = (PIXELS + 1) * thread // threads
+    high = (PIXELS + 1) * (thread + 1) // threads
+    for pixel in range(low, high):
+        counts[pixel] = 0
+    for i in range(size):
+        k = spans[i, 0]
+        end = spans[i, 1]
+        while k < end and places[k] < low:
+            k += 1
+        while k < end and places[k] < high:
+            pixel = np.int64(places[k])
+            at = (pixel * BLOCK + counts[pixel]) * 2
+            pixels[at] = values[k]
+            rows[at + 1] = i * TILE
+            counts[pixel] += 1
+            k += 1
+
+
+@helper
+def forward_tile(weights, tile, outgoing, size, places, values, spans, hidden, logits):
+    """ReLU(image @ W1 + b1) of one tile for each image of the block, and the tile's share of the logits."""
+    base = tile * ROWS * TILE
+    for i in range(size):
+        a0 = a1 = c0 = c1 = splat(ZERO)
+        k = spans[i, 0]
+        end = spans[i, 1]
+        while k + 1 < end:  # two pixels at a time: one chain of sums would wait for itself
+            row = base + np.int64(places[k]) * TILE
+            x = splat(values[k])
+            a0 = fma(x, load(weights, row), a0)
+            a1 = fma(x, load(weights, row + 16), a1)
+            row = base + np.int64(places[k + 1]) * TILE
+            x = splat(values[k + 1])
+            c0 = fma(x, load(weights, row), c0)
+            c1 = fma(x, load(weights, row + 16), c1)
+            k += 2
+        if k < end:
+            row = base + np.int64(places[k]) * TILE
+            x = splat(values[k])
+            a0 = fma(x, load(weights, row), a0)
+            a1 = fma(x, load(weights, row + 16), a1)
+        h = (tile * BLOCK + i) * TILE
+        store(hidden, h, relu(add(a0, c0)))
+        store(hidden, h + 16, relu(add(a1, c1)))
+        z0 = z1 = splat(ZERO)
+        for unit in range(0, TILE, 2):
+            z0 = fma(splat(hidden[h + unit]), load(outgoing, (tile * TILE + unit) * 16), z0)
+            z1 = fma(splat(hidden[h + unit + 1]), load(outgoing, (tile * TILE + unit + 1) * 16), z1)
+        store(logits, (tile * BLOCK + i) * 16, add(z0, z1))
+
+
+@helper
+def output_errors(thread, first, size, tiles, b2, logits, labels, order, scale, errors, margins, sums):
+    """(probabilities - one-hot label) * scale of the block's images; what the loss needs; right ones counted."""
+    right = 0
+    for i in range(size):
+        z = load(b2, thread * 16)
+        for tile in range(tiles):
+            z = add(z, load(logits, (tile * BLOCK + i) * 16))
+        label = np.int64(labels[order[first + i]])
+        highest = max_lane(z)
+        right += find_lane(z, highest) == label
+        powers = exp(add(z, splat(-highest)))
+        total = sum_lanes(powers)
+        store(errors, i * 16, z)
+        if thread == 0:
+            margins[first + i] = errors[i * 16 + label] - highest
+            sums[first + i] = total
+        store(errors, i * 16, multiply(divide(powers, splat(total)), splat(scale)))
+        errors[i * 16 + label] -= scale
+    return right
+
+
+@helper
+def descend(optimizer, weights, moments, squares, at, gradient, rates, block):
+    """Take the step for 16 weights. rates: step size, decay, second decay, correction of the squares."""
+    decay = rates[block, 1]
+    if optimizer == ADAM:
+        m = fma(splat(ONE - decay), gradient, multiply(splat(decay), load(moments, at)))
+        grown = multiply(splat(ONE - rates[block, 2]), multiply(gradient, gradient))
+        v = fma(splat(rates[block, 2]), load(squares, at), grown)
+        store(squares, at, v)
+        step = divide(m, fma(square_root(v), splat(rates[block, 3]), splat(np.float32(1e-8))))
+    else:
+        m = fma(splat(decay), load(moments, at), gradient)
+        step = m
+    store(moments, at, m)
+    store(weights, at, fma(splat(-rates[block, 0]), step, load(weights, at)))
+
+
+@helper
+def learn(optimizer, weights, moments, squares, gradients, at, gradient, rates, block):
+    """Add up the gradients of the batch's blocks; with the last one, descend."""
+    if rates[block, 4] > 0:  # not the batch's first block
+        gradient = add(gradient, load(gradients, at))
+    if rates[block, 5] > 0:  # the last
+        descend(optimizer, weights, moments, squares, at, gradient, rates, block)
+    else:
+        store(gradients, at, gradient)
+
+
+@helper
+def backward_tile(
+    optimizer,
+    weights,
+    moments,
+    squares,
+    gradients,
+    tile,
+    outgoing,
+    size,
+    counts,
+    rows,
+    pixels,
+    hidden,
+    errors,
+    deltas,
+    rates,
+    block,
+):
+    base = tile * ROWS * TILE
+    output = base + (PIXELS + 1) * TILE
+    for i in range(size):  # deltas: the errors of the hidden units
+        for half in range(0, TILE, 16):
+            d = splat(ZERO)
+            for c in range(CLASSES):
+                d = fma(splat(errors[i * 16 + c]), load(weights, output + c * TILE + half), d)
+            store(deltas, i * TILE + half, where_positive(load(hidden, (tile * BLOCK + i) * TILE + half), d))
+    for pixel in range(PIXELS + 1):
+        g0 = g1 = e0 = e1 = splat(ZERO)
+        k = pixel * BLOCK * 2
+        end = k + counts[pixel] * 2
+        while k + 2 < end:
+            x = splat(pixels[k])
+            g0 = fma(x, load(deltas, rows[k + 1]), g0)
+            g1 = fma(x, load(deltas, rows[k + 1] + 16), g1)
+            x = splat(pixels[k + 2])
+            e0 = fma(x, load(deltas, rows[k + 3]), e0)
+            e1 = fma(x, load(deltas, rows[k + 3] + 16), e1)
+            k += 4
+        if k < end:
+            x = splat(pixels[k])
+            g0 = fma(x, load(deltas, rows[k + 1]), g0)
+            g1 = fma(x, load(deltas, rows[k + 1] + 16), g1)
+        at = base + pixel * TILE
+        learn(optimizer, weights, moments, squares, gradients, at, add(g0, e0), rates, block)
+        learn(optimizer, weights, moments, squares, gradients, at + 16, add(g1, e1), rates, block)
+    for c in range(0, CLASSES, 2):  # two outputs at a time, for four chains
+        g0 = g1 = e0 = e1 = splat(ZERO)
+        for i in range(size):
+            h0 = load(hidden, (tile * BLOCK + i) * TILE)
+            h1 = load(hidden, (tile * BLOCK + i) * TILE + 16)
+            x = splat(errors[i * 16 + c])
+            g0 = fma(x, h0, g0)
+            g1 = fma(x, h1, g1)
+            x = splat(errors[i * 16 + c + 1])
+            e0 = fma(x, h0, e0)
+            e1 = fma(x, h1, e1)
+        at = output + c * TILE
+        learn(optimizer, weights, moments, squares, gradients, at, g0, rates, block)
+        learn(optimizer, weights, moments, squares, gradients, at + 16, g1, rates, block)
+        learn(optimizer, weights, moments, squares, gradients, at + TILE, e0, rates, block)
+        learn(optimizer, weights, moments, squares, gradients, at + TILE + 16, e1, rates, block)
+    for unit in range(TILE):
+        for c in range(CLASSES):
+            outgoing[(tile * TILE + unit) * 16 + c] = weights[output + c * TILE + unit]
+
+
+@helper
+def wait_for_all(meetings, expected):
+    """Until every thread has come here, `expected` times in all; whether they did: not if meetings[1] says stop."""
+    atomic_add(meetings, 0, 1)
+    turns = 0
+    while atomic_load(meetings, 0) < expected:
+        if atomic_load(meetings, 1) != 0:
+            return False
+        turns += 1
+        if turns > 10_000:  # some 10 microseconds: the others may be waiting for this CPU
+            give_way()
+    return True
+
+
+def epoch(
+    thread,
+    threads,
+    optimizer,
+    images,
+    labels,
+    order,
+    starts,
+    rates,
+    key,
+    limits,
+    weights,
+    moments,
+    squares,
+    gradients,
+    outgoing,
+    output_bias,
+    meetings,
+    padded,
+    distorted,
+    places,
+    values,
+    bytes_,
+    spans,
+    counts,
+    rows,
+    pixels,
+    hidden,
+    logits,
+    errors,
+    deltas,
+    margins,
+    sums,
+):
+    """Learn from the images in this order, block k being order[starts[k]:starts[k + 1]]; how many were right.
+
+    rates (blocks, 7), see RATES, says how to step after each block. margins and sums (n,) receive
+    what each image's loss needs, log(sum) - margin; everything else is scratch or state.
+    """
+    blocks = starts.size - 1
+    tiles = weights.size // (ROWS * TILE)
+    right = 0
+    for block in range(-2, blocks):
+        slot = (block + 2) % 3
+        if block + 2 < blocks:
+            list_images(
+                thread,
+                threads,
+                images,
+                order,
+                starts[block + 2],
+                starts[block + 3],
+                key,
+                limits,
+                padded,
+                distorted,
+                places[slot],
+                values[slot],
+                bytes_[slot],
+                spans[slot],
+            )
+        slot = (block + 1) % 3
+        if block >= -1 and block + 1 < blocks:
+            transpose_images(
+                thread,
+                threads,
+                starts[block + 2] - starts[block + 1],
+                places[slot],
+                values[slot],
+                spans[slot],
+                counts[slot],
+                rows[slot],
+                pixels[slot],
+            )
+        slot = block % 3
+        if block >= 0:
+            size = starts[block + 1] - starts[block]
+            for tile in range(thread, tiles, threads):
+                forward_tile(
+                    weights, tile, outgoing, size, places[slot], values[slot], spans[slot], hidden, logits[block % 2]
+                )
+        if not wait_for_all(meetings, (block + 3) * threads):
+            return -1
+        if block >= 0:
+            right += output_errors(
+                thread,
+                starts[block],
+                size,
+                tiles,
+                output_bias[0],
+                logits[block % 2],
+                labels,
+                order,
+                rates[block, 6],
+                errors[thread],
+                margins,
+                sums,
+            )
+            for tile in range(thread, tiles, threads):
+                backward_tile(
+                    optimizer,
+                    weights,
+                    moments,
+                    squares,
+                    gradients,
+                    tile,
+                    outgoing,
+                    size,
+                    counts[slot],
+                    rows[slot],
+                    pixels[slot],
+                    hidden,
+                    errors[thread],
+                    deltas[thread],
+                    rates,
+                    block,
+                )
+            g = splat(ZERO)
+            for i in range(size):
+                g = add(g, load(errors[thread], i * 16))
+            learn(
+                optimizer, output_bias[0], output_bias[1], output_bias[2], output_bias[3], thread * 16, g, rates, block
+            )
+    return right

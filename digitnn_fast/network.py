@@ -1,0 +1,287 @@
+"""A trained network and its file: the four arrays, the pixels they expect, and how they were trained.
+
+A model file is an uncompressed `.npz`: W1, b1, W2, b2, the training history, and `metadata`, a JSON text.
+It holds no pickle: loading a stranger's file runs no code and needs no more memory than the file is long,
+a few times over.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
+
+import numpy as np
+
+from digitnn_fast.utils import CLASSES, MAX_HIDDEN, PIXELS, Parameters, check_labels, replacing
+
+# zipfile, json and hashlib are imported where they are used: together they would add 15 ms to every start.
+if TYPE_CHECKING:
+    from zipfile import ZipFile
+
+    from numpy.typing import ArrayLike, NDArray
+
+Preprocessing = Literal["raw", "deskewed"]
+PREPROCESSINGS: tuple[Preprocessing, ...] = get_args(Preprocessing)
+HISTORY_COLUMNS = ("training_loss", "training_accuracy", "heldout_loss", "heldout_accuracy")
+
+FORMAT = "digitnn-fast network"
+FORMAT_VERSION = 1
+MAX_METADATA_CHARACTERS = 16_384
+MAX_MEMBERS = 16  # a zip directory of millions of entries would need gigabytes
+MAX_FILE_BYTES = 4 * (PIXELS + 1 + CLASSES) * MAX_HIDDEN + 2**25  # the widest network, a million epochs
+
+
+class ModelFileError(ValueError):
+    """A model file that is missing, damaged, foreign or newer; the text is one line with file and reason."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRecord:
+    """How a network was trained; ValueError if a field can't be true.
+
+    `history` is float64 (epochs, 4) with HISTORY_COLUMNS, losses in nats, accuracies 0..1. Without held-out
+    rows `heldout_accuracy` and the held-out columns are NaN. `settings` are the recipe's hyperparameters.
+    """
+
+    recipe: str
+    seed: int
+    data_digest: str
+    training_rows: int
+    heldout_rows: int
+    heldout_accuracy: float
+    history: NDArray[np.float64]
+    settings: dict[str, int | float | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the fields and freeze the history."""
+        for name in ("recipe", "data_digest"):
+            _require(isinstance(getattr(self, name), str), f"{name} must be text")
+        for name in ("seed", "training_rows", "heldout_rows"):
+            value = getattr(self, name)
+            _require(isinstance(value, int) and value >= 0, f"{name} must be an int from 0 up, got {value!r}")
+        accuracy, known = self.heldout_accuracy, self.heldout_rows > 0
+        _require(isinstance(accuracy, float), f"heldout_accuracy must be a float, got {accuracy!r}")
+        possible = 0 <= accuracy <= 1 if known else math.isnan(accuracy)
+        _require(possible, f"heldout_accuracy can't be {accuracy} with {self.heldout_rows} held-out rows")
+        for key, value in self.settings.items():
+            _require(isinstance(value, int | float | str), f"settings: {key} must be a number or text")
+        object.__setattr__(self, "settings", dict(self.settings))
+
+        history, columns = self.history, len(HISTORY_COLUMNS)
+        _require(history.dtype == np.float64, f"history must be float64, got {history.dtype}")
+        fits = history.ndim == 2 and history.shape[1] == columns
+        _require(fits, f"history must have shape (epochs, {columns}), got {history.shape}")
+        finite = np.isfinite(history if known else history[:, :2]).all()
+        _require(bool(finite), "history holds NaN or infinity")
+        object.__setattr__(self, "history", _frozen(history))
+
+    @property
+    def heldout_standard_error(self) -> float:
+        """Standard error of the held-out accuracy p of n rows, sqrt(p (1 - p) / n); NaN without such rows."""
+        p, n = self.heldout_accuracy, self.heldout_rows
+        return math.sqrt(p * (1 - p) / n) if n else math.nan
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """W1 (784, H), b1 (H,), W2 (H, 10), b2 (10,): pixels 0..1 -> H ReLU units -> 10 softmax outputs.
+
+    The arrays are float32, finite, and kept as read-only copies; ValueError in one line if they can't be.
+    `preprocessing` says which pixels they were trained on, `training` how.
+    """
+
+    W1: NDArray[np.float32]
+    b1: NDArray[np.float32]
+    W2: NDArray[np.float32]
+    b2: NDArray[np.float32]
+    preprocessing: Preprocessing = "raw"
+    training: TrainingRecord | None = None
+
+    def __post_init__(self) -> None:
+        """Check the arrays and freeze copies of them."""
+        for name, array in self.parameters._asdict().items():
+            _require(isinstance(array, np.ndarray), f"{name} must be an array, got {type(array).__name__}")
+            _require(array.dtype == np.float32, f"{name} must be float32, got {array.dtype}")
+            _require(bool(np.isfinite(array).all()), f"{name} holds NaN or infinity")
+        wide = self.W1.ndim == 2 and self.W1.shape[0] == PIXELS
+        _require(wide, f"W1 must have shape ({PIXELS}, H), got {self.W1.shape}")
+        _require(1 <= self.hidden <= MAX_HIDDEN, f"H must be 1 to {MAX_HIDDEN:,}, got {self.hidden:,}")
+        for name, shape in (("b1", (self.hidden,)), ("W2", (self.hidden, CLASSES)), ("b2", (CLASSES,))):
+            got = getattr(self, name).shape
+            _require(got == shape, f"{name} must have shape {shape}, got {got}")
+        choices = " or ".join(PREPROCESSINGS)
+        valid = self.preprocessing in PREPROCESSINGS
+        _require(valid, f"preprocessing must be {choices}, got {self.preprocessing!r}")
+        for name, array in self.parameters._asdict().items():
+            object.__setattr__(self, name, _frozen(array))
+
+    def __reduce__(self) -> tuple[type[Network], tuple[Any, ...]]:
+        """Pickle through the constructor: NumPy's own way would give writable arrays back."""
+        return Network, (*self.parameters, self.preprocessing, self.training)
+
+    @property
+    def hidden(self) -> int:
+        """Number of hidden units H."""
+        return int(self.W1.shape[1])
+
+    @property
+    def parameters(self) -> Parameters:
+        """W1 (784, H), b1 (H,), W2 (H, 10), b2 (10,) as the tuple that the reference takes."""
+        return Parameters(self.W1, self.b1, self.W2, self.b2)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model file: the same bytes for the same network, an older file replaced all at once.
+
+        OSError if that fails, the older file being as it was; ValueError if settings are NaN or too long.
+        """
+        arrays: dict[str, Any] = {"metadata": np.array(_metadata_text(self)), **self.parameters._asdict()}
+        if self.training is not None:
+            arrays["history"] = self.training.history
+        with replacing(path) as file:
+            np.savez(file, **arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Network:
+        """The network of a model file; ModelFileError, one line, if it can't be read or is no such file."""
+        try:
+            with open(path, "rb") as file:
+                return _read(file)
+        except ModelFileError as error:
+            raise ModelFileError(f"{os.fspath(path)}: {error}") from error
+        except Exception as error:  # on hostile bytes zipfile and the .npy parser raise a dozen types
+            if isinstance(error, OSError) and error.filename:  # without name: a seek to a damaged offset
+                raise ModelFileError(f"{os.fspath(path)}: {error.strerror}") from error
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise ModelFileError(f"{os.fspath(path)}: damaged: {reason}") from error
+
+
+def data_digest(images: NDArray[np.uint8], labels: ArrayLike) -> str:
+    """SHA-256 (64 hexadecimal digits) of uint8 images (n, 784) and labels (n,), whatever the labels' dtype.
+
+    Hashed are the images row by row, then the labels, a byte each. ValueError for other images or labels.
+    """
+    import hashlib
+
+    _require(images.dtype == np.uint8, f"images must be uint8, got {images.dtype}")
+    column = check_labels(labels).astype(np.uint8)
+    fits = images.shape == (len(column), PIXELS)
+    _require(fits, f"images must have shape ({len(column)}, {PIXELS}), got {images.shape}")
+    digest = hashlib.sha256(np.ascontiguousarray(images).data)
+    digest.update(column.data)
+    return digest.hexdigest()
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+def _accept(condition: bool, reason: str) -> None:
+    if not condition:
+        raise ModelFileError(reason)
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """A C-contiguous read-only copy, so that no caller can change a network behind its checks."""
+    copy = np.array(array, order="C")
+    copy.setflags(write=False)
+    return copy
+
+
+def _metadata_text(network: Network) -> str:
+    """The JSON text of everything that is not an array."""
+    import json
+
+    record = None
+    if network.training is not None:
+        record = {name: value for name, value in vars(network.training).items() if name != "history"}
+        if not network.training.heldout_rows:
+            record["heldout_accuracy"] = None  # JSON has no NaN
+    text = json.dumps(
+        {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "preprocessing": network.preprocessing,
+            "training": record,
+        },
+        allow_nan=False,
+    )
+    _require(len(text) <= MAX_METADATA_CHARACTERS, f"{len(text):,} characters of metadata are too many")
+    return text
+
+
+def _read(file: BinaryIO) -> Network:
+    """The network of an open model file; ModelFileError if it is none, and any exception if it is damaged."""
+    from zipfile import ZipFile
+
+    _check_directory(file)
+    with ZipFile(file) as archive:
+        metadata = _read_metadata(archive)
+        record = metadata["training"]
+        if record is not None:
+            accuracy = math.nan if record["heldout_accuracy"] is None else record["heldout_accuracy"]
+            record |= {"heldout_accuracy": accuracy, "history": _read_array(archive, "history")}
+            record = TrainingRecord(**record)
+        W1, b1, W2, b2 = (_read_array(archive, name) for name in Parameters._fields)
+        return Network(W1, b1, W2, b2, metadata["preprocessing"], record)
+
+
+def _check_directory(file: BinaryIO) -> None:
+    """ModelFileError unless the file ends in a zip directory that is small enough to be given to zipfile.
+
+    A zip without comment ends in 22 bytes: signature, 6 bytes on, number of members (2 bytes), size of the
+    directory (4), 6 bytes on. A zip64 locator (20 bytes) before them would overrule both; `save` writes none.
+    """
+    size = file.seek(0, os.SEEK_END)
+    _accept(size > 0, "the file is empty")
+    _accept(size <= MAX_FILE_BYTES, f"not a digitnn-fast model: {size:,} bytes are more than one can have")
+    file.seek(0)
+    _accept(file.read(4) == b"PK\3\4", "not a digitnn-fast model: not an .npz file")
+    file.seek(max(0, size - 42))
+    locator, end = file.read(20), file.read()
+    complete = end.startswith(b"PK\5\6")
+    _accept(complete, "truncated, or not a digitnn-fast model: it does not end in a zip directory")
+    members, length = int.from_bytes(end[10:12], "little"), int.from_bytes(end[12:16], "little")
+    small = members <= MAX_MEMBERS and length <= MAX_MEMBERS * 256 and not locator.startswith(b"PK\6\7")
+    _accept(small, f"not a digitnn-fast model: a zip of {members:,} files")
+
+
+def _read_metadata(archive: ZipFile) -> dict[str, Any]:
+    """The metadata of the model file; ModelFileError if it is foreign or newer."""
+    import json
+
+    _accept("metadata.npy" in archive.namelist(), "not a digitnn-fast model: it has no metadata")
+    array = _read_array(archive, "metadata")
+    text = array.dtype.kind == "U" and array.shape == () and array.nbytes <= 4 * MAX_METADATA_CHARACTERS
+    _accept(text, "not a digitnn-fast model: its metadata are no short text")
+    metadata: dict[str, Any] = json.loads(array.item())
+    _accept(metadata["format"] == FORMAT, f"not a digitnn-fast model but {metadata['format']!r}")
+    version = metadata["version"]
+    newer = f"made by a newer digitnn-fast, format {version}; this one reads up to {FORMAT_VERSION}"
+    _accept(version <= FORMAT_VERSION, newer)
+    return metadata
+
+
+def _read_array(archive: ZipFile, name: str) -> NDArray[Any]:
+    """The array of that name, exactly as long as its header claims; ValueError if it isn't.
+
+    Not np.load: it allocates what the header claims before it looks how much there is.
+    """
+    from io import BytesIO
+    from zipfile import ZIP_STORED
+
+    _require(f"{name}.npy" in archive.namelist(), f"the array {name} is missing")
+    member = archive.getinfo(f"{name}.npy")
+    stored = member.compress_type == ZIP_STORED and member.compress_size <= MAX_FILE_BYTES
+    _require(stored, f"{name} is compressed or too long")
+    content = archive.read(member)
+    header = BytesIO(content)
+    _require(np.lib.format.read_magic(header) == (1, 0), f"{name} is in another .npy version")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(header)
+    _require(dtype.kind in "fU", f"{name} must hold numbers or text, not {dtype}")
+    values = memoryview(content)[header.tell() :]
+    exact = math.prod(shape) * dtype.itemsize == len(values)
+    _require(exact, f"{name} is not as long as its header says")
+    return np.frombuffer(values, dtype).reshape(shape, order="F" if fortran else "C")

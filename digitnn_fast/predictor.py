@@ -1,0 +1,190 @@
+"""The object that other scripts embed: images in, digits or probabilities out."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitnn_fast._threads import run_together, thread_count
+from digitnn_fast.engines import ENGINES, Engine, Scratch
+from digitnn_fast.network import Network
+from digitnn_fast.utils import CLASSES, PIXELS, Parameters
+
+Precision = Literal["float32", "int8"]
+BUNDLED = Path(__file__).parent / "models" / "fast.npz"
+LARGEST = 1e30  # float32 ends at 3e38; -1e30 is kernels.NO_CLASS, which every logit must exceed
+SHARE = 512  # images below which another thread would cost more (0.05 ms to start) than it brings
+
+
+class Predictor:
+    """Digits of handwritten images, by one network.
+
+    Images are arrays of shape (784,) or (28, 28) for one, (n, 784) or (n, 28, 28) for many, a pandas DataFrame of
+    784 pixel columns, or a list of these. Integers are grey levels 0 (paper) to 255 (ink). Floats are 0 to 1 and
+    are rounded to the nearest of the 256 levels. TypeError or ValueError for anything else.
+
+    May be shared between threads, pickled, and used after a fork.
+    """
+
+    def __init__(self, network: Network, *, threads: int | None = None, precision: Precision = "float32") -> None:
+        """`precision` "int8" is faster, and its labels are the same on every machine; see `quantization`."""
+        if network.preprocessing != "raw":
+            raise ValueError(f"this version cannot prepare {network.preprocessing} images for the network")
+        if precision not in ENGINES:
+            raise ValueError(f"precision must be {' or '.join(ENGINES)}, got {precision!r}")
+        self.network = network
+        self.threads = thread_count(threads)
+        self.precision = precision
+        _check_reach(network.parameters)
+        self._engine = ENGINES[precision](network.parameters)
+        self._own = threading.local()  # scratch of the calling thread
+        # Loads the kernels now: if a fork came while another thread does, the child would wait for that thread forever.
+        self.predict_proba(np.zeros((1, PIXELS), np.uint8))
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        threads: int | None = None,
+        precision: Precision = "float32",
+    ) -> Predictor:
+        """The predictor for a model file, by default the bundled one; ModelFileError if it can't be read."""
+        return cls(Network.load(BUNDLED if path is None else path), threads=threads, precision=precision)
+
+    @classmethod
+    def from_network(
+        cls, network: Network, *, threads: int | None = None, precision: Precision = "float32"
+    ) -> Predictor:
+        """The predictor for a network; it uses all CPUs unless told otherwise."""
+        return cls(network, threads=threads, precision=precision)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the network; the rest is made from it."""
+        return _restore, (self.network, self.threads, self.precision)
+
+    def predict(self, images: Any) -> Any:
+        """Digits (n,) uint8 of n images; the int of one image."""
+        pixels = as_pixels(images)
+        if pixels.ndim == 1:
+            return int(self._one(pixels, "label").labels[0])
+        labels = np.empty(len(pixels), np.uint8)
+        self._run(pixels, labels, np.empty((0, CLASSES), np.float32))
+        return labels
+
+    def predict_proba(self, images: Any) -> NDArray[np.float32]:
+        """Probabilities (n, 10) of n images; (10,) of one image."""
+        pixels = as_pixels(images)
+        if pixels.ndim == 1:
+            return np.array(self._one(pixels, "probabilities").probabilities[0])
+        probabilities = np.full((len(pixels), CLASSES), np.nan, np.float32)
+        self._run(pixels, np.empty(len(pixels), np.uint8), probabilities)
+        return probabilities
+
+    def _run(self, pixels: NDArray[np.uint8], labels: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> None:
+        """Fill labels and, unless it has no rows, probabilities; each thread takes a run of the images."""
+        shares = max(1, min(self.threads, len(pixels) // SHARE))
+        edges = [len(pixels) * share // shares for share in range(shares + 1)]
+        run_together(
+            [
+                self._engine.call(self._scratch(share), pixels[a:b], labels[a:b], probabilities[a:b])
+                for share, (a, b) in enumerate(pairwise(edges))
+            ]
+        )
+
+    def _scratch(self, share: int) -> Scratch:
+        """Scratch that this thread keeps for the call's share of this number."""
+        if not hasattr(self._own, "scratch"):
+            self._own.scratch = []
+        while len(self._own.scratch) <= share:
+            self._own.scratch.append(self._engine.scratch())
+        scratch: Scratch = self._own.scratch[share]
+        return scratch
+
+    def _one(self, pixels: NDArray[np.uint8], wanted: str) -> _One:
+        """Label (1,) and, if wanted, probabilities (1, 10) of one image, by a call that this thread keeps."""
+        one: _One | None = getattr(self._own, wanted, None)
+        if one is None:
+            one = _One(self._engine, self._scratch(0), probabilities=wanted == "probabilities")
+            setattr(self._own, wanted, one)
+        one.pixels[0] = pixels
+        one.call()
+        return one
+
+
+class _One:
+    """A call for one image, made ready once: preparing it takes longer than making it."""
+
+    def __init__(self, engine: Engine, scratch: Scratch, *, probabilities: bool) -> None:
+        self.pixels, self.labels = np.zeros((1, PIXELS), np.uint8), np.zeros(1, np.uint8)
+        self.probabilities = np.zeros((int(probabilities), CLASSES), np.float32)
+        self.call = engine.call(scratch, self.pixels, self.labels, self.probabilities)
+
+
+def predict(images: Any, model: str | os.PathLike[str] | None = None) -> Any:
+    """Digits (n,) of n images, or the int of one, by the model file or by the bundled model."""
+    return Predictor.load(model).predict(images)
+
+
+def as_pixels(images: Any) -> NDArray[np.uint8]:
+    """Grey levels (n, 784), or (784,) of one image, of anything that a Predictor takes."""
+    if isinstance(images, np.ndarray):
+        array = images
+    elif hasattr(images, "to_numpy"):  # a DataFrame or Series, without importing pandas to ask
+        array = images.to_numpy()
+    elif isinstance(images, (list, tuple)):
+        return _join(images)
+    else:
+        raise TypeError(f"images must be an array, a DataFrame or a list of them, not {type(images).__name__}")
+    square = array.shape[-2:] == (28, 28)
+    if array.ndim - square not in (1, 2) or not (square or array.shape[-1] == PIXELS):
+        raise ValueError(f"images must be (784,), (28, 28), (n, 784) or (n, 28, 28), not {array.shape}")
+    levels = _grey_levels(array)
+    return np.ascontiguousarray(levels.reshape(*array.shape[:-2], PIXELS) if square else levels)
+
+
+def _join(images: Sequence[Any]) -> NDArray[np.uint8]:
+    if not images:
+        return np.empty((0, PIXELS), np.uint8)
+    if all(getattr(image, "shape", ()) for image in images):
+        return np.concatenate([np.atleast_2d(as_pixels(image)) for image in images])
+    try:
+        return as_pixels(np.asarray(images))  # lists of numbers, which may be NumPy's
+    except ValueError as error:
+        if "inhomogeneous" in str(error):
+            raise ValueError("images in lists must be equally long, and numbers") from error
+        raise
+
+
+def _grey_levels(array: NDArray[Any]) -> NDArray[np.uint8]:
+    if array.dtype == np.uint8:
+        return array
+    kind, limit = array.dtype.kind, 1 if array.dtype.kind == "f" else 255
+    if kind not in "iuf":
+        raise TypeError(f"images must hold integers 0..255 or floats 0..1, not {array.dtype}")
+    if array.size:
+        low, high = array.min(), array.max()
+        if not (low >= 0 and high <= limit):  # NaN fails too
+            wrong = "NaN" if np.isnan(low) else f"{low if low < 0 else high}"
+            raise ValueError(f"images of {array.dtype} must lie in 0..{limit}, but hold {wrong}")
+    return (np.rint(array * 255.0) if kind == "f" else array).astype(np.uint8)
+
+
+def _check_reach(parameters: Parameters) -> None:
+    """ValueError if any image could make a sum overflow float32: the answer might be digit 10 or NaN."""
+    W1, b1, W2, b2 = (np.abs(array, dtype=np.float64) for array in parameters)
+    hidden = W1.sum(axis=0) + b1
+    reach = max(hidden.max(), (hidden @ W2 + b2).max())
+    if reach > LARGEST:
+        raise ValueError(f"the weights are too large: a sum could reach {reach:.0e}, more than {LARGEST:.0e}")
+
+
+def _restore(network: Network, threads: int, precision: Precision) -> Predictor:
+    return Predictor(network, threads=threads, precision=precision)

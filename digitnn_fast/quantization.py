@@ -1,0 +1,50 @@
+"""The network in integers: uint8 pixels, int8 weights, int32 sums."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitnn_fast.utils import PIXEL_SCALE, Parameters
+
+MAX_PIXEL, MAX_INT8, MAX_INT16, MAX_INT32 = 255, 127, 2**15 - 1, 2**31 - 1
+
+
+class QuantizedParameters(NamedTuple):
+    """W1 int8 (784, H), b1 int32 (H,), W2 int16 (H, 10), b2 int32 (10,).
+
+    hidden = max(0, pixels @ W1 + b1) >> shift fits in 16 bits; logits = hidden @ W2 + b2 are in units of `scale`.
+    """
+
+    W1: NDArray[np.int8]
+    b1: NDArray[np.int32]
+    W2: NDArray[np.int16]
+    b2: NDArray[np.int32]
+    shift: int
+    scale: float
+
+
+def quantize(parameters: Parameters) -> QuantizedParameters:
+    """The parameters in integers that no image can make overflow.
+
+    Each hidden unit has a scale of its own, at which its largest weight is 127 (as in gemmlowp and QNNPACK); W2 takes
+    it up again, so that all logits share one. Biases beyond a billion times such a weight are cut off.
+    """
+    W1, b1, W2, b2 = (np.asarray(array, np.float64) for array in parameters)
+    unit = np.maximum(np.abs(W1).max(axis=0), np.finfo(np.float32).tiny) / MAX_INT8
+    first = np.rint(W1 / unit).astype(np.int8)
+    # A sum is at most 255 * 784 * 127 = 2**24.6, and its bias takes what int32 leaves.
+    bias = np.clip(np.rint(b1 / (unit * PIXEL_SCALE)), -(2**30), 2**30).astype(np.int32)
+    highest = np.maximum(0, MAX_PIXEL * np.maximum(first, 0).sum(axis=0, dtype=np.int64) + bias)
+    shift = max(0, int(highest.max()).bit_length() - 15)
+
+    second = W2 * (unit * PIXEL_SCALE * 2.0**shift)[:, None]
+    reach = ((highest >> shift)[:, None] * np.abs(second)).sum(axis=0) + np.abs(b2)
+    # 2 spare: rounding may add half a unit to each of the weights.
+    spare = MAX_INT32 - int((highest >> shift).sum()) - 2
+    scale = max(float(np.abs(second).max()) / MAX_INT16, float(reach.max()) / spare, float(np.finfo(np.float32).tiny))
+    return QuantizedParameters(
+        first, bias, np.rint(second / scale).astype(np.int16), np.rint(b2 / scale).astype(np.int32), shift, scale
+    )

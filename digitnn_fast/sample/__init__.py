@@ -1,0 +1,26 @@
+"""The embedded sample: 12,000 real digits of MNIST (README.md beside this file says whose and how chosen)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Sample(NamedTuple):
+    """Digits to train on and digits to test on; uint8, pixels 0..255, no image twice."""
+
+    train_images: NDArray[np.uint8]
+    train_labels: NDArray[np.uint8]
+    test_images: NDArray[np.uint8]
+    test_labels: NDArray[np.uint8]
+
+
+def load_sample() -> Sample:
+    """Images (10000, 784) with labels (10000,), and test images (2000, 784) with labels (2000,)."""
+    with np.load(Path(__file__).with_name("digits.npz")) as arrays:
+        return Sample(*(arrays[name] for name in Sample._fields))

@@ -1,0 +1,340 @@
+"""The object that other scripts embed: what it takes, what it refuses, and where it may be used."""
+
+import copy
+import os
+import pickle
+import re
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import digitnn_fast
+from digitnn_fast import Network, Predictor
+from digitnn_fast.engines import ENGINES
+from digitnn_fast.network import ModelFileError
+from digitnn_fast.predictor import BUNDLED, as_pixels
+from digitnn_fast.sample import load_sample
+from digitnn_fast.utils import initialize_parameters
+
+IMAGES = load_sample().test_images[:20]
+SQUARES = IMAGES.reshape(-1, 28, 28)
+NETWORK = Network(*initialize_parameters(1, 32))
+PREDICTOR = Predictor(NETWORK, threads=2)
+LABELS, PROBABILITIES = PREDICTOR.predict(IMAGES), PREDICTOR.predict_proba(IMAGES)
+COLUMNS = [f"pixel{number}" for number in range(784)]
+
+MANY = {
+    "uint8": IMAGES,
+    "int64": IMAGES.astype(np.int64),
+    "big-endian": IMAGES.astype(">i2"),
+    "uint64": IMAGES.astype(np.uint64),
+    "float16": (IMAGES / 255).astype(np.float16),
+    "float32": (IMAGES / 255).astype(np.float32),
+    "float64": IMAGES / 255,
+    "longdouble": (IMAGES / 255).astype(np.longdouble),
+    "28x28": SQUARES,
+    "28x28 float": SQUARES / 255,
+    "28x28 transposed": np.ascontiguousarray(SQUARES.transpose(2, 1, 0)).transpose(2, 1, 0),
+    "Fortran float": np.asfortranarray(IMAGES / 255),
+    "read-only": np.frombuffer(IMAGES.tobytes(), np.uint8).reshape(-1, 784),
+    "memory map": np.memmap,  # made in the test
+    "DataFrame": pd.DataFrame(IMAGES, columns=COLUMNS),
+    "DataFrame, integer columns": pd.DataFrame(IMAGES.astype(int), index=range(5, 25)),
+    "DataFrame of mixed integers": pd.DataFrame(IMAGES.astype(int)).astype({0: np.uint8, 5: np.int32}),
+    "DataFrame of floats": pd.DataFrame(IMAGES / 255),
+    "list of arrays": list(IMAGES),
+    "tuple of squares": tuple(SQUARES),
+    "list of Series": [row for _, row in pd.DataFrame(IMAGES).iterrows()],
+    "list of kinds": [IMAGES[0], SQUARES[1] / 255, pd.DataFrame(IMAGES[2:9]), SQUARES[9:].astype(int)],
+    "lists of integers": IMAGES.tolist(),
+    "lists of floats": (SQUARES / 255).tolist(),
+    "lists of NumPy's numbers": [list(row) for row in IMAGES],
+}
+ONE = {
+    "(784,)": IMAGES[0],
+    "(28, 28)": SQUARES[0],
+    "float": SQUARES[0] / 255,
+    "strided": np.repeat(IMAGES[0], 3)[::3],
+    "Series": pd.Series(IMAGES[0], index=COLUMNS),
+    "list": IMAGES[0].tolist(),
+    "list of NumPy's numbers": list(IMAGES[0]),
+    "list of lists": SQUARES[0].tolist(),
+}
+EMPTY = {
+    "(0, 784)": np.empty((0, 784), np.uint8),
+    "(0, 28, 28)": np.empty((0, 28, 28)),
+    "list": [],
+    "tuple": (),
+    "DataFrame": pd.DataFrame(columns=COLUMNS, dtype=np.uint8),
+    "list of none": [IMAGES[:0], SQUARES[:0]],
+}
+
+
+@pytest.mark.parametrize("images", MANY.values(), ids=MANY)
+def test_many_images(images, tmp_path):
+    if images is np.memmap:
+        IMAGES.tofile(tmp_path / "images")
+        images = np.memmap(tmp_path / "images", np.uint8, "r", shape=IMAGES.shape)
+    labels, probabilities = PREDICTOR.predict(images), PREDICTOR.predict_proba(images)
+    assert (labels.dtype, probabilities.dtype) == (np.uint8, np.float32)
+    np.testing.assert_array_equal(labels, LABELS)
+    np.testing.assert_array_equal(probabilities, PROBABILITIES)
+
+
+@pytest.mark.parametrize("image", ONE.values(), ids=ONE)
+def test_one_image(image):
+    label, probabilities = PREDICTOR.predict(image), PREDICTOR.predict_proba(image)
+    assert (type(label), label) == (int, LABELS[0])
+    np.testing.assert_array_equal(probabilities, PROBABILITIES[0])
+
+
+@pytest.mark.parametrize("images", EMPTY.values(), ids=EMPTY)
+def test_no_image(images):
+    labels, probabilities = PREDICTOR.predict(images), PREDICTOR.predict_proba(images)
+    assert (labels.shape, labels.dtype) == ((0,), np.uint8)
+    assert (probabilities.shape, probabilities.dtype) == ((0, 10), np.float32)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
+def test_floats_are_rounded_to_the_nearest_level(dtype):
+    levels = np.resize(np.arange(256), 784)
+    np.testing.assert_array_equal(as_pixels((levels / 255).astype(dtype)), levels)
+    nudged = np.clip(levels / 255 + np.resize([-0.4, 0.4], 784) / 255, 0, 1).astype(np.float64)
+    np.testing.assert_array_equal(as_pixels(nudged), levels)
+
+
+def changed(value, dtype, images=IMAGES):
+    """Images of that dtype, scaled for it, one pixel of which has another value."""
+    array = (images / 255 if np.dtype(dtype).kind == "f" else images).astype(dtype)
+    array[3, 300] = value
+    return array
+
+
+SHAPES = r"images must be \(784,\), \(28, 28\), \(n, 784\) or \(n, 28, 28\), not "
+FORMS = r"images must be an array, a DataFrame or a list of them, not "
+KINDS = r"images must hold integers 0\.\.255 or floats 0\.\.1, not "
+UNEQUAL = "images in lists must be equally long, and numbers"
+
+
+@pytest.mark.parametrize(
+    ("images", "error", "message"),
+    [
+        (np.zeros(783, np.uint8), ValueError, SHAPES + r"\(783,\)"),
+        (np.zeros((2, 785), np.uint8), ValueError, SHAPES + r"\(2, 785\)"),
+        (np.zeros((784, 2), np.uint8), ValueError, SHAPES + r"\(784, 2\)"),
+        (np.zeros((2, 3, 784), np.uint8), ValueError, SHAPES + r"\(2, 3, 784\)"),
+        (np.zeros((2, 3, 28, 28), np.uint8), ValueError, SHAPES + r"\(2, 3, 28, 28\)"),
+        (np.zeros((28, 28, 1), np.uint8), ValueError, SHAPES + r"\(28, 28, 1\)"),
+        (np.array(3), ValueError, SHAPES + r"\(\)"),
+        (pd.DataFrame(np.insert(IMAGES, 0, 7, axis=1)), ValueError, SHAPES + r"\(20, 785\)"),
+        ([[]], ValueError, SHAPES + r"\(1, 0\)"),
+        ([3, 4], ValueError, SHAPES + r"\(2,\)"),
+        ([IMAGES, IMAGES[:, :5]], ValueError, SHAPES + r"\(20, 5\)"),
+        ([[1, 2], [3]], ValueError, UNEQUAL),
+        ([IMAGES[0].tolist(), IMAGES], ValueError, UNEQUAL),
+        (IMAGES.astype(bool), TypeError, KINDS + "bool"),
+        (IMAGES.astype(complex), TypeError, KINDS + "complex128"),
+        (IMAGES.astype(object), TypeError, KINDS + "object"),
+        (IMAGES.astype(str), TypeError, KINDS + "<U3"),
+        (IMAGES.astype("m8[s]"), TypeError, KINDS + r"timedelta64\[s\]"),
+        (pd.DataFrame(IMAGES).astype({3: str}), TypeError, KINDS + "object"),
+        ([None] * 784, TypeError, KINDS + "object"),
+        (["1"] * 784, TypeError, KINDS + "<U1"),
+        (changed(256, np.int16), ValueError, r"images of int16 must lie in 0\.\.255, but hold 256"),
+        (changed(-1, np.int64), ValueError, r"images of int64 must lie in 0\.\.255, but hold -1"),
+        (changed(2**63, np.uint64), ValueError, rf"images of uint64 must lie in 0\.\.255, but hold {2**63}"),
+        (changed(1.5, np.float64), ValueError, r"images of float64 must lie in 0\.\.1, but hold 1\.5"),
+        (changed(-0.25, np.float32), ValueError, r"images of float32 must lie in 0\.\.1, but hold -0\.25"),
+        (changed(np.nan, np.float64), ValueError, r"images of float64 must lie in 0\.\.1, but hold NaN"),
+        (changed(np.inf, np.float64), ValueError, r"images of float64 must lie in 0\.\.1, but hold inf"),
+        (changed(-np.inf, np.float16), ValueError, r"images of float16 must lie in 0\.\.1, but hold -inf"),
+        (changed(np.nan, np.float64).tolist(), ValueError, r"images of float64 must lie in 0\.\.1, but hold NaN"),
+        (IMAGES.astype(float), ValueError, r"images of float64 must lie in 0\.\.1, but hold 255\.0"),
+        (None, TypeError, FORMS + "NoneType"),
+        ("seven.png", TypeError, FORMS + "str"),
+        (b"\0" * 784, TypeError, FORMS + "bytes"),
+        (7, TypeError, FORMS + "int"),
+        ({"images": IMAGES}, TypeError, FORMS + "dict"),
+        (iter(IMAGES), TypeError, FORMS + ".*iterator"),
+    ],
+)
+def test_anything_else_is_refused(images, error, message):
+    for method in (PREDICTOR.predict, PREDICTOR.predict_proba):
+        with pytest.raises(error) as refusal:
+            method(images)
+        assert re.fullmatch(message, str(refusal.value))
+
+
+def test_the_images_are_not_changed_and_the_answers_are_the_callers():
+    images = IMAGES.copy()
+    probabilities, one = PREDICTOR.predict_proba(images), PREDICTOR.predict_proba(images[0])
+    PREDICTOR.predict_proba(np.zeros((20, 784), np.uint8)), PREDICTOR.predict_proba(np.zeros(784, np.uint8))
+    np.testing.assert_array_equal(images, IMAGES)
+    np.testing.assert_array_equal(probabilities, PROBABILITIES)
+    np.testing.assert_array_equal(one, PROBABILITIES[0])
+
+
+def test_one_image_after_another():
+    """Each has its own answer, whatever was asked before and in between."""
+    for image, label, row in zip(IMAGES, LABELS, PROBABILITIES, strict=True):
+        assert PREDICTOR.predict(image) == label
+        np.testing.assert_array_equal(PREDICTOR.predict_proba(image), row)
+        PREDICTOR.predict(IMAGES[::-1])
+
+
+@pytest.mark.parametrize("precision", ENGINES)
+@pytest.mark.parametrize("duplicate", [lambda p: pickle.loads(pickle.dumps(p)), copy.copy, copy.deepcopy])
+def test_copies_predict_the_same(duplicate, precision):
+    predictor = Predictor(NETWORK, threads=3, precision=precision)
+    twin = duplicate(predictor)
+    assert (twin.threads, twin.precision) == (3, precision)
+    assert twin.predict_proba(IMAGES).tobytes() == predictor.predict_proba(IMAGES).tobytes()
+    assert twin.predict(IMAGES[0]) == predictor.predict(IMAGES[0])
+
+
+@pytest.mark.parametrize("precision", ENGINES)
+def test_shared_by_eight_threads(precision):
+    predictor = Predictor(NETWORK, threads=2, precision=precision)
+    images = load_sample().train_images[:1200]
+    labels, probabilities = predictor.predict(images), predictor.predict_proba(images)
+    start = threading.Barrier(8)
+
+    def work(number):
+        start.wait()
+        for first in range(number, 400, 40):
+            last = first + 100 * number + 1
+            np.testing.assert_array_equal(predictor.predict(images[first:last]), labels[first:last])
+            np.testing.assert_array_equal(predictor.predict_proba(images[first:last]), probabilities[first:last])
+            assert predictor.predict(images[first]) == labels[first]
+            np.testing.assert_array_equal(predictor.predict_proba(images[first]), probabilities[first])
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_used_in_forked_children_while_another_thread_predicts():
+    predictor, images = Predictor(NETWORK, threads=2), load_sample().train_images[:3000]
+    labels, probabilities = predictor.predict(images), predictor.predict_proba(images)
+    stop = threading.Event()
+
+    def predict_on_and_on():
+        while not stop.is_set():
+            predictor.predict(images)
+
+    thread = threading.Thread(target=predict_on_and_on)
+    thread.start()
+    try:
+        for _ in range(10):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(20)  # a child that waits for a thread it does not have
+                same = (
+                    (predictor.predict(images) == labels).all()
+                    and (predictor.predict_proba(images) == probabilities).all()
+                    and predictor.predict(images[5]) == labels[5]
+                    and (Predictor(NETWORK).predict(images) == labels).all()
+                )
+                os._exit(0 if same else 1)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        stop.set()
+        thread.join()
+    np.testing.assert_array_equal(predictor.predict(images), labels)
+
+
+def test_made_from_a_network_or_a_file(tmp_path):
+    NETWORK.save(tmp_path / "model.npz")
+    for predictor in (
+        Predictor.from_network(NETWORK, threads=1),
+        Predictor.load(tmp_path / "model.npz"),
+        Predictor.load(str(tmp_path / "model.npz"), threads=1),
+    ):
+        np.testing.assert_array_equal(predictor.predict_proba(IMAGES), PROBABILITIES)
+    with pytest.raises(ModelFileError, match="No such file"):
+        Predictor.load(tmp_path / "nothing.npz")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threads": 0}, "threads must be 1 or more, got 0"),
+        ({"precision": "int4"}, f"precision must be {' or '.join(ENGINES)}, got 'int4'"),
+    ],
+)
+def test_bad_options_are_refused(options, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        Predictor(NETWORK, **options)
+
+
+def test_a_network_of_other_pixels_is_refused():
+    with pytest.raises(ValueError, match=r"^this version cannot prepare deskewed images for the network$"):
+        Predictor(Network(*NETWORK.parameters, "deskewed"))
+
+
+@pytest.mark.parametrize("precision", ENGINES)
+@pytest.mark.parametrize(
+    ("factors", "bias"),
+    [((1e35, 1e30), 0), ((1, 1), -1e31), ((1e29, 1e29), 0), ((1, 1), 3e38)],
+)
+def test_weights_that_could_overflow_are_refused(factors, bias, precision):
+    """Each of these made the kernel answer NaN, or digit 10."""
+    W1, b1, W2, b2 = NETWORK.parameters
+    network = Network(W1 * np.float32(factors[0]), b1, W2 * np.float32(factors[1]), b2 + np.float32(bias))
+    with pytest.raises(ValueError, match=r"^the weights are too large: a sum could reach \d"):
+        Predictor(network, precision=precision)
+
+
+@pytest.mark.parametrize("precision", ENGINES)
+@pytest.mark.parametrize("size", [0, 1e-38, 1e27])
+def test_weights_of_any_other_size_give_digits_and_probabilities(size, precision):
+    network = Network(*(array * np.float32(size) for array in NETWORK.parameters[:2]), *NETWORK.parameters[2:])
+    predictor = Predictor(network, precision=precision)
+    assert predictor.predict(IMAGES).max() <= 9
+    probabilities = predictor.predict_proba(IMAGES)
+    assert np.isfinite(probabilities).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_module_level_names(tmp_path):
+    NETWORK.save(tmp_path / "model.npz")
+    np.testing.assert_array_equal(digitnn_fast.predict(IMAGES, tmp_path / "model.npz"), LABELS)
+    assert digitnn_fast.predict(SQUARES[0], str(tmp_path / "model.npz")) == LABELS[0]
+
+    Image.fromarray(SQUARES[0]).save(tmp_path / "digit.png")
+    pixels = digitnn_fast.preprocess(tmp_path / "digit.png")
+    np.testing.assert_array_equal(pixels, IMAGES[0])
+    assert digitnn_fast.predict(pixels, tmp_path / "model.npz") == LABELS[0]
+    with pytest.raises(AttributeError, match=r"^module 'digitnn_fast' has no attribute 'nothing'$"):
+        digitnn_fast.nothing  # noqa: B018
+    assert set(digitnn_fast.__all__) <= set(dir(digitnn_fast))
+
+
+@pytest.mark.skipif(not BUNDLED.exists(), reason="no model is bundled")
+def test_the_bundled_model_reads_digits():
+    sample = load_sample()
+    assert (digitnn_fast.predict(sample.test_images) == sample.test_labels).mean() > 0.95
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "1", "P", "LA"])
+def test_preprocess_takes_ink_on_paper(mode):
+    """A dark digit on white paper, four times as large: as the light one on black that it was made of."""
+    large = Image.fromarray(255 - SQUARES[0]).resize((112, 112), Image.Resampling.NEAREST).convert(mode)
+    pixels = digitnn_fast.preprocess(large)
+    assert (pixels.dtype, pixels.shape) == (np.uint8, (784,))
+    assert np.corrcoef(pixels, IMAGES[0])[0, 1] > 0.95
+    assert pixels[:28].max() == 0
+
+
+def test_preprocess_refuses_what_is_no_picture(tmp_path):
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(OSError, match="cannot identify image file"):
+        digitnn_fast.preprocess(tmp_path / "text.png")
+    with pytest.raises(FileNotFoundError):
+        digitnn_fast.preprocess(tmp_path / "nothing.png")
