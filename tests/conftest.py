@@ -7,7 +7,11 @@ import os
 import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("digitnn", deadline=None)  # a first call compiles; timings live in bench/
+hypothesis.settings.load_profile("digitnn")
 
 
 @pytest.fixture(scope="session")

@@ -112,7 +112,7 @@ def test_nothing_to_parse() -> None:
     assert parse(b"")[0] == 0
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_any_change_is_parsed_as_before_or_refused(table: np.ndarray, data: st.DataObject) -> None:
     text = bytearray(write(table[:3], data.draw(st.sampled_from(["\n", "\r\n"])))[:-1])

@@ -134,7 +134,7 @@ def test_same_bits_for_any_number_of_threads(hidden, precision):
 
 
 @pytest.mark.parametrize("precision", ENGINES)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(cuts=st.lists(st.integers(0, 700), max_size=12), threads=st.integers(1, 3))
 def test_same_bits_for_any_way_of_cutting_the_batch(precision, cuts, threads):
     images = DIGITS[:700]
@@ -173,7 +173,6 @@ def softmax(logits):
     return guarded[1:-1]
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.floats(-1e4, 1e4, width=32), min_size=10, max_size=10), max_size=5))
 def test_softmax_kernel(rows):
     logits = np.array(rows, np.float32).reshape(-1, 10)

@@ -322,7 +322,7 @@ def oracle(content: bytes) -> list[list[float]] | None:
     return values if values and all(v == v // 1 and 0 <= v <= 255 for row in values for v in row) else None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_any_change_is_read_as_the_oracle_does_or_refused(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -448,7 +448,7 @@ def test_says_what_is_wrong_with_a_submission(content: bytes, expected: str, sav
     check_message(lambda path: kaggle.validate_submission(path, 28_000), save(content), expected)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.permutations(range(1, 13)), st.data())
 def test_fast_and_slow_validation_agree(
     tmp_path_factory: pytest.TempPathFactory, ids: list[int], data: st.DataObject

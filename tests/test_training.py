@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from digitnn_fast import Predictor, distortion, reference, train
@@ -301,7 +301,6 @@ def test_random_numbers_are_splitmix64():
     assert distortion.hash64(np.arange(1, 4, dtype=np.uint64)).tolist() == published
 
 
-@settings(deadline=None)
 @given(
     key=st.integers(0, 2**63 - 1),
     limits=st.lists(st.integers(0, 2**17) | st.integers(0, 2**24), min_size=4, max_size=4),
