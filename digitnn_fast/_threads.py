@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -32,7 +32,8 @@ def run_together(calls: list[Callable[[], Any]], on_failure: Callable[[], None] 
 
     `on_failure` is called as soon as one of them fails, or this thread is interrupted, so that calls
     which wait for each other can be told to stop.
-    Threads are made anew (0.05 ms each) instead of kept: there is nothing to close, and a fork finds none.
+    Threads are made anew instead of kept: there is nothing to close, and a fork finds none. To start one
+    takes this thread 0.01 ms; threading.Thread would wait for it until it runs, 0.05 ms more.
     """
     results: list[Any] = [None] * len(calls)
     errors: list[BaseException] = []
@@ -44,18 +45,24 @@ def run_together(calls: list[Callable[[], Any]], on_failure: Callable[[], None] 
             errors.append(error)
             on_failure()
 
-    others = [threading.Thread(target=run, args=(index,)) for index in range(1, len(calls))]
+    def run_and_tell(index: int, done: _thread.LockType) -> None:
+        run(index)
+        done.release()
+
+    others: list[_thread.LockType] = []
     try:
-        for thread in others:
-            thread.start()
+        for index in range(1, len(calls)):
+            done = _thread.allocate_lock()
+            done.acquire()
+            _thread.start_new_thread(run_and_tell, (index, done))
+            others.append(done)
         run(0)
     except BaseException:  # Ctrl-C between the calls, or no more threads to be had
         on_failure()
         raise
     finally:
-        for thread in others:
-            if thread.ident is not None:
-                thread.join()
+        for done in others:
+            done.acquire()
     if errors:
         raise errors[0]
     return results

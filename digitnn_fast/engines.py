@@ -14,6 +14,7 @@ from digitnn_fast.utils import PIXEL_SCALE, Parameters
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Counter = NDArray[np.int64]
 Scratch = tuple[NDArray[Any], ...]
 
 
@@ -25,8 +26,13 @@ class Engine(Protocol):
     def scratch(self) -> Scratch:
         """Memory for one call at a time."""
 
-    def call(self, scratch: Scratch, pixels: Bytes, labels: Bytes, probabilities: Floats) -> Callable[[], object]:
-        """The call that fills labels (n,) and, unless it has no rows, probabilities (n, 10) of pixels (n, 784)."""
+    def call(
+        self, scratch: Scratch, taken: Counter, pixels: Bytes, labels: Bytes, probabilities: Floats
+    ) -> Callable[[], object]:
+        """The call that fills labels (n,) and, unless it has no rows, probabilities (n, 10) of pixels (n, 784).
+
+        Threads may make such calls together, with one `taken` (1,) of 0: then each takes what the others have not.
+        """
 
 
 class Float32:
@@ -42,22 +48,24 @@ class Float32:
         outgoing[: len(b1), :CLASSES] = W2
         last[:] = NO_CLASS
         last[:CLASSES] = b2
-        self._weights = rows.ravel(), bias, outgoing.ravel(), last
+        self.weights = rows.ravel(), bias, outgoing.ravel(), last
 
     def scratch(self) -> Scratch:
         room = BLOCK * PIXELS + 64
         lists = aligned(room, np.uint16), aligned(room), aligned(room, np.uint8)
         return *lists, np.zeros(2 * BLOCK + 1, np.int64), aligned(BLOCK * TILE), aligned(BLOCK * 16)
 
-    def call(self, scratch: Scratch, pixels: Bytes, labels: Bytes, probabilities: Floats) -> Callable[[], object]:
-        return KERNELS["inference.forward"].bind(pixels, *self._weights, *scratch, labels, probabilities)
+    def call(
+        self, scratch: Scratch, taken: Counter, pixels: Bytes, labels: Bytes, probabilities: Floats
+    ) -> Callable[[], object]:
+        return KERNELS["inference.forward"].bind(pixels, *self.weights, *scratch, taken, labels, probabilities)
 
 
 class Int8:
     """The quantised network in groups of four pixels: see kernels/int8.py."""
 
     def __init__(self, parameters: Parameters) -> None:
-        W1, b1, W2, b2, shift, self._scale = quantize(parameters)
+        W1, b1, W2, b2, shift, scale = quantize(parameters)
         tiles = -(-len(b1) // TILE)
         groups = aligned((tiles, PIXELS // 4, TILE, 4), np.int8)
         groups[...] = _tiles(W1, tiles).reshape(tiles, PIXELS // 4, 4, TILE).transpose(0, 1, 3, 2)
@@ -69,24 +77,19 @@ class Int8:
         outgoing[: len(b1), :CLASSES] = W2
         pairs = aligned((tiles * TILE // 2, 16, 2), np.int16)
         pairs[...] = outgoing.reshape(-1, 2, 16).transpose(0, 2, 1)
-        self._weights = groups.ravel(), bias, pairs.ravel(), last, shift
+        self.weights = groups.ravel(), bias, pairs.ravel(), last, shift, scale
 
     def scratch(self) -> Scratch:
         room = BLOCK * PIXELS // 4 + 16
         lists = aligned(room, np.int32), aligned(room, np.int32), np.zeros(2 * BLOCK + 1, np.int64)
         return *lists, aligned(BLOCK * TILE, np.int32), aligned(BLOCK * TILE, np.int16), aligned(BLOCK * 16, np.int32)
 
-    def call(self, scratch: Scratch, pixels: Bytes, labels: Bytes, probabilities: Floats) -> Callable[[], object]:
-        logits = np.empty(probabilities.shape, np.int32)
-        forward = KERNELS["int8.forward"].bind(pixels, *self._weights, *scratch, labels, logits)
-        if not len(logits):
-            return forward
-
-        def with_probabilities() -> None:
-            forward()
-            KERNELS["inference.softmax"]((logits * self._scale).astype(np.float32), probabilities)
-
-        return with_probabilities
+    def call(
+        self, scratch: Scratch, taken: Counter, pixels: Bytes, labels: Bytes, probabilities: Floats
+    ) -> Callable[[], object]:
+        return KERNELS["int8.forward"].bind(
+            pixels, *self.weights, *scratch, taken, labels, np.empty((0, CLASSES), np.int32), probabilities
+        )
 
 
 ENGINES: dict[str, type[Engine]] = {"float32": Float32, "int8": Int8}

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 
 from digitnn_fast.kernels._jit import has_feature
-from digitnn_fast.kernels._simd import LANES, I32x16, call, operation, reduce_lanes, splat_scalar, vector_at
+from digitnn_fast.kernels._simd import LANES, F32x16, I32x16, call, operation, reduce_lanes, splat_scalar, vector_at
 
 VNNI = has_feature("avx512vnni")
 WORD = I32x16.ir_type
@@ -54,6 +54,12 @@ def splat_int(builder: Any, value: Any) -> Any:
 @operation(I32x16, lambda a, b: a + b)
 def add_int(builder: Any, a: Any, b: Any) -> Any:
     return builder.add(a, b)
+
+
+@operation(F32x16, lambda a: a.astype(np.float32))
+def to_float(builder: Any, a: Any) -> Any:
+    """Each int32 as the nearest float32."""
+    return builder.sitofp(a, F32x16.ir_type)
 
 
 def _bytes_twin(total: Any, pixels: Any, weights: Any, index: int) -> Any:

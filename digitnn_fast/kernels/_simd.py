@@ -109,11 +109,16 @@ def store(builder: Any, data: Any, index: Any, vector: Any) -> Any:
     builder.store(vector, vector_at(builder, data, index, vector.type), align=4)
 
 
+def _first(builder: Any, lanes: Any) -> Any:
+    """The mask of the first lanes."""
+    order = ir.Constant(I32x16.ir_type, list(range(LANES)))
+    return builder.icmp_signed("<", order, splat_scalar(builder, builder.trunc(lanes, ir.IntType(32))))
+
+
 @operation(types.void, _store_twin)
 def store_first(builder: Any, data: Any, index: Any, vector: Any, lanes: Any) -> Any:
     """Write only the first `lanes` values: a row of 10 probabilities has no room for 16."""
-    order = ir.Constant(I32x16.ir_type, list(range(LANES)))
-    mask = builder.icmp_signed("<", order, splat_scalar(builder, builder.trunc(lanes, ir.IntType(32))))
+    mask = _first(builder, lanes)
     pointer = vector_at(builder, data, index, vector.type)
     name = "llvm.masked.store.v16f32.p0"
     return call(builder, name, ir.VoidType(), vector, pointer, ir.Constant(ir.IntType(32), 4), mask)
@@ -127,13 +132,18 @@ def store_first(builder: Any, data: Any, index: Any, vector: Any, lanes: Any) ->
 )
 def load_first(builder: Any, data: Any, index: Any, lanes: Any, rest: Any) -> Any:
     """The first `lanes` values from flat index `index`, and `rest` in the lanes behind them."""
-    order = ir.Constant(I32x16.ir_type, list(range(LANES)))
-    mask = builder.icmp_signed("<", order, splat_scalar(builder, builder.trunc(lanes, ir.IntType(32))))
+    mask = _first(builder, lanes)
     pointer = vector_at(builder, data, index, F32x16.ir_type)
     name = "llvm.masked.load.v16f32.p0"
     return call(
         builder, name, F32x16.ir_type, pointer, ir.Constant(ir.IntType(32), 4), mask, splat_scalar(builder, rest)
     )
+
+
+@operation(F32x16, lambda a, lanes, rest: np.where(np.arange(LANES) < lanes, a, np.float32(rest)))
+def keep_first(builder: Any, a: Any, lanes: Any, rest: Any) -> Any:
+    """The first `lanes` of a, and `rest` in the lanes behind them."""
+    return builder.select(_first(builder, lanes), a, splat_scalar(builder, rest))
 
 
 @operation(F32x16, lambda value: np.full(LANES, value, np.float32))
@@ -288,14 +298,15 @@ def load_bytes(builder: Any, data: Any, index: Any) -> Any:
     return builder.uitofp(row, F32x16.ir_type)
 
 
-def _atomic_add_twin(array: Any, index: int, value: int) -> None:
+def _atomic_add_twin(array: Any, index: int, value: int) -> int:
     array[index] += value
+    return int(array[index]) - value
 
 
-@operation(types.void, _atomic_add_twin)
+@operation(types.int64, _atomic_add_twin)
 def atomic_add(builder: Any, data: Any, index: Any, value: Any) -> Any:
-    """Add to one int64; all that this thread wrote before is visible to who sees the sum."""
-    builder.atomic_rmw("add", builder.gep(data, [index]), value, "acq_rel")
+    """Add to one int64, and what it was before; all that this thread wrote before is visible to who sees the sum."""
+    return builder.atomic_rmw("add", builder.gep(data, [index]), value, "acq_rel")
 
 
 @operation(types.int64, lambda array, index: array[index])

@@ -2,20 +2,21 @@
 
 Only non-zero pixels (about 150 of 784) are visited: each adds pixel * W1[pixel] to the hidden units.
 Hidden units are taken in tiles of 64, which live in registers while an image's pixels go by;
-images in blocks of 32, so that a tile's weights (200 kB) are read from the nearest cache that
+images in blocks of 64, so that a tile's weights (200 kB) are read from the nearest cache that
 holds them once for the block and not once for every image.
 
-Packed weights (made by `kernels.pack`): W1 tile-major (tiles, 784, 64), with the 1/255 folded in; b1 (tiles*64,);
+Packed weights (made by `engines.Float32`): W1 tile-major (tiles, 784, 64), with the 1/255 folded in; b1 (tiles*64,);
 W2 (tiles*64, 16) and b2 (16,), whose lanes 10 to 15 hold zeros and NO_CLASS. H is padded with zeros.
 """
 
 import numpy as np
 
-from digitnn_fast.kernels import BLOCK, CLASSES, MIDDLE, NO_CLASS, PIXELS, TILE
+from digitnn_fast.kernels import BLOCK, CLASSES, MIDDLE, NO_CLASS, PIXELS, SHARE, TILE
 from digitnn_fast.kernels._jit import helper
 from digitnn_fast.kernels._simd import (
     HAS_COMPRESS,
     add,
+    atomic_add,
     compress_nonzero,
     divide,
     exp,
@@ -128,36 +129,63 @@ def softmax_lanes(logits):
     return divide(powers, splat(sum_lanes(powers)))
 
 
-def forward(images, W1, b1, W2, b2, places, values, bytes_, starts, hidden, logits, labels, probabilities):
+@helper
+def forward_block(
+    images, first, size, W1, b1, W2, b2, places, values, bytes_, starts, hidden, logits, labels, probabilities
+):
+    """`forward` for images[first : first + size], which are at most BLOCK."""
+    starts[0] = 0
+    for i in range(size):
+        starts[2 * i + 1], starts[2 * i + 2] = list_nonzero(images, first + i, places, values, bytes_, starts[2 * i])
+        store(logits, i * 16, load(b2, 0))
+    for tile in range(b1.size // TILE):
+        for i in range(size):
+            prefetch_image(images, first + BLOCK + i)
+            for unit in range(0, TILE, 16):
+                store(hidden, i * TILE + unit, load(b1, tile * TILE + unit))
+            add_pixels(W1, tile, places, values, starts[2 * i], starts[2 * i + 1], hidden, i)
+        for i in range(size):
+            add_pixels(W1, tile, places, values, starts[2 * i + 1], starts[2 * i + 2], hidden, i)
+            for unit in range(0, TILE, 16):
+                store(hidden, i * TILE + unit, relu_lanes(load(hidden, i * TILE + unit)))
+        for i in range(0, size, 4):
+            add_hidden(hidden, i, W2, tile, logits)
+    for i in range(size):
+        z = load(logits, i * 16)
+        labels[first + i] = find_lane(z, max_lane(z))
+        if probabilities.shape[0] > 0:
+            store_first(probabilities, (first + i) * CLASSES, softmax_lanes(z), CLASSES)
+
+
+def forward(images, W1, b1, W2, b2, places, values, bytes_, starts, hidden, logits, taken, labels, probabilities):
     """Labels (n,) of uint8 images (n, 784), and their probabilities (n, 10) unless that array has no rows.
 
-    places, values, bytes_, starts, hidden, logits are scratch: `scratch` makes them.
+    Any number of threads may do it together: taken (1,), 0 at first, counts the images that one of them has taken.
+    places, values, bytes_, starts, hidden, logits are the thread's scratch: `engines.Float32.scratch` makes them.
     """
-    for first in range(0, images.shape[0], BLOCK):
-        size = min(BLOCK, images.shape[0] - first)
-        starts[0] = 0
-        for i in range(size):
-            starts[2 * i + 1], starts[2 * i + 2] = list_nonzero(
-                images, first + i, places, values, bytes_, starts[2 * i]
+    n = images.shape[0]
+    share = atomic_add(taken, 0, SHARE)
+    while share < n:
+        for first in range(share, min(share + SHARE, n), BLOCK):
+            size = min(BLOCK, n - first)
+            forward_block(
+                images,
+                first,
+                size,
+                W1,
+                b1,
+                W2,
+                b2,
+                places,
+                values,
+                bytes_,
+                starts,
+                hidden,
+                logits,
+                labels,
+                probabilities,
             )
-            store(logits, i * 16, load(b2, 0))
-        for tile in range(b1.size // TILE):
-            for i in range(size):
-                prefetch_image(images, first + BLOCK + i)
-                for unit in range(0, TILE, 16):
-                    store(hidden, i * TILE + unit, load(b1, tile * TILE + unit))
-                add_pixels(W1, tile, places, values, starts[2 * i], starts[2 * i + 1], hidden, i)
-            for i in range(size):
-                add_pixels(W1, tile, places, values, starts[2 * i + 1], starts[2 * i + 2], hidden, i)
-                for unit in range(0, TILE, 16):
-                    store(hidden, i * TILE + unit, relu_lanes(load(hidden, i * TILE + unit)))
-            for i in range(0, size, 4):
-                add_hidden(hidden, i, W2, tile, logits)
-        for i in range(size):
-            z = load(logits, i * 16)
-            labels[first + i] = find_lane(z, max_lane(z))
-            if probabilities.shape[0] > 0:
-                store_first(probabilities, (first + i) * CLASSES, softmax_lanes(z), CLASSES)
+        share = atomic_add(taken, 0, SHARE)
 
 
 def relu(values, out):

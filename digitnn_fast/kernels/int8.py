@@ -8,7 +8,7 @@ Packed weights: W1 int8 (tiles, 196, 64, 4), b1 int32 (tiles*64,), W2 int16 (til
 
 import numpy as np
 
-from digitnn_fast.kernels import BLOCK, CLASSES, MIDDLE, PIXELS, TILE
+from digitnn_fast.kernels import BLOCK, CLASSES, MIDDLE, NO_CLASS, PIXELS, SHARE, TILE
 from digitnn_fast.kernels._dot import (
     dot_bytes,
     dot_pair,
@@ -18,9 +18,11 @@ from digitnn_fast.kernels._dot import (
     splat_int,
     store_hidden,
     store_int,
+    to_float,
 )
 from digitnn_fast.kernels._jit import helper
-from digitnn_fast.kernels.inference import prefetch_image
+from digitnn_fast.kernels._simd import atomic_add, keep_first, multiply, splat, store_first
+from digitnn_fast.kernels.inference import prefetch_image, softmax_lanes
 
 GROUPS = PIXELS // 4
 
@@ -81,31 +83,63 @@ def add_logits(hidden, image, W2, tile, logits):
     store_int(logits, image * 16 + 48, z3)
 
 
-def forward(images, W1, b1, W2, b2, shift, groups, quads, starts, sums, hidden, logits, labels, out):
-    """Labels (n,) of uint8 images (n, 784), and their int32 logits (n, 10) unless that array has no rows.
+@helper
+def forward_block(images, first, size, W1, b1, W2, b2, shift, groups, quads, starts, sums, hidden, logits):
+    """The logits of images[first : first + size], which are at most BLOCK."""
+    starts[0] = 0
+    for i in range(size):
+        starts[2 * i + 1], starts[2 * i + 2] = list_groups(images, first + i, groups, quads, starts[2 * i])
+        store_int(logits, i * 16, load_int(b2, 0))
+    for tile in range(b1.size // TILE):
+        for i in range(size):
+            prefetch_image(images, first + BLOCK + i)
+            for unit in range(0, TILE, 16):
+                store_int(sums, i * TILE + unit, load_int(b1, tile * TILE + unit))
+            add_groups(W1, tile, groups, quads, starts[2 * i], starts[2 * i + 1], sums, i)
+        for i in range(size):
+            add_groups(W1, tile, groups, quads, starts[2 * i + 1], starts[2 * i + 2], sums, i)
+            for unit in range(0, TILE, 16):
+                store_hidden(hidden, i * TILE + unit, load_int(sums, i * TILE + unit), shift)
+        for i in range(0, size, 4):
+            add_logits(hidden, i, W2, tile, logits)
 
-    groups, quads, starts, sums, hidden, logits are scratch.
+
+def forward(
+    images,
+    W1,
+    b1,
+    W2,
+    b2,
+    shift,
+    scale,
+    groups,
+    quads,
+    starts,
+    sums,
+    hidden,
+    logits,
+    taken,
+    labels,
+    out,
+    probabilities,
+):
+    """Labels (n,) of uint8 images (n, 784); int32 logits `out` (n, 10) and probabilities (n, 10) unless they have no rows.
+
+    As `inference.forward`; groups, quads, starts, sums, hidden, logits are the thread's scratch.
     """
-    for first in range(0, images.shape[0], BLOCK):
-        size = min(BLOCK, images.shape[0] - first)
-        starts[0] = 0
-        for i in range(size):
-            starts[2 * i + 1], starts[2 * i + 2] = list_groups(images, first + i, groups, quads, starts[2 * i])
-            store_int(logits, i * 16, load_int(b2, 0))
-        for tile in range(b1.size // TILE):
+    n = images.shape[0]
+    share = atomic_add(taken, 0, SHARE)
+    while share < n:
+        for first in range(share, min(share + SHARE, n), BLOCK):
+            size = min(BLOCK, n - first)
+            forward_block(images, first, size, W1, b1, W2, b2, shift, groups, quads, starts, sums, hidden, logits)
             for i in range(size):
-                prefetch_image(images, first + BLOCK + i)
-                for unit in range(0, TILE, 16):
-                    store_int(sums, i * TILE + unit, load_int(b1, tile * TILE + unit))
-                add_groups(W1, tile, groups, quads, starts[2 * i], starts[2 * i + 1], sums, i)
-            for i in range(size):
-                add_groups(W1, tile, groups, quads, starts[2 * i + 1], starts[2 * i + 2], sums, i)
-                for unit in range(0, TILE, 16):
-                    store_hidden(hidden, i * TILE + unit, load_int(sums, i * TILE + unit), shift)
-            for i in range(0, size, 4):
-                add_logits(hidden, i, W2, tile, logits)
-        for i in range(size):
-            labels[first + i] = find_highest(load_int(logits, i * 16))
-            if out.shape[0] > 0:
-                for c in range(CLASSES):
-                    out[first + i, c] = logits[i * 16 + c]
+                z = load_int(logits, i * 16)
+                labels[first + i] = find_highest(z)
+                if out.shape[0] > 0:
+                    for c in range(CLASSES):
+                        out[first + i, c] = logits[i * 16 + c]
+                if probabilities.shape[0] > 0:
+                    scores = keep_first(multiply(to_float(z), splat(scale)), CLASSES, NO_CLASS)
+                    store_first(probabilities, (first + i) * CLASSES, softmax_lanes(scores), CLASSES)
+        share = atomic_add(taken, 0, SHARE)
