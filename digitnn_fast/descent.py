@@ -12,8 +12,6 @@ from digitnn_fast.kernels import CLASSES, KERNELS, NO_CLASS, PIXELS, TRAINING_BL
 from digitnn_fast.utils import Parameters
 
 ROWS = PIXELS + 1 + CLASSES  # of a tile: W1, b1 and W2 transposed
-ROOM = PIXELS + 112  # places for the list of an image's pixels: see kernels/training.py
-STAGES = 3  # a block is listed, then transposed, then learned from, while the next ones follow
 
 
 @dataclass(frozen=True)
@@ -80,18 +78,17 @@ class Descent:
 
     def _scratch(self, images: int) -> None:
         block, tile, threads = TRAINING_BLOCK, TRAINING_TILE, self.threads
-        entries = aligned((STAGES, (PIXELS + 1) * block * 2))  # value and row of each pixel's images, side by side
+        room = (PIXELS + 1) * block + 64  # entries of either list, which is written 64 at a time
         self.margins, self.sums = aligned(images), aligned(images)
         self._arrays = (
             aligned((threads, PIXELS + 16), np.uint8),  # padded
-            aligned((threads, PIXELS), np.uint8),  # distorted
-            aligned((STAGES, block * ROOM), np.uint16),  # places
-            aligned((STAGES, block * ROOM)),  # values
-            aligned((STAGES, block * ROOM), np.uint8),  # bytes
-            aligned((STAGES, block, 2), np.int64),  # spans
-            aligned((STAGES, PIXELS + 1), np.int64),  # counts
-            entries.view(np.int32),  # rows
-            entries,  # pixels
+            aligned((2 * block, PIXELS), np.uint8),  # seen: one block while the other is prepared
+            aligned((threads, 64 * block), np.uint8),  # turned
+            aligned((threads, room), np.uint8),  # bytes
+            *(aligned((threads, room), np.uint16), aligned((threads, room))),  # places, values
+            aligned((threads, block + 1), np.int64),  # spans
+            *(aligned((threads, room), np.uint16), aligned((threads, room))),  # rows, pixels
+            aligned((threads, PIXELS + 2), np.int64),  # pixel_spans
             aligned(self.tiles * block * tile),  # hidden
             aligned((2, self.tiles * block * 16)),  # logits
             aligned((threads, block * 16)),  # errors

@@ -44,7 +44,8 @@ KERNELS = {
             "int64(int64, int64, int64, uint8[:,::1], uint8[::1], int64[::1], int64[::1], float32[:,::1], "
             "int64, int64[::1], "
             "float32[::1], float32[::1], float32[::1], float32[::1], float32[::1], float32[:,::1], int64[::1], "
-            "uint8[:,::1], uint8[:,::1], uint16[:,::1], float32[:,::1], uint8[:,::1], int64[:,:,::1], int64[:,::1], int32[:,::1], float32[:,::1], "
+            "uint8[:,::1], uint8[:,::1], uint8[:,::1], uint8[:,::1], "
+            "uint16[:,::1], float32[:,::1], int64[:,::1], uint16[:,::1], float32[:,::1], int64[:,::1], "
             "float32[::1], float32[:,::1], float32[:,::1], float32[:,::1], float32[::1], float32[::1])",
         ),
     )

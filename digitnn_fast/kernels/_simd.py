@@ -236,6 +236,51 @@ def find_lane(builder: Any, a: Any, value: Any) -> Any:
     return builder.zext(count, ir.IntType(64))
 
 
+@operation(types.uint8, lambda array, index: array.reshape(-1)[index])
+def byte_at(builder: Any, data: Any, index: Any) -> Any:
+    """One uint8 by its flat index."""
+    return builder.load(builder.gep(data, [index]))
+
+
+def _copy_twin(source: Any, index: int, target: Any, at: int) -> None:
+    target.reshape(-1)[at : at + 64] = source.reshape(-1)[index : index + 64]
+
+
+@operation(types.void, _copy_twin)
+def copy_bytes(builder: Any, source: Any, index: Any, target: Any, at: Any) -> Any:
+    """Copy 64 uint8 from flat index `index` to flat index `at`: LLVM makes a loop over single bytes of that."""
+    chunk = builder.load(vector_at(builder, source, index, _BYTES), align=1)
+    builder.store(chunk, vector_at(builder, target, at, _BYTES), align=1)
+
+
+def _turn_twin(source: Any, index: int, width: int, target: Any, at: int, height: int) -> None:
+    for row in range(16):
+        column = source.reshape(-1)[index + row * width :][:64]
+        target.reshape(-1)[at + row : at + row + 64 * height : height] = column
+
+
+@operation(types.void, _turn_twin)
+def turn_bytes(builder: Any, source: Any, index: Any, width: Any, target: Any, at: Any, height: Any) -> Any:
+    """Transpose uint8: 16 rows of 64 from flat index `index`, in rows of `width`, to 64 of 16 from `at`, of `height`.
+
+    Four times the first 8 rows are interleaved with the last 8: each time, the highest bit of a byte's row becomes the
+    lowest bit of its place.
+    """
+    rows = []
+    for row in range(16):
+        start = builder.add(index, builder.mul(width, ir.Constant(index.type, row)))
+        rows.append(builder.load(vector_at(builder, source, start, _BYTES), align=1))
+    mask = ir.VectorType(ir.IntType(32), 64)
+    halves = [ir.Constant(mask, [half + k // 2 + 64 * (k % 2) for k in range(64)]) for half in (0, 32)]
+    for _ in range(4):
+        rows = [builder.shuffle_vector(rows[i], rows[i + 8], half) for i in range(8) for half in halves]
+    for column in range(64):
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), 16), [16 * (column % 4) + k for k in range(16)])
+        part = builder.shuffle_vector(rows[column // 4], rows[column // 4], lanes)
+        place = builder.add(at, builder.mul(height, ir.Constant(at.type, column)))
+        builder.store(part, vector_at(builder, target, place, part.type), align=1)
+
+
 def _mask_twin(pixels: Any, index: int) -> Any:
     return np.packbits(pixels.reshape(-1)[index : index + 64] != 0, bitorder="little").view(np.uint64)[0]
 

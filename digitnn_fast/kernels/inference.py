@@ -17,6 +17,7 @@ from digitnn_fast.kernels._simd import (
     HAS_COMPRESS,
     add,
     atomic_add,
+    byte_at,
     compress_nonzero,
     divide,
     exp,
@@ -50,15 +51,18 @@ def prefetch_image(images, image):
 
 
 @helper
-def list_chunk(images, index, pixel, skip, places, values, bytes_, at):
-    """Append place and value of the non-zero ones of 64 pixels, but for the first `skip`; the new length."""
+def list_chunk(data, index, place, skip, places, bytes_, at):
+    """Append the non-zero ones of 64 uint8 at a flat index, and their places; the first `skip` are passed over.
+
+    Returns the lists' new length; there must be room for 64 more.
+    """
     if HAS_COMPRESS:
-        return compress_nonzero(images, index, pixel, skip, places, bytes_, at)
-    mask = nonzero_mask(images, index) >> np.uint64(skip)
+        return compress_nonzero(data, index, place, skip, places, bytes_, at)
+    mask = nonzero_mask(data, index) >> np.uint64(skip)
     while mask != 0:
         lane = skip + lowest_bit(mask)
-        places[at] = pixel + lane
-        bytes_[at] = images[index // PIXELS, pixel + lane]
+        places[at] = place + lane
+        bytes_[at] = byte_at(data, index + lane)
         at += 1
         mask &= mask - np.uint64(1)
     return at
@@ -70,11 +74,11 @@ def list_nonzero(images, image, places, values, bytes_, at):
     row = image * PIXELS
     end = at
     for pixel in range(0, MIDDLE, 64):
-        end = list_chunk(images, row + pixel, pixel, 0, places, values, bytes_, end)
+        end = list_chunk(images, row + pixel, pixel, 0, places, bytes_, end)
     middle = end
     for pixel in range(MIDDLE, PIXELS - 64, 64):
-        end = list_chunk(images, row + pixel, pixel, 0, places, values, bytes_, end)
-    end = list_chunk(images, row + PIXELS - 64, PIXELS - 64, 48, places, values, bytes_, end)
+        end = list_chunk(images, row + pixel, pixel, 0, places, bytes_, end)
+    end = list_chunk(images, row + PIXELS - 64, PIXELS - 64, 48, places, bytes_, end)
     for k in range(at, end, 16):
         store(values, k, load_bytes(bytes_, k))
     return middle, end

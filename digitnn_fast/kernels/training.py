@@ -8,8 +8,8 @@ once per block of 128 images, when the tiles' shares of the logits are added up.
 A tile is one array of 795 rows of 32: rows 0 to 783 belong to the pixels (W1), row 784 to b1, which is the
 weight of a pixel that is always 1, and rows 785 to 794 to the ten outputs (W2 transposed).
 
-A block passes through three stages, one ahead of the other: its images are listed (non-zero pixels of
-each image), then transposed (images of each pixel), then learned from.
+Each thread lists all images of a block for itself, although it could share that work: to read
+what another core has just written takes longer than to list it.
 """
 
 import numpy as np
@@ -22,12 +22,14 @@ from digitnn_fast.kernels._simd import (
     add,
     atomic_add,
     atomic_load,
+    copy_bytes,
     divide,
     exp,
     find_lane,
     fma,
     give_way,
     load,
+    load_bytes,
     max_lane,
     multiply,
     relu,
@@ -35,64 +37,69 @@ from digitnn_fast.kernels._simd import (
     square_root,
     store,
     sum_lanes,
+    turn_bytes,
     where_positive,
 )
 from digitnn_fast.kernels.augment import distort
-from digitnn_fast.kernels.inference import list_nonzero, prefetch_image
+from digitnn_fast.kernels.inference import list_chunk, list_nonzero, prefetch_image
 
 ROWS = PIXELS + 1 + CLASSES
-ROOM = PIXELS + 1 + 111  # places that an image's list may take: 64 more than it can hold, rounded up
 AHEAD = 6  # images to fetch early: their order is random, and memory 100 ns away
 ZERO, ONE, SCALE = np.float32(0), np.float32(1), np.float32(1 / 255)
 
 
 @helper
-def list_images(
-    thread, threads, images, order, first, last, key, limits, padded, distorted, places, values, bytes_, spans
-):
-    """Stage 1: list this thread's share of the block's images, pixels scaled to 0..1, and the constant 1."""
-    size = last - first
-    low = size * thread // threads
-    at = low * ROOM  # room for the images of the threads before this one; its own follow each other closely
-    for i in range(low, size * (thread + 1) // threads):
-        spans[i, 0] = at
+def see_images(thread, threads, images, order, first, last, key, limits, padded, seen, slot):
+    """Stage 1: this thread's share of a block's images, distorted, to seen[slot]; zeros where there is no image."""
+    for i in range(BLOCK * thread // threads, BLOCK * (thread + 1) // threads):
         if first + i + AHEAD < order.size:
             prefetch_image(images, order[first + i + AHEAD])
-        if limits.size > 0:
-            distort(images, order[first + i], np.uint64(key), limits, padded[thread], distorted, thread)
-            _, end = list_nonzero(distorted, thread, places, values, bytes_, at)
+        row = slot * BLOCK + i
+        if first + i >= last:
+            for pixel in range(PIXELS):
+                seen[row, pixel] = 0
+        elif limits.size > 0:
+            distort(images, order[first + i], np.uint64(key), limits, padded[thread], seen, row)
         else:
-            _, end = list_nonzero(images, order[first + i], places, values, bytes_, at)
+            for chunk in range(0, PIXELS, 64):
+                pixel = min(chunk, PIXELS - 64)
+                copy_bytes(images, order[first + i] * PIXELS + pixel, seen, row * PIXELS + pixel)
+
+
+@helper
+def list_images(size, seen, slot, places, values, bytes_, spans):
+    """The non-zero pixels of each image, scaled to 0..1, and the constant 1."""
+    at = 0
+    for i in range(size):
+        spans[i] = at
+        _, end = list_nonzero(seen, slot * BLOCK + i, places, values, bytes_, at)
         for k in range(at, end, 16):
             store(values, k, multiply(load(values, k), splat(SCALE)))
         places[end] = PIXELS
         values[end] = ONE
         at = end + 1
-        spans[i, 1] = at
+    spans[size] = at
 
 
 @helper
-def transpose_images(thread, threads, size, places, values, spans, counts, rows, pixels):
-    """Stage 2: for this thread's share of the pixels, list the images in which they are not zero.
-
-    rows and pixels are the same memory as int32 and as float32, value and place side by side: one cache line, not two.
-    """
-    low = (PIXELS + 1) * thread // threads
-    high = (PIXELS + 1) * (thread + 1) // threads
-    for pixel in range(low, high):
-        counts[pixel] = 0
+def list_pixels(size, seen, slot, turned, rows, values, bytes_, spans):
+    """The images in which each pixel is not zero, and the constant 1: the same lists, of the images transposed."""
+    at = 0
+    for pixel in range(0, PIXELS, 64):
+        start = min(pixel, PIXELS - 64)
+        for i in range(0, BLOCK, 16):
+            turn_bytes(seen, (slot * BLOCK + i) * PIXELS + start, PIXELS, turned, i, BLOCK)
+        for p in range(pixel, start + 64):
+            spans[p] = at
+            for i in range(0, BLOCK, 64):
+                at = list_chunk(turned, (p - start) * BLOCK + i, i, 0, rows, bytes_, at)
+    for k in range(0, at, 16):
+        store(values, k, multiply(load_bytes(bytes_, k), splat(SCALE)))
+    spans[PIXELS] = at
     for i in range(size):
-        k = spans[i, 0]
-        end = spans[i, 1]
-        while k < end and places[k] < low:
-            k += 1
-        while k < end and places[k] < high:
-            pixel = np.int64(places[k])
-            at = (pixel * BLOCK + counts[pixel]) * 2
-            pixels[at] = values[k]
-            rows[at + 1] = i * TILE
-            counts[pixel] += 1
-            k += 1
+        rows[at + i] = i
+        values[at + i] = ONE
+    spans[PIXELS + 1] = at + size
 
 
 @helper
@@ -101,8 +108,8 @@ def forward_tile(weights, tile, outgoing, size, places, values, spans, hidden, l
     base = tile * ROWS * TILE
     for i in range(size):
         a0 = a1 = c0 = c1 = splat(ZERO)
-        k = spans[i, 0]
-        end = spans[i, 1]
+        k = spans[i]
+        end = spans[i + 1]
         while k + 1 < end:  # two pixels at a time: one chain of sums would wait for itself
             row = base + np.int64(places[k]) * TILE
             x = splat(values[k])
@@ -188,15 +195,16 @@ def backward_tile(
     tile,
     outgoing,
     size,
-    counts,
     rows,
-    pixels,
+    values,
+    spans,
     hidden,
     errors,
     deltas,
     rates,
     block,
 ):
+    """Learn from the block: one tile's gradient, and its step."""
     base = tile * ROWS * TILE
     output = base + (PIXELS + 1) * TILE
     for i in range(size):  # deltas: the errors of the hidden units
@@ -207,20 +215,23 @@ def backward_tile(
             store(deltas, i * TILE + half, where_positive(load(hidden, (tile * BLOCK + i) * TILE + half), d))
     for pixel in range(PIXELS + 1):
         g0 = g1 = e0 = e1 = splat(ZERO)
-        k = pixel * BLOCK * 2
-        end = k + counts[pixel] * 2
-        while k + 2 < end:
-            x = splat(pixels[k])
-            g0 = fma(x, load(deltas, rows[k + 1]), g0)
-            g1 = fma(x, load(deltas, rows[k + 1] + 16), g1)
-            x = splat(pixels[k + 2])
-            e0 = fma(x, load(deltas, rows[k + 3]), e0)
-            e1 = fma(x, load(deltas, rows[k + 3] + 16), e1)
-            k += 4
+        k = spans[pixel]
+        end = spans[pixel + 1]
+        while k + 1 < end:
+            row = np.int64(rows[k]) * TILE
+            x = splat(values[k])
+            g0 = fma(x, load(deltas, row), g0)
+            g1 = fma(x, load(deltas, row + 16), g1)
+            row = np.int64(rows[k + 1]) * TILE
+            x = splat(values[k + 1])
+            e0 = fma(x, load(deltas, row), e0)
+            e1 = fma(x, load(deltas, row + 16), e1)
+            k += 2
         if k < end:
-            x = splat(pixels[k])
-            g0 = fma(x, load(deltas, rows[k + 1]), g0)
-            g1 = fma(x, load(deltas, rows[k + 1] + 16), g1)
+            row = np.int64(rows[k]) * TILE
+            x = splat(values[k])
+            g0 = fma(x, load(deltas, row), g0)
+            g1 = fma(x, load(deltas, row + 16), g1)
         at = base + pixel * TILE
         learn(optimizer, weights, moments, squares, gradients, at, add(g0, e0), rates, block)
         learn(optimizer, weights, moments, squares, gradients, at + 16, add(g1, e1), rates, block)
@@ -278,14 +289,15 @@ def epoch(
     output_bias,
     meetings,
     padded,
-    distorted,
+    seen,
+    turned,
+    bytes_,
     places,
     values,
-    bytes_,
     spans,
-    counts,
     rows,
     pixels,
+    pixel_spans,
     hidden,
     logits,
     errors,
@@ -295,52 +307,54 @@ def epoch(
 ):
     """Learn from the images in this order, block k being order[starts[k]:starts[k + 1]]; how many were right.
 
-    rates (blocks, 7), see RATES, says how to step after each block. margins and sums (n,) receive
+    rates (blocks, 7), see `descent.Schedule`, says how to step after each block. margins and sums (n,) receive
     what each image's loss needs, log(sum) - margin; everything else is scratch or state.
     """
     blocks = starts.size - 1
     tiles = weights.size // (ROWS * TILE)
     right = 0
-    for block in range(-2, blocks):
-        slot = (block + 2) % 3
-        if block + 2 < blocks:
-            list_images(
+    for block in range(-1, blocks):
+        if block + 1 < blocks:
+            see_images(
                 thread,
                 threads,
                 images,
                 order,
+                starts[block + 1],
                 starts[block + 2],
-                starts[block + 3],
                 key,
                 limits,
                 padded,
-                distorted,
-                places[slot],
-                values[slot],
-                bytes_[slot],
-                spans[slot],
+                seen,
+                (block + 1) % 2,
             )
-        slot = (block + 1) % 3
-        if block >= -1 and block + 1 < blocks:
-            transpose_images(
-                thread,
-                threads,
-                starts[block + 2] - starts[block + 1],
-                places[slot],
-                values[slot],
-                spans[slot],
-                counts[slot],
-                rows[slot],
-                pixels[slot],
-            )
-        slot = block % 3
         if block >= 0:
             size = starts[block + 1] - starts[block]
+            if thread < tiles:
+                list_images(size, seen, block % 2, places[thread], values[thread], bytes_[thread], spans[thread])
+                list_pixels(
+                    size,
+                    seen,
+                    block % 2,
+                    turned[thread],
+                    rows[thread],
+                    pixels[thread],
+                    bytes_[thread],
+                    pixel_spans[thread],
+                )
             for tile in range(thread, tiles, threads):
                 forward_tile(
-                    weights, tile, outgoing, size, places[slot], values[slot], spans[slot], hidden, logits[block % 2]
+                    weights,
+                    tile,
+                    outgoing,
+                    size,
+                    places[thread],
+                    values[thread],
+                    spans[thread],
+                    hidden,
+                    logits[block % 2],
                 )
-        if not wait_for_all(meetings, (block + 3) * threads):
+        if not wait_for_all(meetings, (block + 2) * threads):
             return -1
         if block >= 0:
             right += output_errors(
@@ -367,9 +381,9 @@ def epoch(
                     tile,
                     outgoing,
                     size,
-                    counts[slot],
-                    rows[slot],
-                    pixels[slot],
+                    rows[thread],
+                    pixels[thread],
+                    pixel_spans[thread],
                     hidden,
                     errors[thread],
                     deltas[thread],
