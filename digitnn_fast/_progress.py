@@ -31,6 +31,14 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def compile_kernels(*names: str) -> None:
+    """Begin to compile those kernels that never were on this machine, and say so to who is watching."""
+    from digitnn_fast.kernels import start_compiling
+
+    if start_compiling(*names) and is_terminal(sys.stderr):
+        print("compiling for this processor, once: a few seconds", file=sys.stderr)
+
+
 class Stages:
     """Names and seconds of the stages of a command, in their order."""
 

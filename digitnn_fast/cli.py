@@ -71,6 +71,7 @@ def submit(
     from digitnn_fast.utils import get_accuracy
 
     chosen = _recipe(recipe)
+    _progress.compile_kernels("training.epoch", "inference.forward", "csv.parse_rows")
     _files.check_output(out, [train, test, model_out])
     if model_out:
         _files.check_output(model_out, [train, test], device=False)
@@ -123,6 +124,7 @@ def train(
     from digitnn_fast import _files, kaggle
 
     chosen = _recipe(recipe)
+    _progress.compile_kernels("training.epoch", "inference.forward", "csv.parse_rows")
     _files.check_output(out, [train], device=False)
     with stages("read"), _progress.bytes_shown("reading") as progress:
         images, labels = kaggle.read_train(train, threads, progress)
@@ -155,6 +157,7 @@ def predict(
     from digitnn_fast.predictor import Predictor
 
     _files.check_output(out, [test, model])
+    _progress.compile_kernels("inference.forward", "csv.parse_rows")
     predictor = Predictor.load(model, threads=1)  # map_test has threads of its own
     function = predictor.predict_proba if probabilities else predictor.predict
     with stages("predict"), _progress.bytes_shown("predicting") as progress:
@@ -186,6 +189,7 @@ def evaluate(
     from digitnn_fast.network import data_digest
     from digitnn_fast.predictor import Predictor
 
+    _progress.compile_kernels("inference.forward", "csv.parse_rows")
     predictor = Predictor.load(model, threads=threads)
     with _progress.bytes_shown("reading") as progress:
         images, labels = kaggle.read_train(data, threads, progress)
@@ -234,14 +238,18 @@ def info(
 @app.command()
 def warmup() -> None:
     """Compile all kernels now, not at first use."""
-    from digitnn_fast.kernels import KERNELS, _jit
+    from digitnn_fast._threads import available_cpus
+    from digitnn_fast.kernels import KERNELS, start_compiling
+    from digitnn_fast.kernels._jit import DISABLE_JIT
 
-    if _jit.DISABLE_JIT:
+    if DISABLE_JIT:
         print("nothing to compile: NUMBA_DISABLE_JIT is set")
         return
     stages = _progress.Stages()
-    for name, kernel in KERNELS.items():
+    names = list(KERNELS)
+    for number, (name, kernel) in enumerate(KERNELS.items()):
         cached = kernel.is_cached()
+        start_compiling(*names[number : number + available_cpus()])
         with stages(name):
             kernel.load()
         state = "already there" if cached else "compiled" if kernel.is_cached() else "compiled, but can't be kept"

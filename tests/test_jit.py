@@ -232,6 +232,46 @@ def test_wrong_numbers_are_refused(number):
         KERNELS["augment.distort_all"](images, number, np.zeros(4, np.int64), np.zeros(800, np.uint8), images.copy())
 
 
+# The processes that compile
+
+WITHOUT_NUMBA = RELU + 'print(int("numba" in sys.modules))'
+
+
+def test_numba_is_loaded_by_another_process(tmp_path):
+    code = "import sys\nfrom digitnn_fast.kernels import start_compiling\n"
+    code += "assert start_compiling('inference.relu', 'inference.softmax')\n" + WITHOUT_NUMBA
+    assert run(code, NUMBA_CACHE_DIR=str(tmp_path)) == 0
+    assert len(list(tmp_path.iterdir())) == 1, "what nobody asked for is not kept, and not waited for"
+    assert (
+        run(
+            code.replace("assert start", "assert not start").replace(", 'inference.softmax'", ""),
+            NUMBA_CACHE_DIR=str(tmp_path),
+        )
+        == 0
+    )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the programs are shell scripts")
+@pytest.mark.parametrize("script", ["exit 1", "echo 'not machine code'", "kill -9 $$", None])
+def test_compiles_here_if_the_other_process_cannot(script, tmp_path):
+    program = tmp_path / "python3"
+    if script:
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    code = f"import sys; sys.executable = {str(program)!r}" + WITHOUT_NUMBA
+    assert run(code, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == 1
+
+
+@pytest.mark.parametrize("setting", ["sys.frozen = True", "sys.executable = ''", "sys.executable = sys.argv[1]"])
+def test_starts_no_process_where_it_may_not_be_python(setting, tmp_path):
+    program = tmp_path / "application"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    program.chmod(0o755)
+    code = f"import sys; {setting}" + WITHOUT_NUMBA
+    assert run(code, program, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == 1
+    assert not (tmp_path / "started").exists()
+
+
 # Other processors
 
 CHECK = """

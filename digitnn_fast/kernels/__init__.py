@@ -1,6 +1,6 @@
 """The compiled kernels: their one table, and the layout of the weights that they read.
 
-Importing this package does not import numba; calling a kernel does so once per machine (see `_jit.py`).
+Importing this package does not import numba; calling a kernel does so once per machine (see `_kernel.py`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from digitnn_fast.kernels._jit import Kernel
+from digitnn_fast.kernels._kernel import Kernel
 
 PIXELS, CLASSES = 784, 10
 TILE = 64  # hidden units that one pass over an image's pixels serves: four AVX-512 registers
@@ -50,6 +50,12 @@ KERNELS = {
         ),
     )
 }
+
+
+def start_compiling(*names: str) -> bool:
+    """Compile those kernels that never were, all at once and in the background; whether there are any."""
+    started = [KERNELS[name].start_compiling() for name in names]
+    return any(started)
 
 
 def aligned(shape: int | tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
