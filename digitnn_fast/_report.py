@@ -10,6 +10,7 @@ from digitnn_fast import __version__
 from digitnn_fast._progress import epoch_line, is_terminal, printable
 
 if TYPE_CHECKING:
+    from digitnn_fast.benchmark import Speed
     from digitnn_fast.evaluation import Evaluation
     from digitnn_fast.network import Network, TrainingRecord
 
@@ -69,7 +70,11 @@ def accuracy_text(accuracy: float, rows: int) -> str:
 
 def rate_text(rows: int, seconds: float) -> str:
     """Rows, and how many per second, to three digits: more would be noise."""
-    return f"{rows:,} rows, {float(f'{rows / seconds:.3g}'):,.0f} rows/s"
+    return f"{rows:,} rows, {_rate(rows / seconds)} rows/s"
+
+
+def _rate(per_second: float) -> str:
+    return f"{float(f'{per_second:.3g}'):,.0f}"
 
 
 def upload_text(path: str, network: Network) -> str:
@@ -121,6 +126,21 @@ def print_evaluation(evaluation: Evaluation) -> None:
 
 def _share(value: float) -> str:
     return f"{value:.2%}" if value == value else "-"
+
+
+def print_speeds(speeds: Iterable[Speed]) -> None:
+    """A line for each way to predict."""
+    lines = [
+        [
+            speed.precision,
+            str(speed.threads),
+            f"{speed.batch:,}",
+            _rate(speed.rate),
+            f"{speed.rate / speed.numpy_rate:.1f}×",
+        ]
+        for speed in speeds
+    ]
+    print_table("", ["predict", "threads", "images at once", "images/s", "against NumPy"], lines)
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

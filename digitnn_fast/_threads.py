@@ -5,7 +5,7 @@ from __future__ import annotations
 import _thread
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 
@@ -27,7 +27,7 @@ def thread_count(threads: int | None) -> int:
     return threads
 
 
-def run_together(calls: list[Callable[[], Any]], on_failure: Callable[[], None] = lambda: None) -> list[Any]:
+def run_together(calls: Sequence[Callable[[], Any]], on_failure: Callable[[], None] = lambda: None) -> list[Any]:
     """Results of all calls, made at the same time: the first one here, each other one in a thread of its own.
 
     `on_failure` is called as soon as one of them fails, or this thread is interrupted, so that calls

@@ -236,6 +236,21 @@ def info(
 
 
 @app.command()
+def bench(model: Model = None, threads: Threads = None) -> None:
+    """Measure how fast a network runs on this CPU, against NumPy, in less than a minute.
+
+    All results are checked first. `python -m bench` in the repository measures everything, against more rivals.
+    """
+    from digitnn_fast import benchmark
+    from digitnn_fast.predictor import Predictor
+
+    _progress.compile_kernels("inference.forward", "int8.forward")
+    network = Predictor.load(model, threads=threads).network
+    _report.print_facts([("CPU", benchmark.cpu_name()), ("network", _report.shape_text(network))])
+    _report.print_speeds(benchmark.measure(network, threads))
+
+
+@app.command()
 def warmup() -> None:
     """Compile all kernels now, not at first use."""
     from digitnn_fast._threads import available_cpus

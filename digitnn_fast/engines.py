@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitnn_fast.kernels import BLOCK, CLASSES, KERNELS, NO_CLASS, PIXELS, TILE, aligned
+from digitnn_fast.kernels import BLOCK, CLASSES, KERNELS, NO_CLASS, PIXELS, TILE, Call, aligned
 from digitnn_fast.quantization import quantize
 from digitnn_fast.utils import PIXEL_SCALE, Parameters
 
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-Counter = NDArray[np.int64]
-Scratch = tuple[NDArray[Any], ...]
+# taken, pixels, labels, probabilities
+NO_IMAGES = (
+    np.zeros(1, np.int64),
+    np.zeros((0, PIXELS), np.uint8),
+    np.zeros(0, np.uint8),
+    np.zeros((0, CLASSES), np.float32),
+)
+NO_LOGITS = np.zeros((0, CLASSES), np.int32)
 
 
 class Engine(Protocol):
@@ -23,15 +26,11 @@ class Engine(Protocol):
 
     def __init__(self, parameters: Parameters) -> None: ...
 
-    def scratch(self) -> Scratch:
-        """Memory for one call at a time."""
+    def call(self) -> Call:
+        """A call with memory of its own: call(taken, pixels (n, 784), labels (n,), probabilities (n, 10) or (0, 10)).
 
-    def call(
-        self, scratch: Scratch, taken: Counter, pixels: Bytes, labels: Bytes, probabilities: Floats
-    ) -> Callable[[], object]:
-        """The call that fills labels (n,) and, unless it has no rows, probabilities (n, 10) of pixels (n, 784).
-
-        Threads may make such calls together, with one `taken` (1,) of 0: then each takes what the others have not.
+        It fills labels and, unless it has no rows, probabilities. Threads may do that together, with a call each and
+        one `taken` (1,) of 0: then each takes what the others have not.
         """
 
 
@@ -48,17 +47,14 @@ class Float32:
         outgoing[: len(b1), :CLASSES] = W2
         last[:] = NO_CLASS
         last[:CLASSES] = b2
-        self.weights = rows.ravel(), bias, outgoing.ravel(), last
+        self._weights = rows.ravel(), bias, outgoing.ravel(), last
 
-    def scratch(self) -> Scratch:
+    def call(self) -> Call:
         room = BLOCK * PIXELS + 64
-        lists = aligned(room, np.uint16), aligned(room), aligned(room, np.uint8)
-        return *lists, np.zeros(2 * BLOCK + 1, np.int64), aligned(BLOCK * TILE), aligned(BLOCK * 16)
-
-    def call(
-        self, scratch: Scratch, taken: Counter, pixels: Bytes, labels: Bytes, probabilities: Floats
-    ) -> Callable[[], object]:
-        return KERNELS["inference.forward"].bind(pixels, *self.weights, *scratch, taken, labels, probabilities)
+        lists = aligned(room, np.uint16), aligned(room), aligned(room, np.uint8), np.zeros(2 * BLOCK + 1, np.int64)
+        return KERNELS["inference.forward"].bind(
+            *self._weights, *lists, aligned(BLOCK * TILE), aligned(BLOCK * 16), *NO_IMAGES
+        )
 
 
 class Int8:
@@ -77,18 +73,15 @@ class Int8:
         outgoing[: len(b1), :CLASSES] = W2
         pairs = aligned((tiles * TILE // 2, 16, 2), np.int16)
         pairs[...] = outgoing.reshape(-1, 2, 16).transpose(0, 2, 1)
-        self.weights = groups.ravel(), bias, pairs.ravel(), last, shift, scale
+        self._weights = groups.ravel(), bias, pairs.ravel(), last, shift, scale
 
-    def scratch(self) -> Scratch:
+    def call(self, out: NDArray[np.int32] = NO_LOGITS) -> Call:
+        """As `Engine` says, and it also fills the logits `out` (n, 10) unless that has no rows."""
         room = BLOCK * PIXELS // 4 + 16
         lists = aligned(room, np.int32), aligned(room, np.int32), np.zeros(2 * BLOCK + 1, np.int64)
-        return *lists, aligned(BLOCK * TILE, np.int32), aligned(BLOCK * TILE, np.int16), aligned(BLOCK * 16, np.int32)
-
-    def call(
-        self, scratch: Scratch, taken: Counter, pixels: Bytes, labels: Bytes, probabilities: Floats
-    ) -> Callable[[], object]:
+        sums, hidden = aligned(BLOCK * TILE, np.int32), aligned(BLOCK * TILE, np.int16)
         return KERNELS["int8.forward"].bind(
-            pixels, *self.weights, *scratch, taken, labels, np.empty((0, CLASSES), np.int32), probabilities
+            *self._weights, *lists, sums, hidden, aligned(BLOCK * 16, np.int32), out, *NO_IMAGES
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast._threads import run_together, thread_count
-from digitnn_fast.engines import ENGINES, Engine, Scratch
+from digitnn_fast.engines import ENGINES, Engine
+from digitnn_fast.kernels import Call
 from digitnn_fast.network import Network
 from digitnn_fast.utils import CLASSES, PIXELS, Parameters
 
@@ -43,7 +45,7 @@ class Predictor:
         self.precision = precision
         _check_reach(network.parameters)
         self._engine = ENGINES[precision](network.parameters)
-        self._own = threading.local()  # scratch of the calling thread
+        self._own = threading.local()  # calls, whose memory serves one thread at a time
         # Loads the kernels now: if a fork came while another thread does, the child would wait for that thread forever.
         self.predict_proba(np.zeros((1, PIXELS), np.uint8))
 
@@ -89,28 +91,24 @@ class Predictor:
 
     def _run(self, pixels: NDArray[np.uint8], labels: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> None:
         """Fill labels and, unless it has no rows, probabilities: each thread takes images while there are any."""
-        taken = np.zeros(1, np.int64)
-        run_together(
-            [
-                self._engine.call(self._scratch(thread), taken, pixels, labels, probabilities)
-                for thread in range(max(1, min(self.threads, len(pixels) // ALONE)))
-            ]
-        )
+        threads = max(1, min(self.threads, len(pixels) // ALONE))
+        arguments = np.zeros(1, np.int64), pixels, labels, probabilities
+        run_together([partial(self._call(number), *arguments) for number in range(threads)])
 
-    def _scratch(self, number: int) -> Scratch:
-        """What this thread keeps for the call of this number."""
-        if not hasattr(self._own, "scratch"):
-            self._own.scratch = []
-        while len(self._own.scratch) <= number:
-            self._own.scratch.append(self._engine.scratch())
-        scratch: Scratch = self._own.scratch[number]
-        return scratch
+    def _call(self, number: int) -> Call:
+        """The call of this number among those that the calling thread has for itself and its helpers."""
+        if not hasattr(self._own, "calls"):
+            self._own.calls = []
+        while len(self._own.calls) <= number:
+            self._own.calls.append(self._engine.call())
+        call: Call = self._own.calls[number]
+        return call
 
     def _one(self, pixels: NDArray[np.uint8], wanted: str) -> _One:
-        """Label (1,) and, if wanted, probabilities (1, 10) of one image, by a call that this thread keeps."""
+        """Label (1,) and, if wanted, probabilities (1, 10) of one image."""
         one: _One | None = getattr(self._own, wanted, None)
         if one is None:
-            one = _One(self._engine, self._scratch(0), probabilities=wanted == "probabilities")
+            one = _One(self._engine, probabilities=wanted == "probabilities")
             setattr(self._own, wanted, one)
         one.pixels[0] = pixels
         one()
@@ -118,13 +116,14 @@ class Predictor:
 
 
 class _One:
-    """A call for one image, made ready once: preparing it takes longer than making it."""
+    """A call for one image, with arrays of its own: to give it others takes longer than to make it."""
 
-    def __init__(self, engine: Engine, scratch: Scratch, *, probabilities: bool) -> None:
+    def __init__(self, engine: Engine, *, probabilities: bool) -> None:
         self.pixels, self.labels = np.zeros((1, PIXELS), np.uint8), np.zeros(1, np.uint8)
         self.probabilities = np.zeros((int(probabilities), CLASSES), np.float32)
         self._taken = np.zeros(1, np.int64)
-        self._call = engine.call(scratch, self._taken, self.pixels, self.labels, self.probabilities)
+        self._call = engine.call()
+        self._call(self._taken, self.pixels, self.labels, self.probabilities)
 
     def __call__(self) -> None:
         self._taken[0] = 0

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from digitnn_fast import __version__, cli, evaluation, kaggle, reference
+from digitnn_fast import __version__, benchmark, cli, evaluation, kaggle, reference
 from digitnn_fast._files import Files, Sample, find_source
 from digitnn_fast.kernels import KERNELS, _jit
 from digitnn_fast.network import Network, TrainingRecord, data_digest
@@ -303,6 +303,27 @@ def test_info_of_a_history_without_epochs(command, tmp_path):
     record = TrainingRecord("none", 0, "0", 10, 0, float("nan"), np.empty((0, 4)))
     Network(*initialize_parameters(hidden=3), training=record).save(tmp_path / "m.npz")
     assert command("info", tmp_path / "m.npz").code == 0
+
+
+def test_bench(command, folder):
+    """Twelve ways to predict; how fast they are is for bench/ to say."""
+    outcome = command("bench", "--model", folder.path / "model.npz", "--threads", 2)
+    assert outcome.code == 0, outcome.err
+    header, *lines = outcome.out.splitlines()[3:]
+    assert header.split()[:2] == ["predict", "threads"]
+    ways = [line.split()[:3] for line in lines]
+    assert ways == [[p, t, b] for p in ("float32", "int8") for t in "12" for b in ("1", "100", "10,000")]
+    for line in lines:
+        assert int(line.split()[3].replace(",", "")) > 1000, "images per second"
+
+
+def test_a_wrong_result_is_not_timed(monkeypatch):
+    network = Network(*initialize_parameters(1, 8))
+    monkeypatch.setattr(reference, "forward", lambda *_: reference.Activations(*[np.ones((10_000, 10))] * 3))
+    monkeypatch.setattr(reference, "forward_int8", lambda *_: np.eye(10, dtype=np.int32)[load_sample().train_labels])
+    for precision in ("float32", "int8"):
+        with pytest.raises(benchmark.WrongResultError, match="the reference"):
+            benchmark.check(network, precision, load_sample().train_images)
 
 
 def test_warmup(command):

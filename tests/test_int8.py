@@ -6,18 +6,15 @@ from test_inference import DIGITS, IMAGES, WIDTHS, make
 
 from digitnn_fast import Network, Predictor, reference
 from digitnn_fast.engines import Int8
-from digitnn_fast.kernels import KERNELS
 from digitnn_fast.quantization import quantize
 from digitnn_fast.utils import Parameters
 
 
 def kernel_logits(parameters, images):
     """Labels and logits of the kernel."""
-    engine = Int8(parameters)
     labels, logits = np.full(len(images), 99, np.uint8), np.full((len(images), 10), -99, np.int32)
-    KERNELS["int8.forward"](
-        images, *engine.weights, *engine.scratch(), np.zeros(1, np.int64), labels, logits, np.empty((0, 10), np.float32)
-    )
+    call = Int8(parameters).call(logits)
+    call(np.zeros(1, np.int64), images, labels, np.empty((0, 10), np.float32))
     return labels, logits
 
 

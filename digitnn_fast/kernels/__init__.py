@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from digitnn_fast.kernels._kernel import Kernel
+from digitnn_fast.kernels._kernel import Call, Kernel
+
+__all__ = ["KERNELS", "Call", "Kernel", "aligned", "start_compiling"]
 
 PIXELS, CLASSES = 784, 10
 TILE = 64  # hidden units that one pass over an image's pixels serves: four AVX-512 registers
@@ -28,14 +30,14 @@ KERNELS = {
         Kernel("csv.parse_rows", "int64(uint8[::1], int64, int64, uint8[:,::1], uint8[::1])"),
         Kernel(
             "inference.forward",
-            "void(uint8[:,::1], float32[::1], float32[::1], float32[::1], float32[::1], uint16[::1], float32[::1], uint8[::1], "
-            "int64[::1], float32[::1], float32[::1], int64[::1], uint8[::1], float32[:,::1])",
+            "void(float32[::1], float32[::1], float32[::1], float32[::1], uint16[::1], float32[::1], uint8[::1], "
+            "int64[::1], float32[::1], float32[::1], int64[::1], uint8[:,::1], uint8[::1], float32[:,::1])",
         ),
         Kernel("augment.distort_all", "void(uint8[:,::1], int64, int64[::1], uint8[::1], uint8[:,::1])"),
         Kernel(
             "int8.forward",
-            "void(uint8[:,::1], int8[::1], int32[::1], int16[::1], int32[::1], int64, float32, int32[::1], int32[::1], "
-            "int64[::1], int32[::1], int16[::1], int32[::1], int64[::1], uint8[::1], int32[:,::1], float32[:,::1])",
+            "void(int8[::1], int32[::1], int16[::1], int32[::1], int64, float32, int32[::1], int32[::1], int64[::1], "
+            "int32[::1], int16[::1], int32[::1], int32[:,::1], int64[::1], uint8[:,::1], uint8[::1], float32[:,::1])",
         ),
         Kernel("inference.relu", "void(float32[::1], float32[::1])"),
         Kernel("inference.softmax", "void(float32[:,::1], float32[:,::1])"),

@@ -19,7 +19,7 @@ import importlib
 import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -39,10 +39,10 @@ class Kernel:
     def __init__(self, name: str, signature: str) -> None:
         self.name, self.signature = name, signature
         result, arguments = signature.rstrip(")").split("(")
-        self._returns = result != "void"
+        self.returns = result != "void"
         self._arguments = [_Argument(text) for text in re.findall(r"\w+(?:\[[:, 1]*\])?", arguments)]
         self._lock = threading.Lock()
-        self._entry: Callable[[int], int] | None = None
+        self.entry: Callable[[int], int] | None = None
         self._compiler: Compiler | None = None
 
     def __repr__(self) -> str:
@@ -51,40 +51,32 @@ class Kernel:
     def __call__(self, *values: Any) -> int | None:
         return self.bind(*values)()
 
-    def bind(self, *values: Any) -> Callable[[], int | None]:
+    def bind(self, *values: Any) -> Call:
         """The call with these arguments, checked once, to be made any number of times by one thread at a time."""
         if len(values) != len(self._arguments):
             raise TypeError(f"{self.name} takes {len(self._arguments)} arguments, not {len(values)}")
-        flat = [
+        return Call(self, values)
+
+    def words(self, first: int, values: Sequence[Any]) -> list[int]:
+        """What the entry reads for the arguments from number `first` on; TypeError if one has not its type."""
+        return [
             word
-            for argument, value in zip(self._arguments, values, strict=True)
+            for argument, value in zip(self._arguments[first:], values, strict=True)
             for word in argument.words(self.name, value)
         ]
-        if DISABLE_JIT:
-            return lambda: self._function()(*values)
-        entry = self._entry or self.load()
-        words = (ctypes.c_int64 * (len(flat) + 4))()
-        address = ctypes.addressof(words)
-        words[:] = [address + 8 * (len(flat) + 2), address + 8 * (len(flat) + 3), *flat, 0, 0]
-
-        def call(_keep_alive: tuple[Any, ...] = values) -> int | None:
-            entry(address)
-            return words[-2] if self._returns else None
-
-        return call
 
     def load(self) -> Callable[[int], int]:
         """The entry as a C function: from this process, else from the cache, else compiled now."""
         with self._lock:
-            if self._entry is None:
+            if self.entry is None:
                 symbol, stem = self._symbol(), f"{self.name}-{self._digest()}"
                 machine_code = _cache.read(stem)
                 if machine_code is None:
                     machine_code = self._compiled(symbol)
                     _cache.write(stem, machine_code)
                 prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)
-                self._entry = prototype(_Engine.get().link(machine_code, symbol))
-            return self._entry
+                self.entry = prototype(_Engine.get().link(machine_code, symbol))
+            return self.entry
 
     def is_cached(self) -> bool:
         """Whether the machine code is already on disk."""
@@ -93,7 +85,7 @@ class Kernel:
     def _symbol(self) -> str:
         return "digitnn_" + self.name.replace(".", "_")
 
-    def _function(self) -> Any:
+    def function(self) -> Any:
         module, function = self.name.split(".")
         return getattr(importlib.import_module(f"digitnn_fast.kernels.{module}"), function)
 
@@ -104,7 +96,7 @@ class Kernel:
     def start_compiling(self) -> bool:
         """Compile in the background unless the machine code is on disk; whether that is necessary."""
         with self._lock:
-            if self._entry is None and self._compiler is None and not DISABLE_JIT and not self.is_cached():
+            if self.entry is None and self._compiler is None and not DISABLE_JIT and not self.is_cached():
                 self._compiler = Compiler(self.name)
             return self._compiler is not None
 
@@ -119,7 +111,36 @@ class Kernel:
 
     def _compile(self, symbol: str) -> bytes:
         kinds = [kind for argument in self._arguments for kind in argument.kinds]
-        return compile_here(self._function(), self.signature, symbol, kinds)
+        return compile_here(self.function(), self.signature, symbol, kinds)
+
+
+class Call:
+    """A kernel with its arguments, the last of which may be others each time: to check 15 takes longer than 10 images."""
+
+    def __init__(self, kernel: Kernel, values: Sequence[Any]) -> None:
+        self._kernel, self._values = kernel, values
+        words = kernel.words(0, values)
+        self._count = len(words)
+        self._words = (ctypes.c_int64 * (self._count + 4))()
+        self._address = ctypes.addressof(self._words)
+        end = self._address + 8 * (self._count + 2)
+        self._words[:] = [end, end + 8, *words, 0, 0]
+        self._entry = self._in_python if DISABLE_JIT else kernel.entry or kernel.load()
+
+    def __call__(self, *last: Any) -> int | None:
+        """Call with the same arguments, but for the last ones."""
+        if last:
+            words = self._kernel.words(len(self._values) - len(last), last)
+            for place, word in enumerate(words, 2 + self._count - len(words)):
+                self._words[place] = word
+            if DISABLE_JIT:
+                self._values = (*self._values[: -len(last)], *last)
+        self._entry(self._address)
+        return self._words[-2] if self._kernel.returns else None
+
+    def _in_python(self, _address: int) -> int:
+        self._words[-2] = self._kernel.function()(*self._values) or 0
+        return 0
 
 
 class _Argument:

@@ -161,7 +161,7 @@ def forward_block(
             store_first(probabilities, (first + i) * CLASSES, softmax_lanes(z), CLASSES)
 
 
-def forward(images, W1, b1, W2, b2, places, values, bytes_, starts, hidden, logits, taken, labels, probabilities):
+def forward(W1, b1, W2, b2, places, values, bytes_, starts, hidden, logits, taken, images, labels, probabilities):
     """Labels (n,) of uint8 images (n, 784), and their probabilities (n, 10) unless that array has no rows.
 
     Any number of threads may do it together: taken (1,), 0 at first, counts the images that one of them has taken.

@@ -105,7 +105,6 @@ def forward_block(images, first, size, W1, b1, W2, b2, shift, groups, quads, sta
 
 
 def forward(
-    images,
     W1,
     b1,
     W2,
@@ -118,9 +117,10 @@ def forward(
     sums,
     hidden,
     logits,
-    taken,
-    labels,
     out,
+    taken,
+    images,
+    labels,
     probabilities,
 ):
     """Labels (n,) of uint8 images (n, 784); int32 logits `out` (n, 10) and probabilities (n, 10) unless they have no rows.

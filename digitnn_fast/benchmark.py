@@ -1,0 +1,108 @@
+"""How fast a network runs on this CPU, in a few seconds; every result is checked before it is timed."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitnn_fast import reference
+from digitnn_fast._threads import thread_count
+from digitnn_fast.network import Network
+from digitnn_fast.predictor import Precision, Predictor
+from digitnn_fast.quantization import quantize
+from digitnn_fast.sample import load_sample
+from digitnn_fast.utils import PIXEL_SCALE
+
+BATCHES = 1, 100, 10_000
+ENOUGH = 0.02  # seconds that a measurement takes at least: a clock and a scheduler are not exact
+RUNS = 7
+
+
+class WrongResultError(RuntimeError):
+    """A result that is not what the reference says: nothing is timed."""
+
+
+class Speed(NamedTuple):
+    """Images per second of `predict`, `batch` of them at once, and the same of NumPy's matrix products."""
+
+    precision: Precision
+    threads: int
+    batch: int
+    rate: float
+    numpy_rate: float
+
+
+def measure(network: Network, threads: int | None = None) -> Iterator[Speed]:
+    """Speeds with one thread and with `threads` (by default one per CPU), on the embedded digits."""
+    images = load_sample().train_images
+    peer = numpy_labels(network)
+    for precision in ("float32", "int8"):
+        check(network, precision, images)
+        for count in sorted({1, thread_count(threads)}):
+            predictor = Predictor(network, threads=count, precision=precision)
+            for batch in BATCHES:
+                some = images[0] if batch == 1 else images[:batch]
+                ours, numpys = in_turn([_timed(predictor.predict, some), _timed(peer, some)], RUNS)
+                rates = (batch / statistics.median(seconds) for seconds in (ours, numpys))
+                yield Speed(precision, count, batch, *rates)
+
+
+def check(network: Network, precision: Precision, images: NDArray[np.uint8]) -> None:
+    """WrongResultError unless a Predictor's answers are the reference's: within 1e-5, or the same integers."""
+    predictor = Predictor(network, precision=precision)
+    if precision == "float32":
+        wanted = reference.forward(network.parameters, images).probabilities
+        if not np.abs(predictor.predict_proba(images) - wanted).max() < 1e-5:
+            raise WrongResultError("probabilities are not those of the reference")
+    elif (
+        predictor.predict(images) != reference.forward_int8(quantize(network.parameters), images).argmax(axis=1)
+    ).any():
+        raise WrongResultError("int8 labels are not those of the reference")
+
+
+def numpy_labels(network: Network) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
+    """The same network as NumPy users write it, in float32 and with the scale of the pixels in W1."""
+    W1, b1, W2, b2 = network.parameters
+    W1 = W1 * np.float32(PIXEL_SCALE)
+
+    def predict(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+        labels: NDArray[np.int64] = (np.maximum(images.astype(np.float32) @ W1 + b1, 0) @ W2 + b2).argmax(axis=-1)
+        return labels
+
+    return predict
+
+
+def cpu_name() -> str:
+    """What the processor calls itself."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.split(": ", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def in_turn(works: Sequence[Callable[[], float]], runs: int) -> list[list[float]]:
+    """What each work returned, `runs` times; they take turns, after one turn that does not count."""
+    turns = [[work() for work in works] for _ in range(runs + 1)]
+    return [list(results) for results in zip(*turns[1:], strict=True)]
+
+
+def _timed(work: Callable[[NDArray[np.uint8]], object], images: NDArray[np.uint8]) -> Callable[[], float]:
+    """Seconds of one call: of many, if it is short."""
+    calls = 1
+    while (seconds := _seconds(work, images, calls)) < ENOUGH:
+        calls *= max(2, int(ENOUGH / max(seconds, 1e-9)))
+    return lambda: _seconds(work, images, calls) / calls
+
+
+def _seconds(work: Callable[[NDArray[np.uint8]], object], images: NDArray[np.uint8], calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        work(images)
+    return time.perf_counter() - start
