@@ -305,7 +305,7 @@ def lowest_bit(builder: Any, mask: Any) -> Any:
 
 @operation(types.int64, lambda *_: None)  # VBMI2 only, never called without
 def compress_nonzero(
-    builder: Any, pixels: Any, index: Any, pixel: Any, skip: Any, places: Any, bytes_: Any, at: Any
+    builder: Any, pixels: Any, index: Any, place: Any, skip: Any, places: Any, bytes_: Any, at: Any
 ) -> Any:
     """Append the non-zero ones of 64 uint8 to two lists without a branch; the lists' new length.
 
@@ -318,22 +318,13 @@ def compress_nonzero(
     zero = ir.Constant(_BYTES, None)
     packed = call(builder, "llvm.x86.avx512.mask.compress.v64i8", _BYTES, chunk, zero, mask)
     builder.store(packed, vector_at(builder, bytes_, at, _BYTES), align=1)
-    half = ir.VectorType(ir.IntType(16), 32)
-    first = splat_scalar(builder, builder.trunc(pixel, ir.IntType(16)), 32)
-    for shift in (0, 32):
-        part = builder.trunc(builder.lshr(bits, ir.Constant(bits.type, shift)), ir.IntType(32))
-        lanes = builder.add(first, ir.Constant(half, list(range(shift, shift + 32))))
-        packed = call(
-            builder,
-            "llvm.x86.avx512.mask.compress.v32i16",
-            half,
-            lanes,
-            ir.Constant(half, None),
-            builder.bitcast(part, ir.VectorType(ir.IntType(1), 32)),
-        )
-        builder.store(packed, vector_at(builder, places, at, half), align=2)
-        at = builder.add(at, builder.zext(builder.ctpop(part), at.type))
-    return at
+    lanes = call(
+        builder, "llvm.x86.avx512.mask.compress.v64i8", _BYTES, ir.Constant(_BYTES, list(range(64))), zero, mask
+    )
+    wide = ir.VectorType(ir.IntType(16), 64)
+    numbers = builder.add(builder.zext(lanes, wide), splat_scalar(builder, builder.trunc(place, ir.IntType(16)), 64))
+    builder.store(numbers, vector_at(builder, places, at, wide), align=2)
+    return builder.add(at, builder.ctpop(bits))
 
 
 @operation(F32x16, lambda array, index: array.reshape(-1)[index : index + LANES].astype(np.float32))
