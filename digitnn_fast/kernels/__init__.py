@@ -17,7 +17,7 @@ __all__ = ["KERNELS", "Call", "Kernel", "aligned", "start_compiling"]
 PIXELS, CLASSES = 784, 10
 TILE = 64  # hidden units that one pass over an image's pixels serves: four AVX-512 registers
 MIDDLE = 384  # the first pixel of the second band
-BLOCK = 64  # images that share one reading of a tile's weights
+BLOCK = 128  # images that share one reading of a tile's weights
 SHARE = 256  # images that a thread takes at a time: 0.1 ms of work, in order of memory
 NO_CLASS = np.float32(-1e30)  # the logit of lanes 10 to 15: too low to be the maximum or to count in a sum
 

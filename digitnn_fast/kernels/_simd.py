@@ -152,6 +152,18 @@ def splat(builder: Any, value: Any) -> Any:
     return splat_scalar(builder, value)
 
 
+@operation(F32x16, lambda array, index: np.full(LANES, array.reshape(-1)[index], np.float32))
+def splat_at(builder: Any, data: Any, index: Any) -> Any:
+    """The value at flat index `index`, not counted from the end if that is negative, in all lanes."""
+    return splat_scalar(builder, builder.load(builder.gep(data, [index])))
+
+
+@operation(types.int64, lambda array, index: int(array.reshape(-1)[index]))
+def place_at(builder: Any, data: Any, index: Any) -> Any:
+    """The uint16 at flat index `index`: as above, which numba asks in six instructions."""
+    return builder.zext(builder.load(builder.gep(data, [index])), ir.IntType(64))
+
+
 @operation(F32x16, lambda a, b, c: a * b + c)
 def fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
     """a * b + c, in one rounding where the CPU can."""
@@ -363,5 +375,5 @@ def prefetch(builder: Any, data: Any, index: Any) -> Any:
     """Fetch the cache line of flat index `index`, which will be read soon."""
     pointer = builder.bitcast(builder.gep(data, [index]), ir.IntType(8).as_pointer())
     name = "llvm.prefetch.p0"
-    read, near, of_data = (ir.Constant(ir.IntType(32), value) for value in (0, 3, 1))
+    read, near, of_data = (ir.Constant(ir.IntType(32), value) for value in (0, 1, 1))
     call(builder, name, ir.VoidType(), pointer, read, near, of_data)

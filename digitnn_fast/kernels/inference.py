@@ -29,8 +29,10 @@ from digitnn_fast.kernels._simd import (
     lowest_bit,
     max_lane,
     nonzero_mask,
+    place_at,
     prefetch,
     splat,
+    splat_at,
     store,
     store_first,
     sum_lanes,
@@ -94,8 +96,8 @@ def add_pixels(W1, tile, places, values, first, last, hidden, image):
     h2 = load(hidden, unit + 32)
     h3 = load(hidden, unit + 48)
     for k in range(first, last):
-        row = base + np.int64(places[k]) * TILE
-        x = splat(values[k])
+        row = base + place_at(places, k) * TILE
+        x = splat_at(values, k)
         h0 = fma(x, load(W1, row), h0)
         h1 = fma(x, load(W1, row + 16), h1)
         h2 = fma(x, load(W1, row + 32), h2)
@@ -116,10 +118,10 @@ def add_hidden(hidden, image, W2, tile, logits):
     for unit in range(TILE):
         w = load(W2, (tile * TILE + unit) * 16)
         h = image * TILE + unit
-        z0 = fma(splat(hidden[h]), w, z0)
-        z1 = fma(splat(hidden[h + TILE]), w, z1)
-        z2 = fma(splat(hidden[h + 2 * TILE]), w, z2)
-        z3 = fma(splat(hidden[h + 3 * TILE]), w, z3)
+        z0 = fma(splat_at(hidden, h), w, z0)
+        z1 = fma(splat_at(hidden, h + TILE), w, z1)
+        z2 = fma(splat_at(hidden, h + 2 * TILE), w, z2)
+        z3 = fma(splat_at(hidden, h + 3 * TILE), w, z3)
     store(logits, image * 16, z0)
     store(logits, image * 16 + 16, z1)
     store(logits, image * 16 + 32, z2)

@@ -32,8 +32,10 @@ from digitnn_fast.kernels._simd import (
     load_bytes,
     max_lane,
     multiply,
+    place_at,
     relu,
     splat,
+    splat_at,
     square_root,
     store,
     sum_lanes,
@@ -111,18 +113,18 @@ def forward_tile(weights, tile, outgoing, size, places, values, spans, hidden, l
         k = spans[i]
         end = spans[i + 1]
         while k + 1 < end:  # two pixels at a time: one chain of sums would wait for itself
-            row = base + np.int64(places[k]) * TILE
-            x = splat(values[k])
+            row = base + place_at(places, k) * TILE
+            x = splat_at(values, k)
             a0 = fma(x, load(weights, row), a0)
             a1 = fma(x, load(weights, row + 16), a1)
-            row = base + np.int64(places[k + 1]) * TILE
-            x = splat(values[k + 1])
+            row = base + place_at(places, k + 1) * TILE
+            x = splat_at(values, k + 1)
             c0 = fma(x, load(weights, row), c0)
             c1 = fma(x, load(weights, row + 16), c1)
             k += 2
         if k < end:
-            row = base + np.int64(places[k]) * TILE
-            x = splat(values[k])
+            row = base + place_at(places, k) * TILE
+            x = splat_at(values, k)
             a0 = fma(x, load(weights, row), a0)
             a1 = fma(x, load(weights, row + 16), a1)
         h = (tile * BLOCK + i) * TILE
@@ -130,8 +132,8 @@ def forward_tile(weights, tile, outgoing, size, places, values, spans, hidden, l
         store(hidden, h + 16, relu(add(a1, c1)))
         z0 = z1 = splat(ZERO)
         for unit in range(0, TILE, 2):
-            z0 = fma(splat(hidden[h + unit]), load(outgoing, (tile * TILE + unit) * 16), z0)
-            z1 = fma(splat(hidden[h + unit + 1]), load(outgoing, (tile * TILE + unit + 1) * 16), z1)
+            z0 = fma(splat_at(hidden, h + unit), load(outgoing, (tile * TILE + unit) * 16), z0)
+            z1 = fma(splat_at(hidden, h + unit + 1), load(outgoing, (tile * TILE + unit + 1) * 16), z1)
         store(logits, (tile * BLOCK + i) * 16, add(z0, z1))
 
 
@@ -211,25 +213,25 @@ def backward_tile(
         for half in range(0, TILE, 16):
             d = splat(ZERO)
             for c in range(CLASSES):
-                d = fma(splat(errors[i * 16 + c]), load(weights, output + c * TILE + half), d)
+                d = fma(splat_at(errors, i * 16 + c), load(weights, output + c * TILE + half), d)
             store(deltas, i * TILE + half, where_positive(load(hidden, (tile * BLOCK + i) * TILE + half), d))
     for pixel in range(PIXELS + 1):
         g0 = g1 = e0 = e1 = splat(ZERO)
         k = spans[pixel]
         end = spans[pixel + 1]
         while k + 1 < end:
-            row = np.int64(rows[k]) * TILE
-            x = splat(values[k])
+            row = place_at(rows, k) * TILE
+            x = splat_at(values, k)
             g0 = fma(x, load(deltas, row), g0)
             g1 = fma(x, load(deltas, row + 16), g1)
-            row = np.int64(rows[k + 1]) * TILE
-            x = splat(values[k + 1])
+            row = place_at(rows, k + 1) * TILE
+            x = splat_at(values, k + 1)
             e0 = fma(x, load(deltas, row), e0)
             e1 = fma(x, load(deltas, row + 16), e1)
             k += 2
         if k < end:
-            row = np.int64(rows[k]) * TILE
-            x = splat(values[k])
+            row = place_at(rows, k) * TILE
+            x = splat_at(values, k)
             g0 = fma(x, load(deltas, row), g0)
             g1 = fma(x, load(deltas, row + 16), g1)
         at = base + pixel * TILE
@@ -240,10 +242,10 @@ def backward_tile(
         for i in range(size):
             h0 = load(hidden, (tile * BLOCK + i) * TILE)
             h1 = load(hidden, (tile * BLOCK + i) * TILE + 16)
-            x = splat(errors[i * 16 + c])
+            x = splat_at(errors, i * 16 + c)
             g0 = fma(x, h0, g0)
             g1 = fma(x, h1, g1)
-            x = splat(errors[i * 16 + c + 1])
+            x = splat_at(errors, i * 16 + c + 1)
             e0 = fma(x, h0, e0)
             e1 = fma(x, h1, e1)
         at = output + c * TILE
