@@ -45,15 +45,16 @@ def store_int(builder: Any, data: Any, index: Any, vector: Any) -> Any:
     builder.store(vector, vector_at(builder, data, index, WORD), align=4)
 
 
-@operation(I32x16, lambda value: np.full(LANES, value, np.int32))
-def splat_int(builder: Any, value: Any) -> Any:
-    """An int32 in all lanes."""
-    return splat_scalar(builder, value)
+@operation(I32x16, lambda array, index: np.full(LANES, array[index], np.int32))
+def splat_int_at(builder: Any, data: Any, index: Any) -> Any:
+    """The int32 at `index` in all lanes."""
+    return splat_scalar(builder, builder.load(builder.gep(data, [index])))
 
 
-@operation(I32x16, lambda a, b: a + b)
-def add_int(builder: Any, a: Any, b: Any) -> Any:
-    return builder.add(a, b)
+@operation(types.int64, lambda array, index: int(array[index]))
+def group_at(builder: Any, data: Any, index: Any) -> Any:
+    """The int32 at `index`, which is not negative."""
+    return builder.zext(builder.load(builder.gep(data, [index])), ir.IntType(64))
 
 
 @operation(F32x16, lambda a: a.astype(np.float32))

@@ -6,16 +6,15 @@ in each lane. Blocks, tiles and bands are the same, and for the same reasons.
 Packed weights: W1 int8 (tiles, 196, 64, 4), b1 int32 (tiles*64,), W2 int16 (tiles*32, 16, 2), b2 int32 (16,).
 """
 
-import numpy as np
-
 from digitnn_fast.kernels import BLOCK, CLASSES, MIDDLE, NO_CLASS, PIXELS, SHARE, TILE
 from digitnn_fast.kernels._dot import (
     dot_bytes,
     dot_pair,
     find_highest,
+    group_at,
     list_quads,
     load_int,
-    splat_int,
+    splat_int_at,
     store_hidden,
     store_int,
     to_float,
@@ -51,8 +50,8 @@ def add_groups(W1, tile, groups, quads, first, last, sums, image):
     s2 = load_int(sums, unit + 32)
     s3 = load_int(sums, unit + 48)
     for k in range(first, last):
-        row = base + np.int64(groups[k]) * TILE * 4
-        x = splat_int(quads[k])
+        row = base + group_at(groups, k) * TILE * 4
+        x = splat_int_at(quads, k)
         s0 = dot_bytes(s0, x, W1, row)
         s1 = dot_bytes(s1, x, W1, row + 64)
         s2 = dot_bytes(s2, x, W1, row + 128)
