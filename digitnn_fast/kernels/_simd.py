@@ -328,15 +328,25 @@ def compress_nonzero(
     bits = builder.and_(builder.bitcast(mask, ir.IntType(64)), builder.shl(ir.Constant(ir.IntType(64), -1), skip))
     mask = builder.bitcast(bits, mask.type)
     zero = ir.Constant(_BYTES, None)
-    packed = call(builder, "llvm.x86.avx512.mask.compress.v64i8", _BYTES, chunk, zero, mask)
-    builder.store(packed, vector_at(builder, bytes_, at, _BYTES), align=1)
-    lanes = call(
-        builder, "llvm.x86.avx512.mask.compress.v64i8", _BYTES, ir.Constant(_BYTES, list(range(64))), zero, mask
+    lanes = ir.Constant(_BYTES, list(range(64)))
+    packed, numbers = (
+        call(builder, "llvm.x86.avx512.mask.compress.v64i8", _BYTES, vector, zero, mask) for vector in (chunk, lanes)
     )
-    wide = ir.VectorType(ir.IntType(16), 64)
-    numbers = builder.add(builder.zext(lanes, wide), splat_scalar(builder, builder.trunc(place, ir.IntType(16)), 64))
-    builder.store(numbers, vector_at(builder, places, at, wide), align=2)
-    return builder.add(at, builder.ctpop(bits))
+    count = builder.ctpop(bits)
+
+    def write(first: int) -> None:
+        half = ir.Constant(ir.VectorType(ir.IntType(32), 32), list(range(first, first + 32)))
+        some, which = (builder.shuffle_vector(vector, vector, half) for vector in (packed, numbers))
+        wide = builder.zext(which, ir.VectorType(ir.IntType(16), 32))
+        wide = builder.add(wide, splat_scalar(builder, builder.trunc(place, ir.IntType(16)), 32))
+        end = builder.add(at, ir.Constant(at.type, first))
+        builder.store(some, vector_at(builder, bytes_, end, some.type), align=1)
+        builder.store(wide, vector_at(builder, places, end, wide.type), align=2)
+
+    write(0)
+    with builder.if_then(builder.icmp_unsigned(">", count, ir.Constant(count.type, 32)), likely=False):
+        write(32)
+    return builder.add(at, count)
 
 
 @operation(F32x16, lambda array, index: array.reshape(-1)[index : index + LANES].astype(np.float32))
