@@ -1,0 +1,138 @@
+"""Throughput of the network itself: uint8 images in memory in, probabilities or labels out."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from bench.measure import OURS, Case, Result, World, race, ratio, require
+from bench.peers import inference as peers
+from digitnn_fast import Predictor, reference
+from digitnn_fast._threads import available_cpus
+from digitnn_fast.benchmark import check
+from digitnn_fast.quantization import quantize
+
+BATCHES = 1, 2, 4, 16, 64, 256, 1024, 4096, 28_000, 100_000
+TUNED = 64, 256, 1024, 4096, 28_000  # batch sizes from which each rival gets its best
+RUNS = 15
+
+Predict = Callable[[np.ndarray], np.ndarray]
+
+
+def float32_one_thread(world: World) -> Result:
+    check(world.network, "float32", world.images)
+    return _against(world, Predictor(world.network, threads=1).predict_proba, peers.FLOAT32)
+
+
+def int8_one_thread(world: World) -> Result:
+    check(world.network, "int8", world.images)
+    return _against(world, Predictor(world.network, threads=1, precision="int8").predict, peers.INT8)
+
+
+def two_threads(world: World) -> Result:
+    """Of float32 probabilities; on a machine with one CPU there is nothing to see."""
+    images = np.concatenate([world.images] * 3)
+    one, two = (Predictor(world.network, threads=threads) for threads in (1, 2))
+    require(
+        np.array_equal(one.predict_proba(images), two.predict_proba(images)), "two threads give other bits than one"
+    )
+    works = {OURS: lambda: two.predict_proba(images), "one thread": lambda: one.predict_proba(images)}
+    return ratio(race(works, RUNS))
+
+
+def one_image(world: World) -> Result:
+    """Latency of a call with one image; onnxruntime with one thread, which is faster than with more."""
+    image = world.images[0]
+    ours = Predictor(world.network)
+    sessions = {name: peer(world.network, 1) for name, peer in {**peers.FLOAT32, **peers.INT8}.items()}
+    wanted = ours.predict(image)
+    for name, session in sessions.items():
+        answer = session(image[None])
+        require((answer.argmax() if answer.ndim == 2 else answer[0]) == wanted, f"{name} gives another digit")
+    calls = 500
+    works = {OURS: partial(_repeat, ours.predict, image, calls)}
+    for name, session in sessions.items():
+        works[name] = partial(_repeat, session, image[None], calls)
+    times = race(works, RUNS)
+    return ratio({name: [seconds / calls for seconds in runs] for name, runs in times.items()})
+
+
+def int8_accuracy(world: World) -> Result:
+    """Percentage points that int8 costs on the rows of train.csv that the bundled network never saw."""
+    record = world.network.training
+    require(record is not None, "the bundled model does not say how it was trained")
+    images, labels = world.heldout(record.seed)
+    right = [
+        float((Predictor(world.network, precision=precision).predict(images) == labels).mean())
+        for precision in ("float32", "int8")
+    ]
+    require(abs(right[0] - record.heldout_accuracy) < 1e-9, "these are not the rows that were held out")
+    return Result(f"{100 * (right[0] - right[1]):.2f} points", f"float32 {right[0]:.2%}; int8 {right[1]:.2%}")
+
+
+def batch_sizes(world: World) -> dict[str, dict[int, float]]:
+    """Images per second of everybody for each batch size, with one thread and with all."""
+    images = np.concatenate([world.images] * 4)
+    series: dict[str, dict[int, float]] = {}
+    cpus = available_cpus()
+    for threads in sorted({1, cpus}):
+        works: dict[str, Predict] = {
+            "digitnn-fast float32": Predictor(world.network, threads=threads).predict_proba,
+            "digitnn-fast int8": Predictor(world.network, threads=threads, precision="int8").predict,
+        }
+        works |= {name: peer(world.network, threads) for name, peer in {**peers.FLOAT32, **peers.INT8}.items()}
+        names = {name: f"{name}, {threads} thread{'s' * (threads > 1)}" for name in works}
+        series |= {name: {} for name in names.values()}
+        for batch in BATCHES:
+            calls = max(1, 20_000 // batch) if batch < 1000 else 1
+            repeated = {names[n]: partial(_repeat, work, images[:batch], calls) for n, work in works.items()}
+            for name, seconds in race(repeated, 5).items():
+                series[name][batch] = calls * batch / statistics.median(seconds)
+    return series
+
+
+def _against(world: World, ours: Predict, rivals: dict) -> Result:
+    """Our time for test.csv's images against that of each rival, one thread, in the batches that suit it best."""
+    images = world.images
+    works = {OURS: lambda: ours(images)}
+    for name, peer in rivals.items():
+        predict = peer(world.network, 1)
+        _check(world, name, predict(images))
+        best = min(TUNED, key=lambda size: _seconds(predict, images, size))
+        works[f"{name} (batch {best:,})"] = partial(_in_batches, predict, images, best)
+    return ratio(race(works, RUNS))
+
+
+def _check(world: World, name: str, answer: np.ndarray) -> None:
+    if answer.ndim == 2:
+        wanted = reference.forward(world.network.parameters, world.images).probabilities
+        require(np.abs(answer - wanted).max() < 1e-4, f"{name} gives other probabilities")
+    else:
+        labels = reference.forward_int8(quantize(world.network.parameters), world.images).argmax(axis=1)
+        require((answer == labels).mean() > 0.999, f"{name} gives other labels")
+
+
+def _seconds(predict: Predict, images: np.ndarray, size: int) -> float:
+    return min(race({"": partial(_in_batches, predict, images, size)}, 2)[""])
+
+
+def _repeat(predict: Predict, images: np.ndarray, calls: int) -> None:
+    for _ in range(calls):
+        predict(images)
+
+
+def _in_batches(predict: Predict, images: np.ndarray, size: int) -> None:
+    for first in range(0, len(images), size):
+        predict(images[first : first + size])
+
+
+CASES = (
+    Case("float32 probabilities of test.csv, one thread, against the best rival", "3×", "4×", float32_one_thread),
+    Case("int8 labels of test.csv, one thread, against onnxruntime", "2.5×", "4×", int8_one_thread),
+    Case("two threads against one, float32, 84,000 images", "1.8×", "1.95×", two_threads),
+    Case("one image through `Predictor.predict`, against the fastest rival's call", "1×", "2×", one_image),
+    Case("accuracy that int8 costs, on rows held out", "≤ 0.03 points", "", int8_accuracy),
+)

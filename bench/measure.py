@@ -1,0 +1,147 @@
+"""How everything here is measured: after its result was checked, in turn with its rivals, medians."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from digitnn_fast import Network, kaggle
+from digitnn_fast.benchmark import in_turn
+from digitnn_fast.predictor import BUNDLED
+from digitnn_fast.training import _split as split
+
+HERE = Path(__file__).parent
+OURS = "digitnn-fast"
+CLI = [sys.executable, "-m", "digitnn_fast"]
+PAUSE = 0  # seconds between two works: the threads of some libraries spin for a while after their work
+
+Work = Callable[[], object]
+Times = dict[str, list[float]]  # seconds of each run, by name
+
+
+class World:
+    """What the cases measure with: Kaggle's files and what they hold, a network, a folder to write to."""
+
+    def __init__(self, data: Path, folder: Path) -> None:
+        self.folder = folder
+        self.train, self.test = (self._unpacked(data, name) for name in ("train.csv", "test.csv"))
+        self.network = Network.load(BUNDLED)
+
+    @cached_property
+    def images(self) -> np.ndarray:
+        """Those of test.csv."""
+        return kaggle.read_test(self.test)
+
+    @cached_property
+    def training_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Images and labels of train.csv."""
+        return kaggle.read_train(self.train)
+
+    def heldout(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Images and labels of the rows of train.csv that a training with this seed held out."""
+        images, labels = self.training_rows
+        _, rows = split(len(labels), 0.1, seed)
+        return images[rows], labels[rows]
+
+    def rows(self, count: int) -> Path:
+        """A test.csv with so many rows: those of Kaggle's, again and again."""
+        path = self.folder / f"test-{count}.csv"
+        if not path.exists():
+            header, *lines = self.test.read_bytes().splitlines(keepends=True)
+            with path.open("wb") as file:
+                file.write(header)
+                for first in range(0, count, len(lines)):
+                    file.writelines(lines[: count - first])
+        return path
+
+    def _unpacked(self, data: Path, name: str) -> Path:
+        if (plain := data / name).exists():
+            return plain
+        with gzip.open(data / f"{name}.gz") as packed, (self.folder / name).open("wb") as file:
+            shutil.copyfileobj(packed, file)
+        return self.folder / name
+
+
+class Result(NamedTuple):
+    """A figure, as it is printed, and what it was made from."""
+
+    figure: str
+    detail: str
+
+
+class Case(NamedTuple):
+    """One line of the results: what is measured, what the figure must be at least, what it aims at."""
+
+    name: str
+    least: str
+    aim: str
+    measure: Callable[[World], Result]
+
+
+class Run(NamedTuple):
+    """A process that ended well."""
+
+    seconds: float
+    megabytes: float
+    output: str
+
+
+def race(works: Mapping[str, Work], runs: int) -> Times:
+    """Seconds of each work, which take turns."""
+    return dict(zip(works, in_turn([_timed(work) for work in works.values()], runs), strict=True))
+
+
+def ratio(times: Times) -> Result:
+    """How much longer the fastest rival took than we did, by the medians."""
+    medians = {name: statistics.median(seconds) for name, seconds in times.items()}
+    fastest = min(seconds for name, seconds in medians.items() if name != OURS)
+    return Result(f"{fastest / medians[OURS]:.1f}×", "; ".join(f"{name} {amount(s)}" for name, s in medians.items()))
+
+
+def amount(seconds: float) -> str:
+    """Seconds in the unit that suits them."""
+    for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def process(command: list[str], **environment: str) -> Run:
+    """Run a command; an error ends the benchmark."""
+    start = time.perf_counter()
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ | environment
+    )
+    output = child.stdout.read() if child.stdout else ""
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - start
+    require(status == 0, f"failed: {' '.join(command)}")
+    return Run(seconds, usage.ru_maxrss / 1024, output)
+
+
+def require(true: object, otherwise: str) -> None:
+    """End the benchmark, without a time, unless it is true."""
+    if not true:
+        sys.exit(f"bench: {otherwise}; no time is shown")
+
+
+def _timed(work: Work) -> Callable[[], float]:
+    def run() -> float:
+        time.sleep(PAUSE)
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
+
+    return run

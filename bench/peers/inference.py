@@ -1,0 +1,160 @@
+"""The same network in other runtimes: from uint8 images (n, 784) to probabilities (n, 10), or to labels (n,) in int8.
+
+Each gets what helps it: float32, the pixels' scale inside the weights, its number of threads set, its best batch.
+A rival that is not installed is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+
+import numpy as np
+
+from digitnn_fast import Network
+from digitnn_fast.quantization import quantize
+from digitnn_fast.utils import PIXEL_SCALE
+
+Predict = Callable[[np.ndarray], np.ndarray]
+
+
+def with_numpy(network: Network, threads: int) -> Predict:
+    from threadpoolctl import ThreadpoolController
+
+    controller = ThreadpoolController()  # looking for libraries takes long, setting their threads does not
+    W1, b1, W2, b2 = network.parameters
+    W1 = W1 * np.float32(PIXEL_SCALE)
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        with controller.limit(limits=threads):
+            hidden = images.astype(np.float32) @ W1
+            hidden += b1
+            np.maximum(hidden, 0, out=hidden)
+            z = hidden @ W2
+            z += b2
+        z -= z.max(axis=1, keepdims=True)
+        np.exp(z, out=z)
+        z /= z.sum(axis=1, keepdims=True)
+        return z
+
+    return predict
+
+
+def with_sklearn(network: Network, threads: int) -> Predict:
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.preprocessing import LabelBinarizer
+    from threadpoolctl import ThreadpoolController
+
+    controller = ThreadpoolController()
+    W1, b1, W2, b2 = network.parameters
+    model = MLPClassifier((network.hidden,))
+    model.coefs_, model.intercepts_ = [W1 * np.float32(PIXEL_SCALE), W2], [b1, b2]
+    model.n_layers_, model.n_outputs_, model.out_activation_ = 3, 10, "softmax"
+    model._label_binarizer = LabelBinarizer().fit(np.arange(10))
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        with controller.limit(limits=threads):
+            return model.predict_proba(images.astype(np.float32))
+
+    return predict
+
+
+def with_torch(network: Network, threads: int) -> Predict:
+    import torch
+
+    W1, b1, W2, b2 = (torch.from_numpy(np.array(array)) for array in network.parameters)
+    first = torch.nn.Linear(784, network.hidden)
+    second = torch.nn.Linear(network.hidden, 10)
+    model = torch.nn.Sequential(first, torch.nn.ReLU(), second, torch.nn.Softmax(1)).eval()
+    with torch.no_grad():
+        for layer, W, b in ((first, W1 * PIXEL_SCALE, b1), (second, W2, b2)):
+            layer.weight.copy_(W.T)
+            layer.bias.copy_(b)
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        torch.set_num_threads(threads)
+        with torch.inference_mode():
+            return model(torch.from_numpy(images).float()).numpy()
+
+    return predict
+
+
+def with_onnxruntime(network: Network, threads: int) -> Predict:
+    return _session(onnx_float32(network), threads)
+
+
+def with_onnxruntime_int8(network: Network, threads: int) -> Predict:
+    return _session(onnx_int8(network), threads)
+
+
+def onnx_float32(network: Network) -> bytes:
+    """An ONNX file: Cast, Gemm, Relu, Gemm, Softmax."""
+    W1, b1, W2, b2 = network.parameters
+    return _onnx(
+        [
+            ("Cast", ["images"], {"to": 1}),
+            ("Gemm", ["Cast", ("W1", W1 * np.float32(PIXEL_SCALE)), ("b1", b1)], {}),
+            ("Relu", ["Gemm"], {}),
+            ("Gemm", ["Relu", ("W2", W2), ("b2", b2)], {"name": "logits"}),
+            ("Softmax", ["logits"], {"name": "answer"}),
+        ]
+    )
+
+
+def onnx_int8(network: Network) -> bytes:
+    """Our own integers in the first layer, which is 98 % of the work: MatMulInteger; the second one in float32."""
+    parts = quantize(network.parameters)
+    unit = np.float32(parts.scale / 2.0**parts.shift)
+    return _onnx(
+        [
+            ("MatMulInteger", ["images", ("W1", parts.W1)], {}),
+            ("Cast", ["MatMulInteger"], {"to": 1}),
+            ("Add", ["Cast", ("b1", parts.b1.astype(np.float32))], {}),
+            ("Relu", ["Add"], {}),
+            ("Gemm", ["Relu", ("W2", parts.W2 * unit), ("b2", network.parameters.b2)], {"name": "logits"}),
+            ("ArgMax", ["logits"], {"name": "answer", "axis": 1, "keepdims": 0}),
+        ]
+    )
+
+
+def _onnx(steps: list[tuple[str, list, dict]]) -> bytes:
+    """Operators in a row, each named as its kind unless told otherwise."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes, constants = [], []
+    for kind, inputs, attributes in steps:
+        name = attributes.pop("name", kind)
+        constants += [numpy_helper.from_array(np.ascontiguousarray(c[1]), c[0]) for c in inputs if isinstance(c, tuple)]
+        nodes.append(
+            helper.make_node(kind, [c[0] if isinstance(c, tuple) else c for c in inputs], [name], **attributes)
+        )
+    kind, shape = (TensorProto.INT64, [None]) if nodes[-1].op_type == "ArgMax" else (TensorProto.FLOAT, [None, 10])
+    answer = helper.make_tensor_value_info("answer", kind, shape)
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, [None, 784])
+    graph = helper.make_graph(nodes, "digits", [images], [answer], constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString()
+
+
+def _session(model: bytes, threads: int) -> Predict:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+    return lambda images: session.run(None, {"images": images})[0]
+
+
+def _installed(table: dict[str, tuple[str, Callable[[Network, int], Predict]]]) -> dict:
+    return {name: peer for name, (module, peer) in table.items() if find_spec(module)}
+
+
+FLOAT32 = _installed(
+    {
+        "NumPy": ("threadpoolctl", with_numpy),
+        "onnxruntime": ("onnxruntime", with_onnxruntime),
+        "scikit-learn": ("sklearn", with_sklearn),
+        "PyTorch": ("torch", with_torch),
+    }
+)
+INT8 = _installed({"onnxruntime int8": ("onnxruntime", with_onnxruntime_int8)})

@@ -1,0 +1,110 @@
+"""Time to learn: epochs over train.csv."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import replace
+from importlib.util import find_spec
+
+import numpy as np
+
+from bench.measure import OURS, Case, Result, Work, World, amount, race, ratio, require
+from digitnn_fast import reference
+from digitnn_fast._threads import available_cpus
+from digitnn_fast.descent import Descent, Schedule
+from digitnn_fast.kernels import ADAM, MOMENTUM
+from digitnn_fast.training import RECIPES, train
+from digitnn_fast.utils import Parameters, initialize_parameters
+
+BATCH, RATE = 128, 0.001
+FULL_BATCH_EPOCHS = 5
+
+
+def narrow(world: World) -> Result:
+    return _epoch(world, 64, 7)
+
+
+def wide(world: World) -> Result:
+    return _epoch(world, 1024, 3)
+
+
+def full_batch(world: World) -> Result:
+    """The recipe `seed`, of whose 500 equal epochs a few are timed; both must end with the same weights."""
+    images, labels = world.training_rows
+    start = initialize_parameters(0, 64, 0.01)
+    descent = Descent(start, images, labels, available_cpus())
+    schedule = Schedule.of_batches(len(labels), len(labels))
+    schedule.rates[:, 0] = RECIPES["seed"].learning_rate
+    order = np.arange(len(labels))
+
+    def ours() -> Parameters:
+        for _ in range(FULL_BATCH_EPOCHS):
+            descent.epoch(MOMENTUM, order, schedule)
+        return descent.parameters()
+
+    def numpys() -> Parameters:
+        return reference.train(start, images, labels, FULL_BATCH_EPOCHS, RECIPES["seed"].learning_rate)
+
+    distance = max(np.abs(a - b).max() for a, b in zip(ours(), numpys(), strict=True))
+    require(distance < 1e-4, f"the weights are {distance:.1e} from the reference's")
+    return ratio(race({OURS: ours, "NumPy reference": numpys}, 3))
+
+
+def growth(world: World) -> list[list[str]]:
+    """Time of an epoch with a tenth of the rows, all of them, and 16 times the hidden units."""
+    lines = []
+    for rows, hidden in ((4_200, 64), (42_000, 64), (42_000, 1024)):
+        images, labels = (array[:rows] for array in world.training_rows)
+        seconds = statistics.median(race({"": _our_epoch(images, labels, hidden)}, 5)[""])
+        lines.append([f"{rows:,}", f"{hidden:,}", amount(seconds), amount(seconds / rows / hidden)])
+    return lines
+
+
+def _epoch(world: World, hidden: int, runs: int) -> Result:
+    """One epoch of Adam in mini-batches of 128, all threads; what it learns in two epochs is checked."""
+    images, labels = world.training_rows
+    recipe = replace(RECIPES["fast"], hidden=hidden, epochs=2, distortion=None, learning_rate=RATE)
+    record = train(images, labels, recipe).training
+    require(record and record.heldout_accuracy > 0.9, "two epochs do not learn what they should")
+    works = {OURS: _our_epoch(images, labels, hidden)}
+    if find_spec("torch"):
+        works["PyTorch"] = _torch_epoch(images, labels, hidden)
+    require(len(works) > 1, "a rival for training is missing: install torch")
+    return ratio(race(works, runs))
+
+
+def _our_epoch(images: np.ndarray, labels: np.ndarray, hidden: int) -> Work:
+    descent = Descent(initialize_parameters(0, hidden), images, labels, available_cpus())
+    schedule = Schedule.of_batches(len(labels), BATCH)
+    schedule.rates[:, :4] = RATE, 0.9, 0.999, 1
+    random = np.random.default_rng(0)
+    return lambda: descent.epoch(ADAM, random.permutation(len(labels)), schedule)
+
+
+def _torch_epoch(images: np.ndarray, labels: np.ndarray, hidden: int) -> Work:
+    import torch
+    from torch.nn import CrossEntropyLoss, Linear, ReLU, Sequential
+
+    torch.set_num_threads(available_cpus())
+    torch.manual_seed(0)
+    x, y = torch.from_numpy(images).float() / 255, torch.from_numpy(labels.astype(np.int64))
+    model = Sequential(Linear(784, hidden), ReLU(), Linear(hidden, 10))
+    optimizer, loss = torch.optim.Adam(model.parameters(), lr=RATE, fused=True), CrossEntropyLoss()
+
+    def epoch() -> None:
+        for rows in torch.randperm(len(x)).split(BATCH):
+            optimizer.zero_grad(set_to_none=True)
+            loss(model(x[rows]), y[rows]).backward()
+            optimizer.step()
+
+    epoch()
+    with torch.inference_mode():
+        require((model(x).argmax(1) == y).float().mean() > 0.9, "PyTorch does not learn")
+    return epoch
+
+
+CASES = (
+    Case("one training epoch, 784-64-10, batches of 128, against PyTorch, all threads", "5×", "10×", narrow),
+    Case("one training epoch, 784-1024-10, batches of 128, against PyTorch, all threads", "2×", "4×", wide),
+    Case("full-batch epochs of the recipe `seed`, against the NumPy reference", "20×", "40×", full_batch),
+)
