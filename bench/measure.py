@@ -117,18 +117,24 @@ def amount(seconds: float) -> str:
     return f"{seconds * 1e9:.3g} ns"
 
 
+# The peak of a process counts from before its exec, when it still was a copy of its parent: so a small one starts it.
+STARTER = """
+import os, sys, time
+start = time.perf_counter()
+quiet = [(os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=quiet)
+_, status, usage = os.wait4(child, 0)
+print(time.perf_counter() - start, usage.ru_maxrss, os.waitstatus_to_exitcode(status), file=sys.stderr)
+"""
+
+
 def process(command: list[str], **environment: str) -> Run:
     """Run a command; an error ends the benchmark."""
-    start = time.perf_counter()
-    child = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ | environment
-    )
-    output = child.stdout.read() if child.stdout else ""
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - start
-    require(status == 0, f"failed: {' '.join(command)}")
-    return Run(seconds, usage.ru_maxrss / 1024, output)
+    starter = [sys.executable, "-S", "-c", STARTER, *command]
+    done = subprocess.run(starter, capture_output=True, text=True, env=os.environ | environment)
+    seconds, kilobytes, code = map(float, done.stderr.split())
+    require(code == 0, f"failed: {' '.join(command)}")
+    return Run(seconds, kilobytes / 1024, done.stdout)
 
 
 def require(true: object, otherwise: str) -> None:

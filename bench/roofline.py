@@ -65,6 +65,7 @@ def _read(values, times, out):  # type: ignore[no-untyped-def]
 def measure(world: World) -> list[Limit]:
     """The limits, our own time last."""
     out, cached, memory = aligned(LANES), aligned(CACHED // 4), aligned(IN_MEMORY // 4)
+    memory.fill(1)  # else all of it would be one page of zeros
     ours = Predictor(world.network, threads=1)
     times = race(
         {

@@ -1,6 +1,7 @@
 """Kaggle's files in, submission.csv out, with pandas and NumPy: the usual script, written with care.
 
-Mini-batches of 128, Adam with a rate that falls along a cosine, random shifts by up to one pixel, float32.
+Mini-batches of 128, Adam with a rate that falls along a cosine, float32, and the same distortions as ours:
+without them it does not come near our accuracy.
 It stops as soon as the rows held out are predicted with the accuracy that is asked for.
 
 Usage: submit_pandas_numpy.py TRAIN TEST OUT ACCURACY EPOCHS THREADS
@@ -16,14 +17,28 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = sys.argv[6]
 import numpy as np
 import pandas as pd
 
-HIDDEN, BATCH, RATE, BETA1, BETA2, HELDOUT = 64, 128, 0.004, 0.9, 0.999, 0.1
+HIDDEN, BATCH, RATE, BETA1, BETA2, HELDOUT = 64, 128, 0.008, 0.9, 0.999, 0.1
 
 
-def shifted(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The images, each batch of them moved by -1, 0 or 1 pixels each way: one copy, instead of one per image."""
-    down, right = random.integers(-1, 2, 2)
-    padded = np.pad(images.reshape(-1, 28, 28), ((0, 0), (1, 1), (1, 1)))
-    return padded[:, 1 + down : 29 + down, 1 + right : 29 + right].reshape(-1, 784)
+def distorted(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The images, each turned, scaled, sheared and moved at random, as digitnn-fast does it; bilinear."""
+    n = len(images)
+    turn, grow, shear = (random.uniform(-limit, limit, n).astype("f4") for limit in (0.2, 0.12, 0.12))
+    across, down = random.uniform(-1.5, 1.5, (2, n, 1)).astype("f4") + np.float32(13.5)
+    x, y = (
+        axis.ravel() - np.float32(13.5) for axis in np.meshgrid(np.arange(28, dtype="f4"), np.arange(28, dtype="f4"))
+    )
+    size = (1 + grow)[:, None]
+    u = np.clip(size * x + (shear - turn)[:, None] * y + across, -1, 27.999)
+    v = np.clip(turn[:, None] * x + size * y + down, -1, 27.999)
+    left, top = np.floor(u).astype(np.int32), np.floor(v).astype(np.int32)
+    u -= left
+    v -= top
+    padded = np.pad(images.reshape(n, 28, 28), ((0, 0), (1, 1), (1, 1))).ravel()
+    at = (top + 1) * 30 + left + 1 + np.arange(n, dtype=np.int32)[:, None] * 900
+    above = padded[at] * (1 - u) + padded[at + 1] * u
+    below = padded[at + 30] * (1 - u) + padded[at + 31] * u
+    return above * (1 - v) + below * v
 
 
 def forward(weights: list[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +87,7 @@ def main(train: str, test: str, out: str, accuracy: float, epochs: int) -> None:
             rate = RATE * (1 + np.cos(np.pi * (step - 1) / steps)) / 2
             rate = np.float32(rate * np.sqrt(1 - BETA2**step) / (1 - BETA1**step))
             for w, m, v, g in zip(
-                weights, means, squares, gradients(weights, shifted(images[rows], random), labels[rows]), strict=True
+                weights, means, squares, gradients(weights, distorted(images[rows], random), labels[rows]), strict=True
             ):
                 m *= BETA1
                 m += (1 - BETA1) * g
