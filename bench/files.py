@@ -116,7 +116,8 @@ def _predict(world: World, script: str, name: str) -> Result:
     process(command)
     labels = [np.loadtxt(path, np.int64, delimiter=",", skiprows=1)[:, 1] for path in (ours, peer)]
     require(np.mean(labels[0] == labels[1]) > 0.9999, f"predict and {name} disagree")
-    return ratio(race({OURS: lambda: _run_predict(world.test, ours), name: lambda: process(command)}, 9))
+    seconds = in_turn([partial(_predict_seconds, world.test, ours), lambda: process(command).seconds], 9)
+    return ratio(dict(zip((OURS, name), seconds, strict=True)))
 
 
 def _run_predict(test: Path, out: Path, **environment: str) -> Run:

@@ -24,7 +24,7 @@ from digitnn_fast.training import _split as split
 HERE = Path(__file__).parent
 OURS = "digitnn-fast"
 CLI = [sys.executable, "-m", "digitnn_fast"]
-PAUSE = 0  # seconds between two works: the threads of some libraries spin for a while after their work
+PAUSE = 0.05  # seconds before each work: the threads of some libraries spin that long after their last one
 
 Work = Callable[[], object]
 Times = dict[str, list[float]]  # seconds of each run, by name

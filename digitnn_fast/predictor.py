@@ -76,6 +76,8 @@ class Predictor:
         pixels = as_pixels(images)
         if pixels.ndim == 1:
             return int(self._one(pixels, "label").labels[0])
+        if len(pixels) == 1:
+            return self._one(pixels, "label").labels.copy()
         labels = np.empty(len(pixels), np.uint8)
         self._run(pixels, labels, np.empty((0, CLASSES), np.float32))
         return labels
@@ -83,8 +85,8 @@ class Predictor:
     def predict_proba(self, images: Any) -> NDArray[np.float32]:
         """Probabilities (n, 10) of n images; (10,) of one image."""
         pixels = as_pixels(images)
-        if pixels.ndim == 1:
-            return np.array(self._one(pixels, "probabilities").probabilities[0])
+        if pixels.ndim == 1 or len(pixels) == 1:
+            return self._one(pixels, "probabilities").probabilities.copy().reshape(*pixels.shape[:-1], CLASSES)
         probabilities = np.full((len(pixels), CLASSES), np.nan, np.float32)
         self._run(pixels, np.empty(len(pixels), np.uint8), probabilities)
         return probabilities

@@ -131,8 +131,7 @@ class Call:
         """Call with the same arguments, but for the last ones."""
         if last:
             words = self._kernel.words(len(self._values) - len(last), last)
-            for place, word in enumerate(words, 2 + self._count - len(words)):
-                self._words[place] = word
+            self._words[2 + self._count - len(words) : 2 + self._count] = words  # type: ignore[assignment]
             if DISABLE_JIT:
                 self._values = (*self._values[: -len(last)], *last)
         self._entry(self._address)
@@ -168,7 +167,7 @@ class _Argument:
         ):
             got = f"{value.dtype}{value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
             raise TypeError(f"{kernel} takes a C-contiguous {self.dtype} array with {self.ndim} axes, not {got}")
-        data = value.__array_interface__["data"][0]
+        data = value.ctypes.data
         return (0, 0, value.size, value.itemsize, data, *value.shape, *value.strides)
 
 
