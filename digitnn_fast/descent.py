@@ -82,6 +82,7 @@ class Descent:
         self.margins, self.sums = aligned(images), aligned(images)
         self._arrays = (
             aligned((threads, PIXELS + 16), np.uint8),  # padded
+            aligned((threads, 512), np.int32),  # fields
             aligned((2 * block, PIXELS), np.uint8),  # seen: one block while the other is prepared
             aligned((threads, 64 * block), np.uint8),  # turned
             aligned((threads, room), np.uint8),  # bytes

@@ -23,16 +23,21 @@ WARMUP = 0.02  # share of the steps
 
 @dataclass(frozen=True)
 class Distortion:
-    """The largest random rotation (tangent), relative change of scale, shear, and shift in pixels."""
+    """The largest random rotation (tangent), relative change of scale, shear, shift in pixels, and elastic displacement.
+
+    `elastic`, in pixels, is how far a point of the lattice may move along each axis: the root mean square
+    displacement of a pixel is 0.28 of it.
+    """
 
     rotation: float
     scale: float
     shear: float
     shift: float
+    elastic: float = 0.0
 
     def limits(self) -> NDArray[np.int64]:
-        """(4,): in 1/65536, as `reference.distort` takes them."""
-        limits = np.array([self.rotation, self.scale, self.shear, self.shift])
+        """(5,): in 1/65536, as `distortion.distort` takes them."""
+        limits = np.array([self.rotation, self.scale, self.shear, self.shift, self.elastic])
         return np.asarray(np.rint(limits * 65536), np.int64)
 
 

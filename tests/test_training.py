@@ -20,7 +20,7 @@ IMAGES, LABELS = SAMPLE.train_images[:300], SAMPLE.train_labels[:300]
 ORDER = np.random.default_rng(3).permutation(300)
 
 # Distorted Adam in ragged batches of two blocks: whatever the recipe `fast` does, in little.
-SMALL = Recipe("small", "", 40, 3, 0.008, batch=150, adam=True, distortion=Distortion(0.1, 0.07, 0.07, 1.0))
+SMALL = Recipe("small", "", 40, 3, 0.008, batch=150, adam=True, distortion=Distortion(0.1, 0.07, 0.07, 1.0, 2.0))
 
 
 def zeros_like(parameters):
@@ -229,6 +229,7 @@ def test_record_and_reports():
         "distortion_scale": 0.07,
         "distortion_shear": 0.07,
         "distortion_shift": 1.0,
+        "distortion_elastic": 2.0,
     }
     assert record.history.shape == (3, 4)
     assert [report[:2] for report in reports] == [(1, 3), (2, 3), (3, 3)]
@@ -290,8 +291,8 @@ def test_bad_arguments_are_refused(change, message):
 
 def distorted(images, key, limits):
     out = np.full((len(images) + 2, 784), 77, np.uint8)
-    scratch = np.full(800, 77, np.uint8)
-    KERNELS["augment.distort_all"](images, key, np.array(limits, np.int64), scratch, out[1:-1])
+    padded, field = np.full(800, 77, np.uint8), np.full(512, 7777, np.int32)
+    KERNELS["augment.distort_all"](images, key, np.array(limits, np.int64), padded, field, out[1:-1])
     assert (out[[0, -1]] == 77).all(), "wrote outside its output"
     return out[1:-1]
 
@@ -304,22 +305,24 @@ def test_random_numbers_are_splitmix64():
 @given(
     key=st.integers(0, 2**63 - 1),
     limits=st.lists(st.integers(0, 2**17) | st.integers(0, 2**24), min_size=4, max_size=4),
+    elastic=st.integers(0, 2**20),
     first=st.integers(0, 290),
 )
-def test_distortion_is_its_twin(key, limits, first):
+def test_distortion_is_its_twin(key, limits, elastic, first):
+    limits = [*limits, elastic]
     images = IMAGES[first : first + 10]
     np.testing.assert_array_equal(distorted(images, key, limits), distortion.distort(images, key, limits))
 
 
 def test_distortion_of_no_image():
-    assert distorted(IMAGES[:0], 1, [1, 2, 3, 4]).shape == distortion.distort(IMAGES[:0], 1, [1, 2, 3, 4]).shape
+    assert distorted(IMAGES[:0], 1, [1, 2, 3, 4, 5]).shape == distortion.distort(IMAGES[:0], 1, [1, 2, 3, 4, 5]).shape
 
 
 def test_zero_limits_change_nothing():
     """But in the last row and column, which have no neighbour to be mixed with."""
     inner = IMAGES.reshape(-1, 28, 28).copy()
     inner[:, -1] = inner[:, :, -1] = 0
-    np.testing.assert_array_equal(distorted(inner.reshape(-1, 784), 5, [0] * 4), inner.reshape(-1, 784))
+    np.testing.assert_array_equal(distorted(inner.reshape(-1, 784), 5, [0] * 5), inner.reshape(-1, 784))
 
 
 def test_distortion_depends_on_key_and_index_alone():
@@ -342,7 +345,7 @@ def centres(images):
 
 @pytest.mark.parametrize("shift", [0.5, 1, 3])
 def test_shift_moves_the_centre_of_mass(shift):
-    moved = centres(distorted(IMAGES, 3, [0, 0, 0, int(shift * 65536)])) - centres(IMAGES)
+    moved = centres(distorted(IMAGES, 3, [0, 0, 0, int(shift * 65536), 0])) - centres(IMAGES)
     assert np.abs(moved).max() < shift + 0.05  # rounding of grey levels
     assert moved.max(axis=0).min() > 0.9 * shift
     assert moved.min(axis=0).max() < -0.9 * shift
@@ -354,7 +357,7 @@ def test_the_other_limits_leave_the_centre_where_it_is(number, name):
     """A disc in the middle keeps its centre, and a rotated one its size."""
     row, column = np.mgrid[:28, :28] - 13.5
     disc = np.where(np.hypot(row, column) < 7, 200, 0).astype(np.uint8).reshape(1, 784).repeat(100, axis=0)
-    limits = [0] * 4
+    limits = [0] * 5
     limits[number] = 6554
     images = distorted(disc, 3, limits)
     assert np.abs(centres(images) - 13.5).max() < 0.05

@@ -63,6 +63,20 @@ def to_float(builder: Any, a: Any) -> Any:
     return builder.sitofp(a, F32x16.ir_type)
 
 
+@operation(I32x16, lambda a, b, c: a * np.int32(b) + c)
+def multiply_add_int(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """a * b + c with one int32 b for all lanes; it must fit."""
+    b = splat_scalar(builder, builder.trunc(b, ir.IntType(32)) if b.type.width > 32 else b)
+    return builder.add(builder.mul(a, b), c)
+
+
+@operation(I32x16, lambda a, bits: a >> bits)
+def shift_right_int(builder: Any, a: Any, bits: Any) -> Any:
+    """Divided by 2**bits, rounded down."""
+    bits = builder.trunc(bits, ir.IntType(32)) if bits.type.width > 32 else bits
+    return builder.ashr(a, splat_scalar(builder, bits))
+
+
 def _bytes_twin(total: Any, pixels: Any, weights: Any, index: int) -> Any:
     levels = pixels.view(np.uint8).reshape(LANES, 4).astype(np.int32)
     return total + (levels * weights[index : index + 4 * LANES].reshape(LANES, 4)).sum(1, dtype=np.int32)

@@ -14,8 +14,8 @@ SIDE = 28
 WORD = I32x16.ir_type
 
 
-def _sample_twin(pixels: Any, x: Any, y: Any, xx: int, yx: int, out: Any, index: int) -> None:
-    x, y = x + xx * np.arange(LANES), y + yx * np.arange(LANES)
+def _sample_twin(pixels: Any, x: Any, y: Any, xx: int, yx: int, dx: Any, dy: Any, out: Any, index: int) -> None:
+    x, y = x + xx * np.arange(LANES) + dx, y + yx * np.arange(LANES) + dy
     left, top, fx, fy = x >> 16, y >> 16, x >> 8 & 255, y >> 8 & 255
     inside = (left >= 0) & (left < SIDE - 1) & (top >= 0) & (top < SIDE - 1)
     at = np.where(inside, top * SIDE + left, 0)
@@ -28,8 +28,12 @@ def _sample_twin(pixels: Any, x: Any, y: Any, xx: int, yx: int, out: Any, index:
 
 
 @operation(types.void, _sample_twin)
-def sample_row(builder: Any, pixels: Any, x: Any, y: Any, xx: Any, yx: Any, out: Any, index: Any) -> Any:
-    """Write to `out` the values at (x, y), (x + xx, y + yx), ... of an image, in 1/65536 pixel.
+def sample_row(
+    builder: Any, pixels: Any, x: Any, y: Any, xx: Any, yx: Any, dx: Any, dy: Any, out: Any, index: Any
+) -> Any:
+    """Write to `out` the values at (x, y), (x + xx, y + yx), ... of an image, displaced by the lanes of (dx, dy).
+
+    All in 1/65536 pixel.
 
     pixels: uint8 (784,) with 3 more bytes behind, because it is gathered in words of 4: a pixel and its right neighbour.
     """
@@ -37,10 +41,10 @@ def sample_row(builder: Any, pixels: Any, x: Any, y: Any, xx: Any, yx: Any, out:
     def each(value: int) -> Any:
         return ir.Constant(WORD, [value] * LANES)
 
-    def along(start: Any, step: Any) -> Any:
+    def along(start: Any, step: Any, displaced: Any) -> Any:
         lanes = ir.Constant(WORD, list(range(LANES)))
         start, step = (splat_scalar(builder, builder.trunc(word, ir.IntType(32))) for word in (start, step))
-        return builder.add(start, builder.mul(step, lanes))
+        return builder.add(builder.add(start, builder.mul(step, lanes)), displaced)
 
     def between(first: Any, second: Any, share: Any) -> Any:
         return builder.add(builder.mul(first, builder.sub(each(256), share)), builder.mul(second, share))
@@ -57,7 +61,7 @@ def sample_row(builder: Any, pixels: Any, x: Any, y: Any, xx: Any, yx: Any, out:
         alignment, nothing = ir.Constant(ir.IntType(32), 1), ir.Constant(WORD, None)
         return call(builder, "llvm.masked.gather.v16i32.v16p0", WORD, words, alignment, inside, nothing)
 
-    x, y = along(x, xx), along(y, yx)
+    x, y = along(x, xx, dx), along(y, yx, dy)
     left, top, fx, fy = builder.ashr(x, each(16)), builder.ashr(y, each(16)), byte(x, 8), byte(y, 8)
     inside = builder.and_(*(builder.icmp_unsigned("<", at, each(SIDE - 1)) for at in (left, top)))
     place = builder.add(builder.mul(top, each(SIDE)), left)

@@ -51,7 +51,7 @@ ZERO, ONE, SCALE = np.float32(0), np.float32(1), np.float32(1 / 255)
 
 
 @helper
-def see_images(thread, threads, images, order, first, last, key, limits, padded, seen, slot):
+def see_images(thread, threads, images, order, first, last, key, limits, padded, fields, seen, slot):
     """Stage 1: this thread's share of a block's images, distorted, to seen[slot]; zeros where there is no image."""
     for i in range(BLOCK * thread // threads, BLOCK * (thread + 1) // threads):
         if first + i + AHEAD < order.size:
@@ -61,7 +61,7 @@ def see_images(thread, threads, images, order, first, last, key, limits, padded,
             for pixel in range(PIXELS):
                 seen[row, pixel] = 0
         elif limits.size > 0:
-            distort(images, order[first + i], np.uint64(key), limits, padded[thread], seen, row)
+            distort(images, order[first + i], np.uint64(key), limits, padded[thread], fields[thread], seen, row)
         else:
             for chunk in range(0, PIXELS, 64):
                 pixel = min(chunk, PIXELS - 64)
@@ -291,6 +291,7 @@ def epoch(
     output_bias,
     meetings,
     padded,
+    fields,
     seen,
     turned,
     bytes_,
@@ -327,6 +328,7 @@ def epoch(
                 key,
                 limits,
                 padded,
+                fields,
                 seen,
                 (block + 1) % 2,
             )
