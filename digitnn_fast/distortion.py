@@ -58,11 +58,12 @@ def distort(images: NDArray[np.uint8], key: int, limits: ArrayLike) -> NDArray[n
 def elastic_field(keys: NDArray[np.uint64], limit: int) -> NDArray[np.int64]:
     """Displacements (2, n, 784) along x and y: a smooth random field for each of n keys.
 
-    The uniform cubic B-spline of a lattice of 7 by 7 random points, 7 pixels apart, which are uniform from -limit to limit.
-    Its weights are rounded to 1/256, and its sums down. A variant of Simard, Steinkraus and Platt 2003, who smooth
+    The uniform cubic B-spline of a lattice of 7 by 7 random points, 7 pixels apart, uniform from -limit to limit. Its
+    weights are rounded to 1/256, and its sums down. A variant of Simard, Steinkraus and Platt 2003, who smooth
     noise with a Gaussian; the field is as smooth as with their deviation of 4 pixels.
     """
-    words = hash64(keys[:, None] + np.uint64(8) + np.arange(25, dtype=np.uint64))
+    numbers_of_draws: NDArray[np.uint64] = np.arange(8, 33, dtype=np.uint64)
+    words = hash64(np.asarray(keys[:, None] + numbers_of_draws))
     parts = words[:, :, None] >> np.array([0, 16, 32, 48], np.uint64) & np.uint64(2**16 - 1)
     numbers = parts.astype(np.int64).reshape(-1, 100)[:, : 2 * 49] - 2**15
     lattice = (numbers * limit >> 15).reshape(-1, 2, 7, 7)
@@ -71,7 +72,7 @@ def elastic_field(keys: NDArray[np.uint64], limit: int) -> NDArray[np.int64]:
     for k, weight in enumerate(((1 - t) ** 3, 4 - 6 * t**2 + 3 * t**3, 1 + 3 * t + 3 * t**2 - 3 * t**3, t**3)):
         spline[knot + k, np.arange(SIDE)] = np.rint(weight / 6 * 256)
     field = spline.T @ (lattice @ spline >> 8) >> 8
-    return field.transpose(1, 0, 2, 3).reshape(2, -1, PIXELS)
+    return np.asarray(field.transpose(1, 0, 2, 3).reshape(2, -1, PIXELS))
 
 
 def sample(images: NDArray[np.uint8], x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.uint8]:

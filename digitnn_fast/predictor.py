@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast._threads import run_together, thread_count
-from digitnn_fast.engines import ENGINES, Engine
-from digitnn_fast.kernels import Call
+from digitnn_fast.engines import ENGINES, Engine, engine_for
 from digitnn_fast.network import Network
 from digitnn_fast.utils import CLASSES, PIXELS, Parameters
 
@@ -36,15 +35,13 @@ class Predictor:
 
     def __init__(self, network: Network, *, threads: int | None = None, precision: Precision = "float32") -> None:
         """`precision` "int8" is faster, and its labels are the same on every machine; see `quantization`."""
-        if network.preprocessing != "raw":
-            raise ValueError(f"this version cannot prepare {network.preprocessing} images for the network")
         if precision not in ENGINES:
             raise ValueError(f"precision must be {' or '.join(ENGINES)}, got {precision!r}")
         self.network = network
         self.threads = thread_count(threads)
         self.precision = precision
         _check_reach(network.parameters)
-        self._engine = ENGINES[precision](network.parameters)
+        self._engine = engine_for(network, precision)
         self._own = threading.local()  # calls, whose memory serves one thread at a time
         # Loads the kernels now: if a fork came while another thread does, the child would wait for that thread forever.
         self.predict_proba(np.zeros((1, PIXELS), np.uint8))
@@ -95,13 +92,13 @@ class Predictor:
         arguments = np.zeros(1, np.int64), pixels, labels, probabilities
         run_together([partial(self._call(number), *arguments) for number in range(threads)])
 
-    def _call(self, number: int) -> Call:
+    def _call(self, number: int) -> Callable[..., object]:
         """The call of this number among those that the calling thread has for itself and its helpers."""
         if not hasattr(self._own, "calls"):
             self._own.calls = []
         while len(self._own.calls) <= number:
             self._own.calls.append(self._engine.call())
-        call: Call = self._own.calls[number]
+        call: Callable[..., object] = self._own.calls[number]
         return call
 
     def _one(self, pixels: NDArray[np.uint8], wanted: str) -> _One:

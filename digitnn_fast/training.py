@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from digitnn_fast._threads import thread_count
 from digitnn_fast.descent import Descent, Schedule
+from digitnn_fast.engines import prepare
 from digitnn_fast.kernels import ADAM, MOMENTUM
-from digitnn_fast.network import Network, TrainingRecord, data_digest
+from digitnn_fast.network import Network, Preprocessing, TrainingRecord, data_digest
 from digitnn_fast.predictor import Predictor
 from digitnn_fast.reference import cross_entropy
 from digitnn_fast.utils import check_labels, get_accuracy, get_predictions, initialize_parameters
@@ -23,10 +24,10 @@ WARMUP = 0.02  # share of the steps
 
 @dataclass(frozen=True)
 class Distortion:
-    """The largest random rotation (tangent), relative change of scale, shear, shift in pixels, and elastic displacement.
+    """The largest random rotation (tangent), relative change of scale, shear, shift and elastic displacement in pixels.
 
-    `elastic`, in pixels, is how far a point of the lattice may move along each axis: the root mean square
-    displacement of a pixel is 0.28 of it.
+    `elastic` is how far a point of the lattice may move along each axis: the root mean square displacement of a
+    pixel is 0.28 of it. See `distortion.elastic_field`.
     """
 
     rotation: float
@@ -54,6 +55,7 @@ class Recipe:
     adam: bool = False  # Adam (Kingma and Ba 2015) with cosine decay; else plain gradient descent
     deviation: float | None = None  # of the first weights; None: He et al.
     distortion: Distortion | None = None
+    preprocessing: Preprocessing = "raw"
 
 
 RECIPES = {
@@ -104,12 +106,11 @@ def train(
     if images.dtype != np.uint8 or images.shape != (len(labels), 784):
         raise ValueError(f"images must be uint8 ({len(labels)}, 784), got {images.dtype} {images.shape}")
     learned, tested = _split(len(labels), heldout, seed)
-    descent = Descent(
-        initialize_parameters(seed, chosen.hidden, chosen.deviation), images[learned], labels[learned], threads
-    )
+    start = initialize_parameters(seed, chosen.hidden, chosen.deviation)
+    descent = Descent(start, prepare(images[learned], chosen.preprocessing), labels[learned], threads)
     history = []
     for epoch, (loss, accuracy) in enumerate(_epochs(chosen, descent, seed), 1):
-        network = Network(*descent.parameters())
+        network = Network(*descent.parameters(), chosen.preprocessing)
         measured = _measure(network, images[tested], labels[tested], threads)
         history.append((loss, accuracy, *measured))
         if on_epoch is not None:
@@ -124,7 +125,7 @@ def train(
         history=np.array(history),
         settings=_settings(chosen),
     )
-    return Network(*descent.parameters(), training=record)
+    return Network(*descent.parameters(), chosen.preprocessing, record)
 
 
 def _recipe(recipe: str | Recipe) -> Recipe:

@@ -273,11 +273,6 @@ def test_bad_options_are_refused(options, message):
         Predictor(NETWORK, **options)
 
 
-def test_a_network_of_other_pixels_is_refused():
-    with pytest.raises(ValueError, match=r"^this version cannot prepare deskewed images for the network$"):
-        Predictor(Network(*NETWORK.parameters, "deskewed"))
-
-
 @pytest.mark.parametrize("precision", ENGINES)
 @pytest.mark.parametrize(
     ("factors", "bias"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitnn_fast import Predictor, distortion, reference, train
+from digitnn_fast import Predictor, deskewing, distortion, reference, train
 from digitnn_fast.descent import Descent, Schedule
 from digitnn_fast.kernels import ADAM, KERNELS, MOMENTUM
 from digitnn_fast.network import data_digest
@@ -78,6 +78,8 @@ def reference_train(recipe, images, labels, seed):
     batch = recipe.batch or len(labels)
     optimizer = (Adam if recipe.adam else GradientDescent)(parameters, recipe, recipe.epochs * -(-len(labels) // batch))
     history = []
+    if recipe.preprocessing == "deskewed":
+        images = deskewing.deskew(images)
     for _ in range(recipe.epochs):
         order = random.permutation(len(labels)) if recipe.batch else np.arange(len(labels))
         key = int(random.integers(2**62))
@@ -165,7 +167,9 @@ def test_seed_recipe_is_the_reference():
     assert len(set(expected.tolist())) > 5  # it has learned something to disagree about
 
 
-@pytest.mark.parametrize("recipe", [SMALL, replace(SMALL, distortion=None, batch=64)])
+@pytest.mark.parametrize(
+    "recipe", [SMALL, replace(SMALL, distortion=None, batch=64), replace(SMALL, preprocessing="deskewed")]
+)
 def test_adam_recipe_is_the_reference(recipe):
     network = train(IMAGES, LABELS, recipe, seed=4, heldout=0)
     wanted, history = reference_train(recipe, IMAGES, LABELS, seed=4)
@@ -230,6 +234,7 @@ def test_record_and_reports():
         "distortion_shear": 0.07,
         "distortion_shift": 1.0,
         "distortion_elastic": 2.0,
+        "preprocessing": "raw",
     }
     assert record.history.shape == (3, 4)
     assert [report[:2] for report in reports] == [(1, 3), (2, 3), (3, 3)]
@@ -312,6 +317,23 @@ def test_distortion_is_its_twin(key, limits, elastic, first):
     limits = [*limits, elastic]
     images = IMAGES[first : first + 10]
     np.testing.assert_array_equal(distorted(images, key, limits), distortion.distort(images, key, limits))
+
+
+def test_the_elastic_field_is_smooth_and_as_strong_as_said():
+    """Its root mean square is 0.28 of the limit, and neighbours move nearly alike."""
+    keys = np.arange(3000, dtype=np.uint64) << np.uint64(6)
+    field = distortion.elastic_field(keys, 3 << 16) / 65536
+    assert field.shape == (2, 3000, 784)
+    assert np.abs(field).max() < 3
+    for axis in field:
+        assert np.abs(axis.mean(axis=0)).max() < 0.1
+        assert np.sqrt(np.mean(axis**2)) == pytest.approx(0.28 * 3, rel=0.03)
+        squares = axis.reshape(-1, 28, 28)
+        assert max(np.abs(np.diff(squares, axis=1)).max(), np.abs(np.diff(squares, axis=2)).max()) < 0.6
+        far = np.corrcoef(squares[:, 0, 0], squares[:, 27, 27])[0, 1]
+        near = np.corrcoef(squares[:, 13, 13], squares[:, 15, 15])[0, 1]
+        assert abs(far) < 0.1 < 0.8 < near
+    assert abs(np.corrcoef(field[0, :, 400], field[1, :, 400])[0, 1]) < 0.1
 
 
 def test_distortion_of_no_image():

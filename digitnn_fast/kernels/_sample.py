@@ -1,4 +1,4 @@
-"""One vector operation: 16 neighbouring pixels of a distorted image, sampled between those of the original."""
+"""Two vector operations on 16 neighbouring pixels: sampled between those of an image, and slid along their row."""
 
 from __future__ import annotations
 
@@ -71,3 +71,26 @@ def sample_row(
     value = builder.lshr(builder.add(between(upper, lower, fy), each(2**15)), each(16))
     narrow = ir.VectorType(ir.IntType(8), LANES)
     builder.store(builder.trunc(value, narrow), vector_at(builder, out, index, narrow), align=1)
+
+
+def _slide_twin(pixels: Any, start: int, share: int, out: Any, index: int) -> None:
+    here, there = (pixels[at : at + LANES].astype(np.int64) for at in (start, start + 1))
+    out.reshape(-1)[index : index + LANES] = here * (256 - share) + there * share + 128 >> 8
+
+
+@operation(types.void, _slide_twin)
+def slide_row(builder: Any, pixels: Any, start: Any, share: Any, out: Any, index: Any) -> Any:
+    """Write what lies share / 256 of the way from 16 pixels, from flat index `start` on, to their right neighbours."""
+    half, narrow = (ir.VectorType(ir.IntType(bits), LANES) for bits in (16, 8))
+
+    def each(value: int) -> Any:
+        return ir.Constant(half, [value] * LANES)
+
+    def row(at: Any) -> Any:
+        return builder.zext(builder.load(vector_at(builder, pixels, at, narrow), align=1), half)
+
+    right = splat_scalar(builder, builder.trunc(share, ir.IntType(16)))
+    here, there = row(start), row(builder.add(start, ir.Constant(start.type, 1)))
+    mixed = builder.add(builder.mul(here, builder.sub(each(256), right)), builder.mul(there, right))  # at most 65280
+    rounded = builder.lshr(builder.add(mixed, each(128)), each(8))
+    builder.store(builder.trunc(rounded, narrow), vector_at(builder, out, index, narrow), align=1)
