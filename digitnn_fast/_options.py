@@ -15,7 +15,7 @@ class WithRecipes(TyperCommand):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the recipes."""
-        from digitnn_fast.training import RECIPES
+        from digitnn_fast.recipes import RECIPES
 
         with formatter.section("Recipes"):
             formatter.write_dl([(recipe.name, recipe.summary) for recipe in RECIPES.values()])

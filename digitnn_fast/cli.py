@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from digitnn_fast import training
+    from digitnn_fast import recipes
     from digitnn_fast.network import Network
 
     Bytes = NDArray[np.uint8]
@@ -271,17 +271,15 @@ def warmup() -> None:
         print(f"{name}: {state}, {stages.seconds[name]:.2f} s", flush=True)
 
 
-def _recipe(name: str) -> training.Recipe:
+def _recipe(name: str) -> recipes.Recipe:
     """ValueError if there is none, before a file is read."""
-    from digitnn_fast.training import RECIPES
+    from digitnn_fast.recipes import find_recipe
 
-    if name not in RECIPES:
-        raise ValueError(f"no recipe {name!r}: there are {', '.join(RECIPES)}")
-    return RECIPES[name]
+    return find_recipe(name)
 
 
 def _train(
-    images: Bytes, labels: Bytes, recipe: training.Recipe, seed: int, heldout: float, threads: int | None
+    images: Bytes, labels: Bytes, recipe: recipes.Recipe, seed: int, heldout: float, threads: int | None
 ) -> Network:
     from digitnn_fast.training import train
 

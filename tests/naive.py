@@ -36,11 +36,12 @@ def predict(probabilities):
     return max(range(len(probabilities)), key=lambda digit: (probabilities[digit], -digit))
 
 
-def loss(W1, b1, W2, b2, images, labels):
-    """Mean cross-entropy in nats."""
-    losses = [
-        -math.log(forward(W1, b1, W2, b2, pixels)[2][label]) for pixels, label in zip(images, labels, strict=True)
-    ]
+def loss(W1, b1, W2, b2, images, labels, smoothing=0.0):
+    """Mean cross-entropy in nats; `smoothing` is the share of a label that is spread over all digits."""
+    losses = []
+    for pixels, label in zip(images, labels, strict=True):
+        costs = [-math.log(p) for p in forward(W1, b1, W2, b2, pixels)[2]]
+        losses.append((1 - smoothing) * costs[label] + smoothing * math.fsum(costs) / len(costs))
     return math.fsum(losses) / len(losses)
 
 

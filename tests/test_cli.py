@@ -21,8 +21,8 @@ from digitnn_fast import __version__, benchmark, cli, evaluation, kaggle, refere
 from digitnn_fast._files import Files, Sample, find_source
 from digitnn_fast.kernels import KERNELS, _jit
 from digitnn_fast.network import Network, TrainingRecord, data_digest
+from digitnn_fast.recipes import RECIPES
 from digitnn_fast.sample import load_sample
-from digitnn_fast.training import RECIPES
 from digitnn_fast.utils import get_predictions, initialize_parameters
 
 TRAIN_ROWS, TEST_ROWS = 400, 90

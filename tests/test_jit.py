@@ -279,7 +279,7 @@ import json, sys, warnings
 import numpy as np
 from digitnn_fast import Network, Predictor, distortion, reference, train
 from digitnn_fast.sample import load_sample
-from digitnn_fast.training import Distortion, Recipe
+from digitnn_fast.recipes import Distortion, Recipe
 from digitnn_fast.utils import Parameters, initialize_parameters
 
 warnings.filterwarnings("ignore", "overflow", RuntimeWarning)  # of the hash, in pure Python

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from digitnn_fast import Predictor, deskewing, distortion, reference, train
 from digitnn_fast.descent import Descent, Schedule
 from digitnn_fast.kernels import ADAM, KERNELS, MOMENTUM
-from digitnn_fast.network import data_digest
+from digitnn_fast.network import Network, data_digest, join
+from digitnn_fast.recipes import RECIPES, Distortion, Recipe
 from digitnn_fast.sample import load_sample
-from digitnn_fast.training import RECIPES, Distortion, Recipe, _set_rates, _split
+from digitnn_fast.training import _set_rates, split
 from digitnn_fast.utils import Parameters, get_accuracy, get_predictions, initialize_parameters
 
 SAMPLE = load_sample()
@@ -56,18 +57,22 @@ class Adam(GradientDescent):
     def step(self, parameters, gradients):
         self.taken += 1
         rate = reference.cosine_rate(self.taken, self.steps, self.recipe.learning_rate)
-        parameters, self.moments = reference.adam_step(parameters, gradients, self.moments, self.taken, rate)
+        parameters, self.moments = reference.adam_step(
+            parameters, gradients, self.moments, self.taken, rate, weight_decay=self.recipe.weight_decay
+        )
         return parameters
 
 
-def reference_epoch(optimizer, parameters, images, labels, order, batch):
+def reference_epoch(optimizer, parameters, images, labels, order):
     """Parameters after one epoch, and the loss and accuracy that were met on the way."""
     loss = right = 0.0
+    batch, smoothing = optimizer.recipe.batch or len(order), optimizer.recipe.smoothing
     for rows in np.split(order, range(batch, len(order), batch)):
         probabilities = reference.forward(parameters, images[rows]).probabilities
         loss += reference.cross_entropy(probabilities, labels[rows]) * len(rows)
         right += get_accuracy(get_predictions(probabilities), labels[rows]) * len(rows)
-        parameters = optimizer.step(parameters, reference.backward(parameters, images[rows], labels[rows]))
+        gradients = reference.backward(parameters, images[rows], labels[rows], smoothing)
+        parameters = optimizer.step(parameters, gradients)
     return parameters, loss / len(order), right / len(order)
 
 
@@ -84,7 +89,7 @@ def reference_train(recipe, images, labels, seed):
         order = random.permutation(len(labels)) if recipe.batch else np.arange(len(labels))
         key = int(random.integers(2**62))
         seen = distortion.distort(images, key, recipe.distortion.limits()) if recipe.distortion else images
-        parameters, *report = reference_epoch(optimizer, parameters, seen, labels, order, batch)
+        parameters, *report = reference_epoch(optimizer, parameters, seen, labels, order)
         history.append(report)
     return parameters, np.array(history)
 
@@ -97,8 +102,10 @@ def differences(got, wanted):
 @pytest.mark.parametrize("hidden", [10, 64, 100])
 @pytest.mark.parametrize("batch", [1, 70, 128, 200, 300])
 @pytest.mark.parametrize("kind", [GradientDescent, Momentum, Adam])
-def test_an_epoch_is_the_reference_epoch(kind, batch, hidden):
-    recipe = Recipe("", "", hidden, 1, 0.008 if kind is Adam else 0.01, batch=batch, adam=kind is Adam)
+@pytest.mark.parametrize("smoothing", [0, 0.1])
+def test_an_epoch_is_the_reference_epoch(kind, batch, hidden, smoothing):
+    rate, decay = (0.008, 3 * smoothing) if kind is Adam else (0.01, 0)
+    recipe = Recipe("", "", hidden, 1, rate, batch, kind is Adam, weight_decay=decay, smoothing=smoothing)
     start = initialize_parameters(5, hidden)
     schedule = Schedule.of_batches(300, batch)
     assert schedule.batches == -(-300 // batch)
@@ -107,7 +114,7 @@ def test_an_epoch_is_the_reference_epoch(kind, batch, hidden):
         schedule.rates[:, 1] = kind.decay
 
     optimizer = kind(start, recipe, schedule.batches)
-    wanted, loss, accuracy = reference_epoch(optimizer, start, IMAGES, LABELS, ORDER, batch)
+    wanted, loss, accuracy = reference_epoch(optimizer, start, IMAGES, LABELS, ORDER)
     runs = []
     for threads in (1, 2, 3):
         descent = Descent(start, IMAGES, LABELS, threads)
@@ -168,7 +175,12 @@ def test_seed_recipe_is_the_reference():
 
 
 @pytest.mark.parametrize(
-    "recipe", [SMALL, replace(SMALL, distortion=None, batch=64), replace(SMALL, preprocessing="deskewed")]
+    "recipe",
+    [
+        SMALL,
+        replace(SMALL, distortion=None, batch=64),
+        replace(SMALL, preprocessing="deskewed", weight_decay=0.5, smoothing=0.1),
+    ],
 )
 def test_adam_recipe_is_the_reference(recipe):
     network = train(IMAGES, LABELS, recipe, seed=4, heldout=0)
@@ -198,7 +210,7 @@ def test_deterministic(tmp_path):
 
 
 def test_heldout_rows_are_not_learned_from():
-    learned, tested = _split(300, 0.2, 7)
+    learned, tested = split(300, 0.2, 7)
     assert sorted([*learned, *tested]) == list(range(300))
     assert len(tested) == 60
     honest = train(IMAGES, LABELS, SMALL, seed=7, heldout=0.2)
@@ -220,7 +232,7 @@ def test_heldout_rows_are_not_learned_from():
 def test_record_and_reports():
     reports = []
     network = train(IMAGES, LABELS, SMALL, seed=7, heldout=0.2, on_epoch=reports.append)
-    record, (_, tested) = network.training, _split(300, 0.2, 7)
+    record, (_, tested) = network.training, split(300, 0.2, 7)
     assert (record.recipe, record.seed, record.training_rows, record.heldout_rows) == ("small", 7, 240, 60)
     assert record.data_digest == data_digest(IMAGES, LABELS)
     assert record.settings == {
@@ -234,7 +246,6 @@ def test_record_and_reports():
         "distortion_shear": 0.07,
         "distortion_shift": 1.0,
         "distortion_elastic": 2.0,
-        "preprocessing": "raw",
     }
     assert record.history.shape == (3, 4)
     assert [report[:2] for report in reports] == [(1, 3), (2, 3), (3, 3)]
@@ -244,6 +255,36 @@ def test_record_and_reports():
     assert record.history[-1, 2] == pytest.approx(reference.cross_entropy(probabilities, LABELS[tested]), rel=1e-5)
     assert record.heldout_accuracy == record.history[-1, 3]
     assert record.heldout_accuracy == get_accuracy(Predictor(network).predict(IMAGES[tested]), LABELS[tested])
+
+
+def test_a_committee_is_one_wider_network():
+    """The mean of its members' logits; its first member is what the recipe for one trains."""
+    recipe = replace(SMALL, members=3, preprocessing="deskewed")
+    reports = []
+    network = train(IMAGES, LABELS, recipe, seed=7, heldout=0.2, on_epoch=reports.append)
+    assert network.hidden == 3 * recipe.hidden
+    assert (network.preprocessing, network.training.history.shape) == ("deskewed", (9, 4))
+    assert [report[:2] for report in reports] == [(k, 9) for k in range(1, 10)]
+    members = [
+        Network(network.W1[:, part], network.b1[part], 3 * network.W2[part], 3 * network.b2)
+        for part in (slice(0, 40), slice(40, 80), slice(80, 120))
+    ]
+    alone = train(IMAGES, LABELS, replace(recipe, members=1), seed=7, heldout=0.2)
+    assert members[0].W1.tobytes() == alone.W1.tobytes() != members[1].W1.tobytes()
+    np.testing.assert_allclose(members[0].W2, alone.W2, rtol=1e-6)
+
+    separate = [alone.parameters, alone.parameters, members[1].parameters]
+    logits = [reference.forward(parameters, IMAGES).logits for parameters in separate]
+    joined = reference.forward(join(separate), IMAGES).logits
+    np.testing.assert_allclose(joined, np.mean(logits, axis=0), atol=1e-5)
+    _, tested = split(300, 0.2, 7)
+    assert network.training.heldout_accuracy == get_accuracy(Predictor(network).predict(IMAGES[tested]), LABELS[tested])
+
+
+def test_half_precision_weights():
+    exact, half = (train(IMAGES, LABELS, replace(SMALL, half=half)) for half in (False, True))
+    for one, two in zip(exact.parameters, half.parameters, strict=True):
+        np.testing.assert_array_equal(one.astype(np.float16), two)
 
 
 def test_nothing_held_out():
