@@ -109,13 +109,15 @@ class DeskewedCall:
         self._forward = forward
         self._upright, self._own = NO_IMAGES[1], np.zeros(1, np.int64)
         self._deskew = _bind_deskew()
-        self._last = NO_IMAGES
 
     def __call__(self, *last: Any) -> None:
-        """As `Engine.call` says; without arguments, with those of the last time."""
-        taken, pixels, labels, probabilities = last or self._last
-        if len(pixels) == 1:  # many are not called for again, and are not to be kept alive
-            self._last = taken, pixels, labels, probabilities
+        """As `Engine.call` says; without arguments the same again, for up to AT_ONCE images."""
+        if not last:  # 20 us less for one image
+            self._deskew()
+            self._own[0] = 0
+            self._forward()
+            return
+        taken, pixels, labels, probabilities = last
         if len(self._upright) < min(len(pixels), AT_ONCE):
             self._upright = aligned((min(len(pixels), AT_ONCE), PIXELS), np.uint8)
         while (first := self._deskew(taken, pixels, self._upright) or 0) < len(pixels):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Preprocessing = Literal["raw", "deskewed"]
 PREPROCESSINGS: tuple[Preprocessing, ...] = get_args(Preprocessing)
+ACCURACIES = ("heldout_accuracy", "cross_validated_accuracy")
 HISTORY_COLUMNS = ("training_loss", "training_accuracy", "heldout_loss", "heldout_accuracy")
 
 FORMAT = "digitnn-fast network"
@@ -44,6 +45,8 @@ class TrainingRecord:
 
     `history` is float64 (epochs, 4) with HISTORY_COLUMNS, losses in nats, accuracies 0..1. Without held-out
     rows `heldout_accuracy` and the held-out columns are NaN. `settings` are the recipe's hyperparameters.
+    `cross_validated_accuracy` is that of the recipe on these rows, by so many `folds`; NaN without.
+    `temperature` has already divided the network's logits.
     """
 
     recipe: str
@@ -54,18 +57,28 @@ class TrainingRecord:
     heldout_accuracy: float
     history: NDArray[np.float64]
     settings: dict[str, int | float | str] = field(default_factory=dict)
+    folds: int = 0
+    cross_validated_accuracy: float = math.nan
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         """Check the fields and freeze the history."""
         for name in ("recipe", "data_digest"):
             _require(isinstance(getattr(self, name), str), f"{name} must be text")
-        for name in ("seed", "training_rows", "heldout_rows"):
+        for name in ("seed", "training_rows", "heldout_rows", "folds"):
             value = getattr(self, name)
             _require(isinstance(value, int) and value >= 0, f"{name} must be an int from 0 up, got {value!r}")
-        accuracy, known = self.heldout_accuracy, self.heldout_rows > 0
-        _require(isinstance(accuracy, float), f"heldout_accuracy must be a float, got {accuracy!r}")
-        possible = 0 <= accuracy <= 1 if known else math.isnan(accuracy)
-        _require(possible, f"heldout_accuracy can't be {accuracy} with {self.heldout_rows} held-out rows")
+        known = self.heldout_rows > 0
+        for name, count, what in (
+            ("heldout_accuracy", self.heldout_rows, "held-out rows"),
+            ("cross_validated_accuracy", self.folds, "folds"),
+        ):
+            accuracy = getattr(self, name)
+            _require(isinstance(accuracy, float), f"{name} must be a float, got {accuracy!r}")
+            possible = 0 <= accuracy <= 1 if count else math.isnan(accuracy)
+            _require(possible, f"{name} can't be {accuracy} with {count} {what}")
+        warm = isinstance(self.temperature, float) and 0 < self.temperature < math.inf
+        _require(warm, f"temperature must be a positive float, got {self.temperature!r}")
         for key, value in self.settings.items():
             _require(isinstance(value, int | float | str), f"settings: {key} must be a number or text")
         object.__setattr__(self, "settings", dict(self.settings))
@@ -83,6 +96,12 @@ class TrainingRecord:
         """Standard error of the held-out accuracy p of n rows, sqrt(p (1 - p) / n); NaN without such rows."""
         p, n = self.heldout_accuracy, self.heldout_rows
         return math.sqrt(p * (1 - p) / n) if n else math.nan
+
+    @property
+    def cross_validated_standard_error(self) -> float:
+        """The same of the cross-validated accuracy, which all training rows take part in; NaN without folds."""
+        p = self.cross_validated_accuracy
+        return math.sqrt(p * (1 - p) / self.training_rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +154,12 @@ class Network:
     def trained(self, record: TrainingRecord) -> Network:
         """The same network with another record."""
         return Network(*self.parameters, self.preprocessing, record)
+
+    def tempered(self, temperature: float) -> Network:
+        """The network with its logits divided by a temperature: the same digits, at other probabilities."""
+        W1, b1, W2, b2 = self.parameters
+        share = np.float32(1 / temperature)
+        return Network(W1, b1, W2 * share, b2 * share, self.preprocessing, self.training)
 
     def rounded(self) -> Network:
         """The network with weights rounded to float16, 11 bits, for a file of half the size; ValueError above 65504."""
@@ -226,8 +251,8 @@ def _metadata_text(network: Network) -> str:
     record = None
     if network.training is not None:
         record = {name: value for name, value in vars(network.training).items() if name != "history"}
-        if not network.training.heldout_rows:
-            record["heldout_accuracy"] = None  # JSON has no NaN
+        for name in ACCURACIES:
+            record[name] = None if math.isnan(record[name]) else record[name]  # JSON has no NaN
     text = json.dumps(
         {
             "format": FORMAT,
@@ -250,8 +275,8 @@ def _read(file: BinaryIO) -> Network:
         metadata = _read_metadata(archive)
         record = metadata["training"]
         if record is not None:
-            accuracy = math.nan if record["heldout_accuracy"] is None else record["heldout_accuracy"]
-            record |= {"heldout_accuracy": accuracy, "history": read_array(archive, "history")}
+            unknown = {name: math.nan for name in ACCURACIES if record.get(name) is None}
+            record |= {**unknown, "history": read_array(archive, "history")}
             record = TrainingRecord(**record)
         arrays = (read_array(archive, name) for name in Parameters._fields)
         W1, b1, W2, b2 = (array.astype(np.float32) if array.dtype == np.float16 else array for array in arrays)

@@ -18,7 +18,7 @@ from digitnn_fast.network import Network
 from digitnn_fast.utils import CLASSES, PIXELS, Parameters
 
 Precision = Literal["float32", "int8"]
-BUNDLED = Path(__file__).parent / "models" / "fast.npz"
+BUNDLED = {name: Path(__file__).parent / "models" / f"{name}.npz" for name in ("small",)}
 ALONE = 1024  # images for each thread, at least: 0.2 to 0.4 ms, of which it takes 0.05 until it runs
 LARGEST = 1e30  # float32 ends at 3e38; -1e30 is kernels.NO_CLASS, which every logit must exceed
 
@@ -54,8 +54,11 @@ class Predictor:
         threads: int | None = None,
         precision: Precision = "float32",
     ) -> Predictor:
-        """The predictor for a model file, by default the bundled one; ModelFileError if it can't be read."""
-        return cls(Network.load(BUNDLED if path is None else path), threads=threads, precision=precision)
+        """The predictor for a model file or for a bundled model, which is "small", the default.
+
+        ModelFileError if the file can't be read.
+        """
+        return cls(Network.load(model_path(path)), threads=threads, precision=precision)
 
     @classmethod
     def from_network(
@@ -127,8 +130,15 @@ class _One:
         self._call()
 
 
+def model_path(model: str | os.PathLike[str] | None = None) -> str | os.PathLike[str]:
+    """The file of the bundled model of that name, of "small" without a name; else `model` itself, a path."""
+    if model is None:
+        return BUNDLED["small"]
+    return BUNDLED.get(model, model) if isinstance(model, str) else model
+
+
 def predict(images: Any, model: str | os.PathLike[str] | None = None) -> Any:
-    """Digits (n,) of n images, or the int of one, by the model file or by the bundled model."""
+    """Digits (n,) of n images, or the int of one, by a model file or a bundled model, by default "small"."""
     return Predictor.load(model).predict(images)
 
 
