@@ -13,7 +13,6 @@ import numpy as np
 from bench.measure import CLI, HERE, OURS, Case, Result, Run, World, amount, process, race, ratio, require
 from digitnn_fast import Network, kaggle
 from digitnn_fast.benchmark import in_turn
-from digitnn_fast.predictor import BUNDLED
 
 MILLION = 1_000_000
 
@@ -73,14 +72,14 @@ def submit(world: World) -> Result:
 
 def memory(world: World) -> Result:
     """The peak of `predict` on a million rows."""
-    run = _run_predict(world.rows(MILLION), world.folder / "million.csv")
+    run = _run_predict(world, world.rows(MILLION), world.folder / "million.csv")
     return Result(f"{run.megabytes:.0f} MB", f"{run.seconds:.2f} s")
 
 
 def per_row(world: World) -> Result:
     """Time per row of `predict` on a million rows, against that on Kaggle's 28,000."""
     files = {28_000: world.test, MILLION: world.rows(MILLION)}
-    runs = in_turn([partial(_predict_seconds, path, world.folder / "rows.csv") for path in files.values()], 5)
+    runs = in_turn([partial(_predict_seconds, world, path, world.folder / "rows.csv") for path in files.values()], 5)
     small, large = (statistics.median(s) / rows for rows, s in zip(files, runs, strict=True))
     return Result(f"{large / small:.2f}×", f"{amount(large)} a row, {amount(small)} with 28,000 rows")
 
@@ -91,7 +90,8 @@ def cold(world: World) -> Result:
     for attempt in range(3):
         cache = world.folder / f"cache-{attempt}"
         first, later = (
-            _run_predict(world.test, world.folder / "cold.csv", NUMBA_CACHE_DIR=str(cache)).seconds for _ in range(2)
+            _run_predict(world, world.test, world.folder / "cold.csv", NUMBA_CACHE_DIR=str(cache)).seconds
+            for _ in range(2)
         )
         extra.append(first - later)
     return Result(f"+{statistics.median(extra):.1f} s", "three empty caches; files themselves were read before")
@@ -101,7 +101,7 @@ def growth(world: World) -> list[tuple[str, list[str]]]:
     """How `predict` grows with its rows: seconds, microseconds a row, and peak memory."""
     lines = []
     for rows in (10_000, 100_000, MILLION):
-        runs = [_run_predict(world.rows(rows), world.folder / "growth.csv") for _ in range(3)]
+        runs = [_run_predict(world, world.rows(rows), world.folder / "growth.csv") for _ in range(3)]
         seconds = statistics.median(run.seconds for run in runs)
         peak = max(run.megabytes for run in runs)
         lines.append((f"{rows:,}", [amount(seconds), amount(seconds / rows), f"{peak:.0f} MB"]))
@@ -111,21 +111,29 @@ def growth(world: World) -> list[tuple[str, list[str]]]:
 def _predict(world: World, script: str, name: str) -> Result:
     """`predict` as a process, against a script with the same weights; ties in float32 may fall apart."""
     ours, peer = world.folder / "ours.csv", world.folder / "peer.csv"
-    command = [sys.executable, str(HERE / "peers" / f"predict_{script}.py"), str(BUNDLED), str(world.test), str(peer)]
-    _run_predict(world.test, ours)
+    command = [
+        sys.executable,
+        str(HERE / "peers" / f"predict_{script}.py"),
+        str(world.model),
+        str(world.test),
+        str(peer),
+    ]
+    _run_predict(world, world.test, ours)
     process(command)
     labels = [np.loadtxt(path, np.int64, delimiter=",", skiprows=1)[:, 1] for path in (ours, peer)]
     require(np.mean(labels[0] == labels[1]) > 0.9999, f"predict and {name} disagree")
-    seconds = in_turn([partial(_predict_seconds, world.test, ours), lambda: process(command).seconds], 9)
+    seconds = in_turn([partial(_predict_seconds, world, world.test, ours), lambda: process(command).seconds], 9)
     return ratio(dict(zip((OURS, name), seconds, strict=True)))
 
 
-def _run_predict(test: Path, out: Path, **environment: str) -> Run:
-    return process([*CLI, "predict", "--test", str(test), "--out", str(out)], **environment)
+def _run_predict(world: World, test: Path, out: Path, **environment: str) -> Run:
+    return process(
+        [*CLI, "predict", "--model", str(world.model), "--test", str(test), "--out", str(out)], **environment
+    )
 
 
-def _predict_seconds(test: Path, out: Path) -> float:
-    return _run_predict(test, out).seconds
+def _predict_seconds(world: World, test: Path, out: Path) -> float:
+    return _run_predict(world, test, out).seconds
 
 
 CASES = (

@@ -13,7 +13,8 @@ from digitnn_fast import reference
 from digitnn_fast._threads import available_cpus
 from digitnn_fast.descent import Descent, Schedule
 from digitnn_fast.kernels import ADAM, MOMENTUM
-from digitnn_fast.training import RECIPES, train
+from digitnn_fast.recipes import RECIPES
+from digitnn_fast.training import train
 from digitnn_fast.utils import Parameters, initialize_parameters
 
 BATCH, RATE = 128, 0.001

@@ -11,7 +11,8 @@ from digitnn_fast._progress import epoch_line, is_terminal, printable
 
 if TYPE_CHECKING:
     from digitnn_fast.benchmark import Speed
-    from digitnn_fast.evaluation import Evaluation
+    from digitnn_fast.crossvalidation import CrossValidation
+    from digitnn_fast.evaluation import Evaluation, Rejection
     from digitnn_fast.network import Network, TrainingRecord
 
 Fact = tuple[str, str]
@@ -47,6 +48,30 @@ def heldout_text(record: TrainingRecord | None) -> str:
         return "not known: no rows were held out" if record else "not known"
     accuracy = percent(record.heldout_accuracy, record.heldout_standard_error)
     return f"{accuracy} (standard error; {record.heldout_rows:,} of {_rows(record):,} rows)"
+
+
+def validated_text(record: TrainingRecord) -> str:
+    """Accuracy by cross-validation, with its standard error."""
+    accuracy = percent(record.cross_validated_accuracy, record.cross_validated_standard_error)
+    return f"{accuracy} (standard error; {record.folds} folds of {record.training_rows:,} rows)"
+
+
+def validation_facts(validation: CrossValidation) -> list[Fact]:
+    """What a cross-validation says about the recipe."""
+    from digitnn_fast.evaluation import calibration_error
+
+    measured, temperature = validation.evaluation, validation.temperature
+    error = f"{measured.calibration_error:.2%}, at the temperature {temperature:.3f}"
+    return [
+        ("accuracy", f"{accuracy_text(measured.accuracy, measured.rows)}, cross-validated"),
+        ("of each fold", ", ".join(f"{accuracy:.2%}" for accuracy in validation.accuracies)),
+        ("calibration error", f"{error}; before: {calibration_error(validation.labels, validation.probabilities):.2%}"),
+        ("if doubtful ones are refused", "; ".join(_rejection_text(line) for line in measured.rejections)),
+    ]
+
+
+def _rejection_text(line: Rejection) -> str:
+    return f"below {line.threshold:g}: {line.answered:.2%} answered, {line.accuracy:.3%} right"
 
 
 def _rows(record: TrainingRecord) -> int:
@@ -85,6 +110,7 @@ def upload_text(path: str, network: Network) -> str:
     if record := network.training:
         message += f", recipe {record.recipe}, seed {record.seed}"
         message += f", held-out accuracy {record.heldout_accuracy:.2%}" if record.heldout_rows else ""
+        message += f", cross-validated accuracy {record.cross_validated_accuracy:.2%}" if record.folds else ""
     return f"kaggle competitions submit -c digit-recognizer -f {shlex.quote(path)} -m {shlex.quote(message)}"
 
 
@@ -98,6 +124,7 @@ def training_facts(record: TrainingRecord | None) -> list[Fact]:
         ("seed", str(record.seed)),
         ("training data", f"{_rows(record):,} rows, SHA-256 {record.data_digest}"),
         ("held-out accuracy", heldout_text(record)),
+        *([("cross-validated", validated_text(record))] if record.folds else []),
     ]
     epochs = len(record.history)
     if epochs and record.heldout_rows:
@@ -112,13 +139,16 @@ def training_facts(record: TrainingRecord | None) -> list[Fact]:
 def print_evaluation(evaluation: Evaluation) -> None:
     """Accuracy and loss, then a line per digit, then the confusion matrix."""
     accuracy = accuracy_text(evaluation.accuracy, evaluation.rows)
-    print_facts([("accuracy", accuracy), ("cross-entropy", f"{evaluation.cross_entropy:.4f} nats")])
+    facts = [("accuracy", accuracy), ("cross-entropy", f"{evaluation.cross_entropy:.4f} nats")]
+    print_facts([*facts, ("calibration error", _share(evaluation.calibration_error))])
     shares = evaluation.precision, evaluation.recall, evaluation.f1
     lines = [
         [str(digit), *(_share(column[digit]) for column in shares), f"{evaluation.support[digit]:,}"]
         for digit in range(len(evaluation.support))
     ]
     print_table("", ["digit", "precision", "recall", "F1", "images"], lines)
+    refused = [[f"{t:g}", _share(answered), _share(right)] for t, answered, right in evaluation.rejections]
+    print_table("if answers less probable are refused", ["probability", "answered", "accuracy"], refused)
     counts = [[str(digit), *map(str, row)] for digit, row in enumerate(evaluation.confusion.tolist())]
     header = ["true", *(str(digit) for digit in range(len(counts)))]
     print_table("confusion matrix: how often the digit of the row was taken for that of the column", header, counts)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from digitnn_fast import reference
 from digitnn_fast._threads import thread_count
+from digitnn_fast.engines import prepare
 from digitnn_fast.network import Network
 from digitnn_fast.predictor import Precision, Predictor
 from digitnn_fast.quantization import quantize
@@ -29,7 +30,10 @@ class WrongResultError(RuntimeError):
 
 
 class Speed(NamedTuple):
-    """Images per second of `predict`, `batch` of them at once, and the same of NumPy's matrix products."""
+    """Images per second of `predict`, `batch` of them at once, and the same of NumPy's matrix products.
+
+    If the network deskews, NumPy gets its images deskewed.
+    """
 
     precision: Precision
     threads: int
@@ -41,28 +45,27 @@ class Speed(NamedTuple):
 def measure(network: Network, threads: int | None = None) -> Iterator[Speed]:
     """Speeds with one thread and with `threads` (by default one per CPU), on the embedded digits."""
     images = load_sample().train_images
-    peer = numpy_labels(network)
+    peer, prepared = numpy_labels(network), prepare(images, network.preprocessing)
     for precision in ("float32", "int8"):
         check(network, precision, images)
         for count in sorted({1, thread_count(threads)}):
             predictor = Predictor(network, threads=count, precision=precision)
             for batch in BATCHES:
                 some = images[0] if batch == 1 else images[:batch]
-                ours, numpys = in_turn([_timed(predictor.predict, some), _timed(peer, some)], RUNS)
+                seen = prepared[0] if batch == 1 else prepared[:batch]
+                ours, numpys = in_turn([_timed(predictor.predict, some), _timed(peer, seen)], RUNS)
                 rates = (batch / statistics.median(seconds) for seconds in (ours, numpys))
                 yield Speed(precision, count, batch, *rates)
 
 
 def check(network: Network, precision: Precision, images: NDArray[np.uint8]) -> None:
     """WrongResultError unless a Predictor's answers are the reference's: within 1e-5, or the same integers."""
-    predictor = Predictor(network, precision=precision)
+    predictor, seen = Predictor(network, precision=precision), prepare(images, network.preprocessing)
     if precision == "float32":
-        wanted = reference.forward(network.parameters, images).probabilities
+        wanted = reference.forward(network.parameters, seen).probabilities
         if not np.abs(predictor.predict_proba(images) - wanted).max() < 1e-5:
             raise WrongResultError("probabilities are not those of the reference")
-    elif (
-        predictor.predict(images) != reference.forward_int8(quantize(network.parameters), images).argmax(axis=1)
-    ).any():
+    elif (predictor.predict(images) != reference.forward_int8(quantize(network.parameters), seen).argmax(axis=1)).any():
         raise WrongResultError("int8 labels are not those of the reference")
 
 

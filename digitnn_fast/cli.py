@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from digitnn_fast import training
+    from digitnn_fast import recipes
     from digitnn_fast.network import Network
 
     Bytes = NDArray[np.uint8]
@@ -117,24 +117,40 @@ def train(
     heldout: Annotated[
         float, typer.Option("--heldout", metavar="SHARE", help="Share of the rows that only measure.")
     ] = HELDOUT,
+    folds: Annotated[
+        int,
+        typer.Option("--folds", min=0, metavar="K", help="Cross-validate in K folds, then train on all rows."),
+    ] = 0,
+    checkpoint: Annotated[
+        str | None, file_option("--checkpoint", "Keep the state here each minute, and go on from it after a kill.")
+    ] = None,
     threads: Threads = None,
 ) -> None:
-    """Train a network and write its model file."""
+    """Train a network and write its model file.
+
+    With --folds no rows are held out: the accuracy is that of K networks on the rows that each of them had not seen.
+    """
     stages = _progress.Stages()
     from digitnn_fast import _files, kaggle
 
     chosen = _recipe(recipe)
     _progress.compile_kernels("training.epoch", "inference.forward", "csv.parse_rows")
-    _files.check_output(out, [train], device=False)
+    if folds and checkpoint:
+        raise ValueError("--checkpoint goes without --folds: it keeps the state of one training")
+    _files.check_output(out, [train, checkpoint], device=False)
     with stages("read"), _progress.bytes_shown("reading") as progress:
         images, labels = kaggle.read_train(train, threads, progress)
+    validation: list[_report.Fact] = []
     with stages("train"):
-        network = _train(images, labels, chosen, seed, heldout, threads)
+        if folds:
+            network, validation = _cross_validate(images, labels, chosen, seed, folds, threads)
+        else:
+            network = _train(images, labels, chosen, seed, heldout, threads, checkpoint)
     network.save(out)
     facts = [
         ("data", f"{train} ({len(labels):,} rows)"),
         ("network", _report.shape_text(network)),
-        ("held-out accuracy", _report.heldout_text(network.training)),
+        *(validation or [("held-out accuracy", _report.heldout_text(network.training))]),
         ("time", str(stages)),
         ("model", out),
     ]
@@ -157,7 +173,7 @@ def predict(
     from digitnn_fast.predictor import Predictor
 
     _files.check_output(out, [test, model])
-    _progress.compile_kernels("inference.forward", "csv.parse_rows")
+    _progress.compile_kernels("inference.forward", "deskew.deskew_next", "csv.parse_rows")
     predictor = Predictor.load(model, threads=1)  # map_test has threads of its own
     function = predictor.predict_proba if probabilities else predictor.predict
     with stages("predict"), _progress.bytes_shown("predicting") as progress:
@@ -189,7 +205,7 @@ def evaluate(
     from digitnn_fast.network import data_digest
     from digitnn_fast.predictor import Predictor
 
-    _progress.compile_kernels("inference.forward", "csv.parse_rows")
+    _progress.compile_kernels("inference.forward", "deskew.deskew_next", "csv.parse_rows")
     predictor = Predictor.load(model, threads=threads)
     with _progress.bytes_shown("reading") as progress:
         images, labels = kaggle.read_train(data, threads, progress)
@@ -219,13 +235,13 @@ def validate(
 
 @app.command()
 def info(
-    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="By default the bundled model.")] = None,
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="By default small, the bundled one.")] = None,
 ) -> None:
     """Show a model file and how it was trained."""
     from digitnn_fast.network import Network
-    from digitnn_fast.predictor import BUNDLED
+    from digitnn_fast.predictor import model_path
 
-    path = os.fspath(BUNDLED) if model is None else model
+    path = os.fspath(model_path(model))
     network = Network.load(path)
     facts = [
         ("file", f"{path} ({os.path.getsize(path):,} bytes)"),
@@ -244,7 +260,7 @@ def bench(model: Model = None, threads: Threads = None) -> None:
     from digitnn_fast import benchmark
     from digitnn_fast.predictor import Predictor
 
-    _progress.compile_kernels("inference.forward", "int8.forward")
+    _progress.compile_kernels("inference.forward", "int8.forward", "deskew.deskew_next")
     network = Predictor.load(model, threads=threads).network
     _report.print_facts([("CPU", benchmark.cpu_name()), ("network", _report.shape_text(network))])
     _report.print_speeds(benchmark.measure(network, threads))
@@ -271,22 +287,40 @@ def warmup() -> None:
         print(f"{name}: {state}, {stages.seconds[name]:.2f} s", flush=True)
 
 
-def _recipe(name: str) -> training.Recipe:
+def _recipe(name: str) -> recipes.Recipe:
     """ValueError if there is none, before a file is read."""
-    from digitnn_fast.training import RECIPES
+    from digitnn_fast.recipes import find_recipe
 
-    if name not in RECIPES:
-        raise ValueError(f"no recipe {name!r}: there are {', '.join(RECIPES)}")
-    return RECIPES[name]
+    return find_recipe(name)
 
 
 def _train(
-    images: Bytes, labels: Bytes, recipe: training.Recipe, seed: int, heldout: float, threads: int | None
+    images: Bytes,
+    labels: Bytes,
+    recipe: recipes.Recipe,
+    seed: int,
+    heldout: float,
+    threads: int | None,
+    checkpoint: str | None = None,
 ) -> Network:
     from digitnn_fast.training import train
 
-    with _progress.epochs_shown(recipe.epochs) as on_epoch:
-        return train(images, labels, recipe, seed=seed, heldout=heldout, threads=threads, on_epoch=on_epoch)
+    with _progress.epochs_shown(recipe.epochs * recipe.members) as show:
+        return train(
+            images, labels, recipe, seed=seed, heldout=heldout, threads=threads, on_epoch=show, checkpoint=checkpoint
+        )
+
+
+def _cross_validate(
+    images: Bytes, labels: Bytes, recipe: recipes.Recipe, seed: int, folds: int, threads: int | None
+) -> tuple[Network, list[_report.Fact]]:
+    from digitnn_fast.crossvalidation import train_validated
+
+    with _progress.epochs_shown(recipe.epochs * recipe.members * (folds + 1)) as show:
+        network, validation = train_validated(
+            images, labels, recipe, folds=folds, seed=seed, threads=threads, on_epoch=show
+        )
+    return network, _report.validation_facts(validation)
 
 
 def run(arguments: list[str]) -> int:

@@ -18,9 +18,10 @@ ROWS = PIXELS + 1 + CLASSES  # of a tile: W1, b1 and W2 transposed
 class Schedule:
     """How an epoch steps: blocks of images, and the numbers of each block that the kernel reads.
 
-    starts (blocks + 1,): where each block begins. rates (blocks, 7): step size, decay of the moments,
+    starts (blocks + 1,): where each block begins. rates (blocks, 9): step size, decay of the moments,
     decay of the squares, correction of the squares, whether the batch goes on from the block before, whether it ends
-    here, 1 / images in the batch.
+    here, 1 / images in the batch, share of each weight that a step keeps, and by 1 / images what the target of a class
+    is that is not the label.
     """
 
     starts: NDArray[np.int64]
@@ -35,8 +36,9 @@ class Schedule:
             for last in [min(first + batch, images)]
             for start in range(first, last, TRAINING_BLOCK)
         ]
-        rates = np.zeros((len(blocks), 7), np.float32)
-        rates[:, 4:] = [block[1:] for block in blocks]
+        rates = np.zeros((len(blocks), 9), np.float32)
+        rates[:, 4:7] = [block[1:] for block in blocks]
+        rates[:, 7] = 1
         return cls(np.array([block[0] for block in blocks] + [images]), rates)
 
     @property
@@ -82,6 +84,7 @@ class Descent:
         self.margins, self.sums = aligned(images), aligned(images)
         self._arrays = (
             aligned((threads, PIXELS + 16), np.uint8),  # padded
+            aligned((threads, 512), np.int32),  # fields
             aligned((2 * block, PIXELS), np.uint8),  # seen: one block while the other is prepared
             aligned((threads, 64 * block), np.uint8),  # turned
             aligned((threads, room), np.uint8),  # bytes
@@ -118,6 +121,22 @@ class Descent:
         right, *_ = run_together(calls, on_failure=lambda: meetings.__setitem__(1, 1))
         losses = np.log(self.sums, dtype=np.float64) - self.margins
         return float(losses.mean()), right / len(order)
+
+    def state(self) -> tuple[NDArray[np.float32], ...]:
+        """All that decides how it goes on: weights, moments, squares, and the same of the output bias; copied."""
+        arrays = self.weights, self.moments, self.squares, self.output_bias[:, 0]
+        return tuple(array.copy() for array in arrays)
+
+    def restore(self, state: tuple[NDArray[np.float32], ...]) -> None:
+        """Go on from a `state`, or stay as it is without one; ValueError if the shapes differ."""
+        if not state:
+            return
+        for own, kept in zip((self.weights, self.moments, self.squares), state, strict=False):
+            if own.shape != kept.shape:
+                raise ValueError(f"a state of shape {kept.shape} does not fit a network of {self.hidden} units")
+            own[...] = kept
+        self.output_bias[...] = state[3][:, None]
+        self.outgoing[:, :CLASSES] = self.weights[:, PIXELS + 1 :].transpose(0, 2, 1).reshape(-1, CLASSES)
 
     def parameters(self) -> Parameters:
         """The weights as they are now, copied."""

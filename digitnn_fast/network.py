@@ -18,12 +18,14 @@ from digitnn_fast.utils import CLASSES, MAX_HIDDEN, PIXELS, Parameters, check_la
 
 # zipfile, json and hashlib are imported where they are used: together they would add 15 ms to every start.
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from zipfile import ZipFile
 
     from numpy.typing import ArrayLike, NDArray
 
 Preprocessing = Literal["raw", "deskewed"]
 PREPROCESSINGS: tuple[Preprocessing, ...] = get_args(Preprocessing)
+ACCURACIES = ("heldout_accuracy", "cross_validated_accuracy")
 HISTORY_COLUMNS = ("training_loss", "training_accuracy", "heldout_loss", "heldout_accuracy")
 
 FORMAT = "digitnn-fast network"
@@ -43,6 +45,8 @@ class TrainingRecord:
 
     `history` is float64 (epochs, 4) with HISTORY_COLUMNS, losses in nats, accuracies 0..1. Without held-out
     rows `heldout_accuracy` and the held-out columns are NaN. `settings` are the recipe's hyperparameters.
+    `cross_validated_accuracy` is that of the recipe on these rows, by so many `folds`; NaN without.
+    `temperature` has already divided the network's logits.
     """
 
     recipe: str
@@ -53,18 +57,28 @@ class TrainingRecord:
     heldout_accuracy: float
     history: NDArray[np.float64]
     settings: dict[str, int | float | str] = field(default_factory=dict)
+    folds: int = 0
+    cross_validated_accuracy: float = math.nan
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         """Check the fields and freeze the history."""
         for name in ("recipe", "data_digest"):
             _require(isinstance(getattr(self, name), str), f"{name} must be text")
-        for name in ("seed", "training_rows", "heldout_rows"):
+        for name in ("seed", "training_rows", "heldout_rows", "folds"):
             value = getattr(self, name)
             _require(isinstance(value, int) and value >= 0, f"{name} must be an int from 0 up, got {value!r}")
-        accuracy, known = self.heldout_accuracy, self.heldout_rows > 0
-        _require(isinstance(accuracy, float), f"heldout_accuracy must be a float, got {accuracy!r}")
-        possible = 0 <= accuracy <= 1 if known else math.isnan(accuracy)
-        _require(possible, f"heldout_accuracy can't be {accuracy} with {self.heldout_rows} held-out rows")
+        known = self.heldout_rows > 0
+        for name, count, what in (
+            ("heldout_accuracy", self.heldout_rows, "held-out rows"),
+            ("cross_validated_accuracy", self.folds, "folds"),
+        ):
+            accuracy = getattr(self, name)
+            _require(isinstance(accuracy, float), f"{name} must be a float, got {accuracy!r}")
+            possible = 0 <= accuracy <= 1 if count else math.isnan(accuracy)
+            _require(possible, f"{name} can't be {accuracy} with {count} {what}")
+        warm = isinstance(self.temperature, float) and 0 < self.temperature < math.inf
+        _require(warm, f"temperature must be a positive float, got {self.temperature!r}")
         for key, value in self.settings.items():
             _require(isinstance(value, int | float | str), f"settings: {key} must be a number or text")
         object.__setattr__(self, "settings", dict(self.settings))
@@ -82,6 +96,12 @@ class TrainingRecord:
         """Standard error of the held-out accuracy p of n rows, sqrt(p (1 - p) / n); NaN without such rows."""
         p, n = self.heldout_accuracy, self.heldout_rows
         return math.sqrt(p * (1 - p) / n) if n else math.nan
+
+    @property
+    def cross_validated_standard_error(self) -> float:
+        """The same of the cross-validated accuracy, which all training rows take part in; NaN without folds."""
+        p = self.cross_validated_accuracy
+        return math.sqrt(p * (1 - p) / self.training_rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,12 +151,29 @@ class Network:
         """W1 (784, H), b1 (H,), W2 (H, 10), b2 (10,) as the tuple that the reference takes."""
         return Parameters(self.W1, self.b1, self.W2, self.b2)
 
+    def trained(self, record: TrainingRecord) -> Network:
+        """The same network with another record."""
+        return Network(*self.parameters, self.preprocessing, record)
+
+    def tempered(self, temperature: float) -> Network:
+        """The network with its logits divided by a temperature: the same digits, at other probabilities."""
+        W1, b1, W2, b2 = self.parameters
+        share = np.float32(1 / temperature)
+        return Network(W1, b1, W2 * share, b2 * share, self.preprocessing, self.training)
+
+    def rounded(self) -> Network:
+        """The network with weights rounded to float16, 11 bits, for a file of half the size; ValueError above 65504."""
+        with np.errstate(over="ignore"):  # what becomes infinite is refused
+            W1, b1, W2, b2 = (array.astype(np.float16).astype(np.float32) for array in self.parameters)
+        return Network(W1, b1, W2, b2, self.preprocessing, self.training)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file: the same bytes for the same network, an older file replaced all at once.
 
+        The arrays are written as float16 if that loses nothing, as after `rounded`.
         OSError if that fails, the older file being as it was; ValueError if settings are NaN or too long.
         """
-        arrays: dict[str, Any] = {"metadata": np.array(_metadata_text(self)), **self.parameters._asdict()}
+        arrays: dict[str, Any] = {"metadata": np.array(_metadata_text(self)), **_compact(self.parameters)._asdict()}
         if self.training is not None:
             arrays["history"] = self.training.history
         with replacing(path) as file:
@@ -155,6 +192,23 @@ class Network:
                 raise ModelFileError(f"{os.fspath(path)}: {error.strerror}") from error
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise ModelFileError(f"{os.fspath(path)}: damaged: {reason}") from error
+
+
+def join(members: Sequence[Parameters]) -> Parameters:
+    """One network as wide as all members together, whose logits are the mean of theirs: exact but for rounding."""
+    if len(members) == 1:
+        return members[0]
+    W1, b1, W2, b2 = zip(*members, strict=True)
+    share = np.float32(1 / len(members))
+    return Parameters(np.concatenate(W1, axis=1), np.concatenate(b1), np.concatenate(W2) * share, np.sum(b2, 0) * share)
+
+
+def _compact(parameters: Parameters) -> Parameters:
+    """The arrays as float16 if all of them lose nothing, else as they are."""
+    with np.errstate(over="ignore"):
+        halves = Parameters(*(array.astype(np.float16) for array in parameters))
+    exact = all((half == array).all() for half, array in zip(halves, parameters, strict=True))
+    return halves if exact else parameters
 
 
 def data_digest(images: NDArray[np.uint8], labels: ArrayLike) -> str:
@@ -197,8 +251,8 @@ def _metadata_text(network: Network) -> str:
     record = None
     if network.training is not None:
         record = {name: value for name, value in vars(network.training).items() if name != "history"}
-        if not network.training.heldout_rows:
-            record["heldout_accuracy"] = None  # JSON has no NaN
+        for name in ACCURACIES:
+            record[name] = None if math.isnan(record[name]) else record[name]  # JSON has no NaN
     text = json.dumps(
         {
             "format": FORMAT,
@@ -216,19 +270,20 @@ def _read(file: BinaryIO) -> Network:
     """The network of an open model file; ModelFileError if it is none, and any exception if it is damaged."""
     from zipfile import ZipFile
 
-    _check_directory(file)
+    check_directory(file)
     with ZipFile(file) as archive:
         metadata = _read_metadata(archive)
         record = metadata["training"]
         if record is not None:
-            accuracy = math.nan if record["heldout_accuracy"] is None else record["heldout_accuracy"]
-            record |= {"heldout_accuracy": accuracy, "history": _read_array(archive, "history")}
+            unknown = {name: math.nan for name in ACCURACIES if record.get(name) is None}
+            record |= {**unknown, "history": read_array(archive, "history")}
             record = TrainingRecord(**record)
-        W1, b1, W2, b2 = (_read_array(archive, name) for name in Parameters._fields)
+        arrays = (read_array(archive, name) for name in Parameters._fields)
+        W1, b1, W2, b2 = (array.astype(np.float32) if array.dtype == np.float16 else array for array in arrays)
         return Network(W1, b1, W2, b2, metadata["preprocessing"], record)
 
 
-def _check_directory(file: BinaryIO) -> None:
+def check_directory(file: BinaryIO) -> None:
     """ModelFileError unless the file ends in a zip directory that is small enough to be given to zipfile.
 
     A zip without comment ends in 22 bytes: signature, 6 bytes on, number of members (2 bytes), size of the
@@ -253,7 +308,7 @@ def _read_metadata(archive: ZipFile) -> dict[str, Any]:
     import json
 
     _accept("metadata.npy" in archive.namelist(), "not a digitnn-fast model: it has no metadata")
-    array = _read_array(archive, "metadata")
+    array = read_array(archive, "metadata")
     text = array.dtype.kind == "U" and array.shape == () and array.nbytes <= 4 * MAX_METADATA_CHARACTERS
     _accept(text, "not a digitnn-fast model: its metadata are no short text")
     metadata: dict[str, Any] = json.loads(array.item())
@@ -264,7 +319,7 @@ def _read_metadata(archive: ZipFile) -> dict[str, Any]:
     return metadata
 
 
-def _read_array(archive: ZipFile, name: str) -> NDArray[Any]:
+def read_array(archive: ZipFile, name: str) -> NDArray[Any]:
     """The array of that name, exactly as long as its header claims; ValueError if it isn't.
 
     Not np.load: it allocates what the header claims before it looks how much there is.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast._threads import run_together, thread_count
-from digitnn_fast.engines import ENGINES, Engine
-from digitnn_fast.kernels import Call
+from digitnn_fast.engines import ENGINES, Engine, engine_for
 from digitnn_fast.network import Network
 from digitnn_fast.utils import CLASSES, PIXELS, Parameters
 
 Precision = Literal["float32", "int8"]
-BUNDLED = Path(__file__).parent / "models" / "fast.npz"
+BUNDLED = {name: Path(__file__).parent / "models" / f"{name}.npz" for name in ("small",)}
 ALONE = 1024  # images for each thread, at least: 0.2 to 0.4 ms, of which it takes 0.05 until it runs
 LARGEST = 1e30  # float32 ends at 3e38; -1e30 is kernels.NO_CLASS, which every logit must exceed
 
@@ -36,15 +35,13 @@ class Predictor:
 
     def __init__(self, network: Network, *, threads: int | None = None, precision: Precision = "float32") -> None:
         """`precision` "int8" is faster, and its labels are the same on every machine; see `quantization`."""
-        if network.preprocessing != "raw":
-            raise ValueError(f"this version cannot prepare {network.preprocessing} images for the network")
         if precision not in ENGINES:
             raise ValueError(f"precision must be {' or '.join(ENGINES)}, got {precision!r}")
         self.network = network
         self.threads = thread_count(threads)
         self.precision = precision
         _check_reach(network.parameters)
-        self._engine = ENGINES[precision](network.parameters)
+        self._engine = engine_for(network, precision)
         self._own = threading.local()  # calls, whose memory serves one thread at a time
         # Loads the kernels now: if a fork came while another thread does, the child would wait for that thread forever.
         self.predict_proba(np.zeros((1, PIXELS), np.uint8))
@@ -57,8 +54,11 @@ class Predictor:
         threads: int | None = None,
         precision: Precision = "float32",
     ) -> Predictor:
-        """The predictor for a model file, by default the bundled one; ModelFileError if it can't be read."""
-        return cls(Network.load(BUNDLED if path is None else path), threads=threads, precision=precision)
+        """The predictor for a model file or for a bundled model, which is "small", the default.
+
+        ModelFileError if the file can't be read.
+        """
+        return cls(Network.load(model_path(path)), threads=threads, precision=precision)
 
     @classmethod
     def from_network(
@@ -97,13 +97,13 @@ class Predictor:
         arguments = np.zeros(1, np.int64), pixels, labels, probabilities
         run_together([partial(self._call(number), *arguments) for number in range(threads)])
 
-    def _call(self, number: int) -> Call:
+    def _call(self, number: int) -> Callable[..., object]:
         """The call of this number among those that the calling thread has for itself and its helpers."""
         if not hasattr(self._own, "calls"):
             self._own.calls = []
         while len(self._own.calls) <= number:
             self._own.calls.append(self._engine.call())
-        call: Call = self._own.calls[number]
+        call: Callable[..., object] = self._own.calls[number]
         return call
 
     def _one(self, pixels: NDArray[np.uint8], wanted: str) -> _One:
@@ -132,8 +132,15 @@ class _One:
         self._call()
 
 
+def model_path(model: str | os.PathLike[str] | None = None) -> str | os.PathLike[str]:
+    """The file of the bundled model of that name, of "small" without a name; else `model` itself, a path."""
+    if model is None:
+        return BUNDLED["small"]
+    return BUNDLED.get(model, model) if isinstance(model, str) else model
+
+
 def predict(images: Any, model: str | os.PathLike[str] | None = None) -> Any:
-    """Digits (n,) of n images, or the int of one, by the model file or by the bundled model."""
+    """Digits (n,) of n images, or the int of one, by a model file or a bundled model, by default "small"."""
     return Predictor.load(model).predict(images)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from digitnn_fast.utils import PIXEL_SCALE, Parameters, one_hot_encode, relu, relu_derivative, softmax
+from digitnn_fast.utils import CLASSES, PIXEL_SCALE, Parameters, one_hot_encode, relu, relu_derivative, softmax
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,11 +57,15 @@ def cross_entropy(probabilities: ArrayLike, labels: ArrayLike) -> float:
     return float(losses.mean()) if losses.size else float("nan")
 
 
-def backward(parameters: Parameters, images: ArrayLike, labels: ArrayLike) -> Parameters:
-    """Gradients of the cross-entropy, shaped as the parameters, of images (n, 784) and labels (n,)."""
+def backward(parameters: Parameters, images: ArrayLike, labels: ArrayLike, smoothing: float = 0.0) -> Parameters:
+    """Gradients of the cross-entropy, shaped as the parameters, of images (n, 784) and labels (n,).
+
+    `smoothing` is the share of each label that is spread evenly over all ten digits (Szegedy et al. 2016).
+    """
     hidden, _, probabilities = forward(parameters, images)
     x = np.asarray(images, np.float64) * PIXEL_SCALE
-    d_logits = (probabilities - one_hot_encode(labels)) / len(x)
+    targets = (1 - smoothing) * one_hot_encode(labels) + smoothing / CLASSES
+    d_logits = (probabilities - targets) / len(x)
     d_hidden = (d_logits @ parameters.W2.T) * relu_derivative(hidden)  # hidden > 0 where its input is
     return Parameters(x.T @ d_hidden, d_hidden.sum(axis=0), hidden.T @ d_logits, d_logits.sum(axis=0))
 
@@ -95,15 +99,20 @@ def adam_step(
     step: int,
     learning_rate: float,
     decays: tuple[float, float] = (0.9, 0.999),
+    weight_decay: float = 0.0,
 ) -> tuple[Parameters, Moments]:
-    """New parameters and moments after step 1, 2, ...: Kingma and Ba 2015, algorithm 1, with epsilon 1e-8."""
+    """New parameters and moments after step 1, 2, ...: Kingma and Ba 2015, algorithm 1, with epsilon 1e-8.
+
+    Before a step each parameter shrinks by learning_rate * weight_decay of itself (Loshchilov and Hutter 2019).
+    """
     decay, slow = decays
     after = []
     for array, g, m, v in zip(parameters, gradients, moments.means, moments.squares, strict=True):
         mean = decay * m + (1 - decay) * g
         square = slow * v + (1 - slow) * g * g
         direction = (mean / (1 - decay**step)) / (np.sqrt(square / (1 - slow**step)) + 1e-8)
-        after.append((array - learning_rate * direction, mean, square))
+        kept = array * (1 - learning_rate * weight_decay)
+        after.append((kept - learning_rate * direction, mean, square))
     parameters, means, squares = (Parameters(*arrays) for arrays in zip(*after, strict=True))
     return parameters, Moments(means, squares)
 

@@ -4,6 +4,7 @@ One image at a time, as nested lists: W1[pixel][unit], b1[unit], W2[unit][digit]
 """
 
 import math
+from fractions import Fraction
 
 
 def relu(z):
@@ -35,11 +36,12 @@ def predict(probabilities):
     return max(range(len(probabilities)), key=lambda digit: (probabilities[digit], -digit))
 
 
-def loss(W1, b1, W2, b2, images, labels):
-    """Mean cross-entropy in nats."""
-    losses = [
-        -math.log(forward(W1, b1, W2, b2, pixels)[2][label]) for pixels, label in zip(images, labels, strict=True)
-    ]
+def loss(W1, b1, W2, b2, images, labels, smoothing=0.0):
+    """Mean cross-entropy in nats; `smoothing` is the share of a label that is spread over all digits."""
+    losses = []
+    for pixels, label in zip(images, labels, strict=True):
+        costs = [-math.log(p) for p in forward(W1, b1, W2, b2, pixels)[2]]
+        losses.append((1 - smoothing) * costs[label] + smoothing * math.fsum(costs) / len(costs))
     return math.fsum(losses) / len(losses)
 
 
@@ -52,3 +54,32 @@ def slope(function, values, index, step=1e-5):
     below = function()
     values[index] = middle
     return (above - below) / (2 * step)
+
+
+def nearest(value):
+    """The nearest integer of an exact fraction, a half rounded up."""
+    return math.floor(value + Fraction(1, 2))
+
+
+def deskew(pixels):
+    """An image (784) upright and in the middle, one pixel at a time; means and slant in exact fractions."""
+    level = {(k % 28, k // 28): value for k, value in enumerate(pixels)}
+    total = sum(level.values())
+    if not total:
+        return list(pixels)
+    mean_x = Fraction(sum(x * value for (x, _), value in level.items()), total)
+    mean_y = Fraction(sum(y * value for (_, y), value in level.items()), total)
+    covariance = sum((x - mean_x) * (y - mean_y) * value for (x, y), value in level.items())
+    variance = sum((y - mean_y) ** 2 * value for (_, y), value in level.items())
+    slant = max(-256, min(256, nearest(256 * covariance / variance))) if variance else 0
+    middle_x, middle_y = nearest(256 * mean_x), nearest(256 * mean_y)
+
+    upright = []
+    for row in range(28):
+        source = row + math.ceil(Fraction(middle_y + 1, 256)) - 14
+        for column in range(28):
+            slide = middle_x - 3456 + nearest(Fraction(slant * (256 * source - middle_y), 256))  # 3456 is 13.5
+            here, there = (level.get((column + slide // 256 + k, source), 0) for k in (0, 1))
+            share = slide % 256
+            upright.append(nearest(Fraction(here * (256 - share) + there * share, 256)))
+    return upright

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,8 +22,8 @@ from digitnn_fast import __version__, benchmark, cli, evaluation, kaggle, refere
 from digitnn_fast._files import Files, Sample, find_source
 from digitnn_fast.kernels import KERNELS, _jit
 from digitnn_fast.network import Network, TrainingRecord, data_digest
+from digitnn_fast.recipes import RECIPES
 from digitnn_fast.sample import load_sample
-from digitnn_fast.training import RECIPES
 from digitnn_fast.utils import get_predictions, initialize_parameters
 
 TRAIN_ROWS, TEST_ROWS = 400, 90
@@ -164,7 +165,8 @@ def test_where_the_digits_come_from(tmp_path, folder):
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_about_ten_lines_of_progress_for_any_number_of_epochs(command, folder, tmp_path, recipe):
+def test_about_ten_lines_of_progress_for_any_number_of_epochs(command, folder, tmp_path, recipe, monkeypatch):
+    monkeypatch.setitem(RECIPES, recipe, replace(RECIPES[recipe], epochs=len(recipe) * 7, members=1))
     arguments = "train", "--train", folder.path / "train.csv", "--out", tmp_path / "m.npz", "--recipe", recipe
     outcome = command(*arguments)
     assert outcome.code == 0
@@ -184,6 +186,47 @@ def test_train_without_rows_held_out(command, folder, tmp_path):
     assert outcome.code == 0
     assert outcome.fact("held-out accuracy") == "not known: no rows were held out"
     assert "nan" not in (outcome.out + outcome.err + command("info", model).out).lower()
+
+
+def test_cross_validation(command, folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(RECIPES, "small", replace(RECIPES["small"], epochs=5))
+    model = tmp_path / "m.npz"
+    arguments = "train", "--train", folder.path / "train.csv", "--out", model, "--recipe", "small", "--folds", 3
+    outcome = command(*arguments, "--seed", 2)
+    assert outcome.code == 0
+    record = Network.load(model).training
+    assert (record.folds, record.heldout_rows, record.training_rows) == (3, 0, TRAIN_ROWS)
+    accuracy = f"{record.cross_validated_accuracy:.2%} ± {record.cross_validated_standard_error:.2%}"
+    assert outcome.fact("accuracy") == f"{accuracy} (standard error; {TRAIN_ROWS:,} rows), cross-validated"
+    assert len(outcome.fact("of each fold").split(", ")) == 3
+    assert f"at the temperature {record.temperature:.3f}" in outcome.fact("calibration error")
+    assert outcome.fact("if doubtful ones are refused").count("answered") == 4
+    assert command("info", model).fact("cross-validated").startswith(accuracy)
+
+
+@pytest.mark.parametrize("folds", [1, TRAIN_ROWS + 1])
+def test_folds_that_cannot_be(command, folder, tmp_path, folds):
+    files = "--train", folder.path / "train.csv", "--out", tmp_path / "m.npz"
+    outcome = command("train", *files, "--folds", folds)
+    assert (outcome.code, outcome.err) == (
+        2,
+        f"error: folds must be 2 to {TRAIN_ROWS}, the number of rows, got {folds}\n",
+    )
+    assert not (tmp_path / "m.npz").exists()
+
+
+def test_a_checkpoint_from_the_command_line(command, folder, tmp_path):
+    files = "--train", folder.path / "train.csv", "--out", tmp_path / "m.npz", "--checkpoint", tmp_path / "state"
+    outcome = command("train", *files, "--folds", 2)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    (tmp_path / "state").write_text("nonsense")
+    outcome = command("train", *files)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert outcome.err.startswith(f"error: {tmp_path / 'state'}: not a checkpoint, or damaged")
+    (tmp_path / "state").unlink()
+    assert command("train", *files).code == 0
+    assert not (tmp_path / "state").exists()
+    assert (tmp_path / "m.npz").read_bytes() == (folder.path / "model.npz").read_bytes()
 
 
 # The other commands
@@ -212,7 +255,9 @@ def test_the_bundled_model_is_used_without_another(command, folder, tmp_path):
     outcome = command("evaluate", "--data", data)
     assert outcome.code == 0
     assert float(outcome.fact("accuracy").split("%")[0]) > 95
-    assert "recipe fast" in command("info").fact("network")
+    assert "recipe small" in command("info").fact("network")
+    assert command("info").fact("file") == command("info", "small").fact("file")
+    assert command("predict", "--model", "small", "--test", folder.path / "test.csv", "--out", out).code == 0
 
 
 def test_predict_probabilities(command, folder, tmp_path):

@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from digitnn_fast.evaluation import Evaluation, evaluate, standard_error
+from digitnn_fast import reference
+from digitnn_fast.evaluation import Evaluation, calibration_error, evaluate, fit_temperature, standard_error
+from digitnn_fast.utils import softmax
 
 
 def naive_evaluation(labels, probabilities):
@@ -80,12 +82,62 @@ def test_the_lowest_digit_of_a_tie():
     assert evaluate([4], np.full((1, 10), 0.1)).confusion[4].tolist() == [1] + [0] * 9
 
 
+def test_calibration_error_by_hand():
+    """Ten answers of probability 0.8, six right; ten of 0.5 (another bin), five right: (10 * 0.2 + 10 * 0) / 20."""
+    table = np.full((20, 10), 0.02)
+    table[:10] = 0.2 / 9
+    table[:10, 3], table[10:, 4] = 0.8, 0.5
+    table[10:, 5:] = 0.1
+    table[10:, :4] = 0
+    labels = np.array([3] * 6 + [1] * 4 + [4] * 5 + [2] * 5)
+    assert calibration_error(labels, table) == pytest.approx(0.1)
+    assert evaluate(labels, table).calibration_error == pytest.approx(0.1)
+
+
+def test_probabilities_that_are_true_are_calibrated():
+    random = np.random.default_rng(0)
+    table = random.dirichlet(np.full(10, 0.3), 100_000)
+    labels = (table.cumsum(axis=1) < random.random((100_000, 1))).sum(axis=1).clip(0, 9)
+    assert calibration_error(labels, table) < 0.006
+    sharper = table**2 / (table**2).sum(axis=1, keepdims=True)
+    assert calibration_error(labels, sharper) > 0.1
+    assert fit_temperature(labels, table) == pytest.approx(1, abs=0.02)
+    assert fit_temperature(labels, sharper) == pytest.approx(2, abs=0.04)
+
+
+def test_temperature_has_the_least_loss():
+    random = np.random.default_rng(1)
+    logits, labels = random.normal(0, 3, (500, 10)), random.integers(0, 10, 500)
+    logits[np.arange(500), labels] += 3
+    best = fit_temperature(labels, softmax(logits))
+    losses = [reference.cross_entropy(softmax(logits / t), labels) for t in (best / 1.02, best, best * 1.02)]
+    assert losses[1] == min(losses)
+    assert fit_temperature(labels[:0], logits[:0]) == 1
+    certain = np.eye(10)[labels]
+    assert fit_temperature(labels, certain) == pytest.approx(0.05, rel=0.01)  # as far as it goes
+    assert fit_temperature((labels + 1) % 10, certain) == pytest.approx(20, rel=0.01)
+
+
+def test_rejections_by_hand():
+    table = np.full((4, 10), 0.0)
+    table[:, 0], table[:, 1] = [0.95, 0.9, 0.6, 0.4], [0.05, 0.1, 0.4, 0.3]
+    table[3, 2] = 0.3
+    rejections = evaluate([0, 1, 0, 5], table).rejections
+    assert [line.threshold for line in rejections] == [0.5, 0.9, 0.99, 0.999]
+    assert rejections[0] == (0.5, 0.75, pytest.approx(2 / 3))
+    assert rejections[1] == (0.9, 0.5, 0.5)
+    assert rejections[2][1] == 0
+    assert math.isnan(rejections[2].accuracy)
+
+
 def test_of_nothing():
     evaluation = evaluate([], np.empty((0, 10)))
     assert isinstance(evaluation, Evaluation)
     assert evaluation.rows == 0
     assert not evaluation.confusion.any()
     assert np.isnan([evaluation.accuracy, evaluation.standard_error, evaluation.cross_entropy]).all()
+    assert math.isnan(evaluation.calibration_error)
+    assert all(math.isnan(line.answered) and math.isnan(line.accuracy) for line in evaluation.rejections)
 
 
 def test_standard_error_is_the_spread_of_many_measurements():

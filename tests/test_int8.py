@@ -5,7 +5,7 @@ import pytest
 from test_inference import DIGITS, IMAGES, WIDTHS, make
 
 from digitnn_fast import Network, Predictor, reference
-from digitnn_fast.engines import Int8
+from digitnn_fast.engines import Int8, prepare
 from digitnn_fast.quantization import quantize
 from digitnn_fast.utils import Parameters
 
@@ -47,7 +47,8 @@ def test_probabilities_are_the_softmax_of_the_scaled_logits(images):
 
 def test_labels_are_those_of_the_float_network_on_digits():
     network = Predictor.load().network
-    wanted = reference.forward(network.parameters, DIGITS).probabilities
+    seen = prepare(DIGITS, network.preprocessing)
+    wanted = reference.forward(network.parameters, seen).probabilities
     labels = Predictor(network, precision="int8").predict(DIGITS)
     wrong = labels != wanted.argmax(axis=1)
     assert wrong.mean() < 0.002

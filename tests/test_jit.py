@@ -228,8 +228,9 @@ def test_wrong_arrays_are_refused(arguments, message):
 @pytest.mark.parametrize("number", [None, [1, 2], 1j, "x", 1.5])
 def test_wrong_numbers_are_refused(number):
     images = np.zeros((1, 784), np.uint8)
+    arrays = np.zeros(5, np.int64), np.zeros(800, np.uint8), np.zeros(512, np.int32), images.copy()
     with pytest.raises(TypeError):
-        KERNELS["augment.distort_all"](images, number, np.zeros(4, np.int64), np.zeros(800, np.uint8), images.copy())
+        KERNELS["augment.distort_all"](images, number, *arrays)
 
 
 # The processes that compile
@@ -277,9 +278,10 @@ def test_starts_no_process_where_it_may_not_be_python(setting, tmp_path):
 CHECK = """
 import json, sys, warnings
 import numpy as np
-from digitnn_fast import Network, Predictor, distortion, reference, train
+from digitnn_fast import Network, Predictor, deskewing, distortion, reference, train
+from digitnn_fast.engines import prepare
 from digitnn_fast.sample import load_sample
-from digitnn_fast.training import Distortion, Recipe
+from digitnn_fast.recipes import Distortion, Recipe
 from digitnn_fast.utils import Parameters, initialize_parameters
 
 warnings.filterwarnings("ignore", "overflow", RuntimeWarning)  # of the hash, in pure Python
@@ -296,9 +298,10 @@ expected = reference.forward(network.parameters, images).probabilities
 answers = {"probabilities": far([Predictor(network, threads=1).predict_proba(images)], [expected])}
 answers["alone"] = far([Predictor(network, threads=1).predict_proba(images[0])], [expected[0]])
 answers["int8"] = Predictor(network, threads=1, precision="int8").predict(images).tolist()
+answers["deskewed"] = float(np.mean(prepare(images, "deskewed") != deskewing.deskew(images)))
 
 # Two steps of descent on distorted images; the key of each epoch as training.py draws it.
-distorting = Recipe("", "", hidden, 2, 0.1, distortion=Distortion(0.1, 0.1, 0.1, 2.0))
+distorting = Recipe("", "", hidden, 2, 0.1, distortion=Distortion(0.1, 0.1, 0.1, 2.0, 3.0))
 wanted, random = initialize_parameters(0, hidden), np.random.default_rng((0, 2))
 for _ in range(2):
     seen = distortion.distort(images, int(random.integers(2**62)), distorting.distortion.limits())

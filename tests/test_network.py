@@ -309,3 +309,23 @@ def test_flipped_bits_are_refused_or_do_not_matter(model, data):
 def test_import_is_light():
     code = "import sys, digitnn_fast.network; print({'numba', 'pandas', 'numpy.typing'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
+
+
+def test_rounded_weights_are_stored_in_half_the_space(tmp_path):
+    network = Network(*initialize_parameters(0, 64), "deskewed", RECORD)
+    network.save(tmp_path / "full.npz")
+    network.rounded().save(tmp_path / "half.npz")
+    small = Network.load(tmp_path / "half.npz")
+    assert (tmp_path / "half.npz").stat().st_size < 0.55 * (tmp_path / "full.npz").stat().st_size
+    for array, original in zip(small.parameters, network.parameters, strict=True):
+        assert array.dtype == np.float32
+        np.testing.assert_array_equal(array, original.astype(np.float16))
+    assert small.training.recipe == RECORD.recipe
+    small.save(tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "half.npz").read_bytes()
+
+
+def test_weights_beyond_float16_are_not_rounded():
+    large = Network(*(array + np.float32(1e5) for array in NETWORK.parameters))
+    with pytest.raises(ValueError, match="W1 holds NaN or infinity"):
+        large.rounded()

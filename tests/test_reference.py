@@ -88,12 +88,13 @@ def test_bad_labels_are_refused(labels):
         reference.backward(random_parameters(), digits(1)[0], labels)
 
 
+@pytest.mark.parametrize("smoothing", [0, 0.2])
 @pytest.mark.parametrize("name", Parameters._fields)
-def test_gradient_is_the_central_difference(name):
+def test_gradient_is_the_central_difference(name, smoothing):
     """Every bias and 30 random weights, of the naive loss: neither side shares code with the other."""
     images, labels = digits(4)
     parameters = random_parameters()
-    gradient = getattr(reference.backward(parameters, images, labels), name).ravel()
+    gradient = getattr(reference.backward(parameters, images, labels, smoothing), name).ravel()
     nested = [array.tolist() for array in parameters]
     position = Parameters._fields.index(name)
     places = np.random.default_rng(0).permutation(gradient.size)[:30]
@@ -101,7 +102,7 @@ def test_gradient_is_the_central_difference(name):
     for place in places.tolist():
         *row, column = np.unravel_index(place, parameters[position].shape)
         values = nested[position][row[0]] if row else nested[position]
-        slope = naive.slope(lambda: naive.loss(*nested, images.tolist(), labels), values, column)
+        slope = naive.slope(lambda: naive.loss(*nested, images.tolist(), labels, smoothing), values, column)
         assert gradient[place] == pytest.approx(slope, rel=1e-5, abs=1e-8)
 
 

@@ -33,7 +33,8 @@ KERNELS = {
             "void(float32[::1], float32[::1], float32[::1], float32[::1], uint16[::1], float32[::1], uint8[::1], "
             "int64[::1], float32[::1], float32[::1], int64[::1], uint8[:,::1], uint8[::1], float32[:,::1])",
         ),
-        Kernel("augment.distort_all", "void(uint8[:,::1], int64, int64[::1], uint8[::1], uint8[:,::1])"),
+        Kernel("augment.distort_all", "void(uint8[:,::1], int64, int64[::1], uint8[::1], int32[::1], uint8[:,::1])"),
+        Kernel("deskew.deskew_next", "int64(int32[::1], uint8[::1], int64[::1], uint8[:,::1], uint8[:,::1])"),
         Kernel(
             "int8.forward",
             "void(int8[::1], int32[::1], int16[::1], int32[::1], int64, float32, int32[::1], int32[::1], int64[::1], "
@@ -46,7 +47,7 @@ KERNELS = {
             "int64(int64, int64, int64, uint8[:,::1], uint8[::1], int64[::1], int64[::1], float32[:,::1], "
             "int64, int64[::1], "
             "float32[::1], float32[::1], float32[::1], float32[::1], float32[::1], float32[:,::1], int64[::1], "
-            "uint8[:,::1], uint8[:,::1], uint8[:,::1], uint8[:,::1], "
+            "uint8[:,::1], int32[:,::1], uint8[:,::1], uint8[:,::1], uint8[:,::1], "
             "uint16[:,::1], float32[:,::1], int64[:,::1], uint16[:,::1], float32[:,::1], int64[:,::1], "
             "float32[::1], float32[:,::1], float32[:,::1], float32[:,::1], float32[::1], float32[::1])",
         ),

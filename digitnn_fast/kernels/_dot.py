@@ -51,6 +51,24 @@ def splat_int_at(builder: Any, data: Any, index: Any) -> Any:
     return splat_scalar(builder, builder.load(builder.gep(data, [index])))
 
 
+@operation(I32x16, _int_load_twin)
+def load_bytes_int(builder: Any, data: Any, index: Any) -> Any:
+    """16 values of a uint8 array from flat index `index`, as int32."""
+    row = builder.load(vector_at(builder, data, index, ir.VectorType(ir.IntType(8), LANES)), align=1)
+    return builder.zext(row, WORD)
+
+
+@operation(I32x16, lambda value: np.full(LANES, value, np.int32))
+def splat_int(builder: Any, value: Any) -> Any:
+    """An int32 in all lanes."""
+    return splat_scalar(builder, value)
+
+
+@operation(I32x16, lambda a, b: a + b)
+def add_int(builder: Any, a: Any, b: Any) -> Any:
+    return builder.add(a, b)
+
+
 @operation(types.int64, lambda array, index: int(array[index]))
 def group_at(builder: Any, data: Any, index: Any) -> Any:
     """The int32 at `index`, which is not negative."""
@@ -61,6 +79,20 @@ def group_at(builder: Any, data: Any, index: Any) -> Any:
 def to_float(builder: Any, a: Any) -> Any:
     """Each int32 as the nearest float32."""
     return builder.sitofp(a, F32x16.ir_type)
+
+
+@operation(I32x16, lambda a, b, c: a * np.int32(b) + c)
+def multiply_add_int(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """a * b + c with one int32 b for all lanes; it must fit."""
+    b = splat_scalar(builder, builder.trunc(b, ir.IntType(32)) if b.type.width > 32 else b)
+    return builder.add(builder.mul(a, b), c)
+
+
+@operation(I32x16, lambda a, bits: a >> bits)
+def shift_right_int(builder: Any, a: Any, bits: Any) -> Any:
+    """Divided by 2**bits, rounded down."""
+    bits = builder.trunc(bits, ir.IntType(32)) if bits.type.width > 32 else bits
+    return builder.ashr(a, splat_scalar(builder, bits))
 
 
 def _bytes_twin(total: Any, pixels: Any, weights: Any, index: int) -> Any:

@@ -47,11 +47,11 @@ from digitnn_fast.kernels.inference import list_chunk, list_nonzero, prefetch_im
 
 ROWS = PIXELS + 1 + CLASSES
 AHEAD = 6  # images to fetch early: their order is random, and memory 100 ns away
-ZERO, ONE, SCALE = np.float32(0), np.float32(1), np.float32(1 / 255)
+ZERO, ONE, TEN, SCALE = np.float32(0), np.float32(1), np.float32(10), np.float32(1 / 255)
 
 
 @helper
-def see_images(thread, threads, images, order, first, last, key, limits, padded, seen, slot):
+def see_images(thread, threads, images, order, first, last, key, limits, padded, fields, seen, slot):
     """Stage 1: this thread's share of a block's images, distorted, to seen[slot]; zeros where there is no image."""
     for i in range(BLOCK * thread // threads, BLOCK * (thread + 1) // threads):
         if first + i + AHEAD < order.size:
@@ -61,7 +61,7 @@ def see_images(thread, threads, images, order, first, last, key, limits, padded,
             for pixel in range(PIXELS):
                 seen[row, pixel] = 0
         elif limits.size > 0:
-            distort(images, order[first + i], np.uint64(key), limits, padded[thread], seen, row)
+            distort(images, order[first + i], np.uint64(key), limits, padded[thread], fields[thread], seen, row)
         else:
             for chunk in range(0, PIXELS, 64):
                 pixel = min(chunk, PIXELS - 64)
@@ -138,8 +138,11 @@ def forward_tile(weights, tile, outgoing, size, places, values, spans, hidden, l
 
 
 @helper
-def output_errors(thread, first, size, tiles, b2, logits, labels, order, scale, errors, margins, sums):
-    """(probabilities - one-hot label) * scale of the block's images; what the loss needs; right ones counted."""
+def output_errors(thread, first, size, tiles, b2, logits, labels, order, scale, smooth, errors, margins, sums):
+    """(probabilities - targets) * scale of the block's images; what the loss needs; right ones counted.
+
+    smooth: scale times what the target of each class is if it is not the label.
+    """
     right = 0
     for i in range(size):
         z = load(b2, thread * 16)
@@ -154,14 +157,14 @@ def output_errors(thread, first, size, tiles, b2, logits, labels, order, scale, 
         if thread == 0:
             margins[first + i] = errors[i * 16 + label] - highest
             sums[first + i] = total
-        store(errors, i * 16, multiply(divide(powers, splat(total)), splat(scale)))
-        errors[i * 16 + label] -= scale
+        store(errors, i * 16, fma(divide(powers, splat(total)), splat(scale), splat(-smooth)))
+        errors[i * 16 + label] -= scale - TEN * smooth
     return right
 
 
 @helper
 def descend(optimizer, weights, moments, squares, at, gradient, rates, block):
-    """Take the step for 16 weights. rates: step size, decay, second decay, correction of the squares."""
+    """Take the step for 16 weights. rates: step size, decay, second decay, correction of the squares, ..., kept share."""
     decay = rates[block, 1]
     if optimizer == ADAM:
         m = fma(splat(ONE - decay), gradient, multiply(splat(decay), load(moments, at)))
@@ -173,7 +176,7 @@ def descend(optimizer, weights, moments, squares, at, gradient, rates, block):
         m = fma(splat(decay), load(moments, at), gradient)
         step = m
     store(moments, at, m)
-    store(weights, at, fma(splat(-rates[block, 0]), step, load(weights, at)))
+    store(weights, at, fma(splat(-rates[block, 0]), step, multiply(splat(rates[block, 7]), load(weights, at))))
 
 
 @helper
@@ -291,6 +294,7 @@ def epoch(
     output_bias,
     meetings,
     padded,
+    fields,
     seen,
     turned,
     bytes_,
@@ -309,7 +313,7 @@ def epoch(
 ):
     """Learn from the images in this order, block k being order[starts[k]:starts[k + 1]]; how many were right.
 
-    rates (blocks, 7), see `descent.Schedule`, says how to step after each block. margins and sums (n,) receive
+    rates (blocks, 9), see `descent.Schedule`, says how to step after each block. margins and sums (n,) receive
     what each image's loss needs, log(sum) - margin; everything else is scratch or state.
     """
     blocks = starts.size - 1
@@ -327,6 +331,7 @@ def epoch(
                 key,
                 limits,
                 padded,
+                fields,
                 seen,
                 (block + 1) % 2,
             )
@@ -369,6 +374,7 @@ def epoch(
                 labels,
                 order,
                 rates[block, 6],
+                rates[block, 8],
                 errors[thread],
                 margins,
                 sums,

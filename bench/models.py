@@ -1,0 +1,88 @@
+"""Train the bundled models, each with a card of figures.
+
+Usage: python -m bench.models [--data FOLDER] [--threads N] NAME ...
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from digitnn_fast import __version__, _report, kaggle
+from digitnn_fast.benchmark import cpu_name
+from digitnn_fast.crossvalidation import train_validated
+from digitnn_fast.predictor import BUNDLED
+from digitnn_fast.utils import replacing
+
+ROOT = Path(__file__).parent.parent
+FOLDS = 5
+
+
+def make_model(name: str, data: Path, threads: int) -> None:
+    """Train the model as its card says, and write both."""
+    images, labels = kaggle.read_train(_kaggle_file(data, "train"))
+    start, starts = time.perf_counter(), []
+    network, validation = train_validated(
+        images, labels, name, folds=FOLDS, threads=threads, on_epoch=lambda _: starts.append(time.perf_counter())
+    )
+    seconds = time.perf_counter() - start
+    final = starts[-1] - starts[len(starts) * FOLDS // (FOLDS + 1) - 1]
+    network.save(BUNDLED[name])
+    record = network.training
+    assert record is not None
+    _write_card(
+        BUNDLED[name].with_suffix(".md"),
+        f"bundled model `{name}`",
+        [
+            ("command", f"`digitnn-fast train --train train.csv --recipe {name} --folds {FOLDS} --out {name}.npz`"),
+            ("network", f"{_report.shape_text(network)}, pixels {network.preprocessing}"),
+            ("recipe", ", ".join(f"{key} {value}" for key, value in record.settings.items())),
+            ("training data", f"Kaggle's train.csv, {record.training_rows:,} rows, SHA-256 {record.data_digest}"),
+            *_report.validation_facts(validation),
+            ("time", f"{final:.0f} s for this network, {seconds:.0f} s with its {FOLDS} folds"),
+            ("machine", f"{threads} of {os.cpu_count()} CPUs, {cpu_name()}, {_versions()}"),
+            ("file", f"{BUNDLED[name].stat().st_size:,} bytes, SHA-256 {_digest(BUNDLED[name])}"),
+        ],
+    )
+
+
+def _write_card(path: Path, title: str, facts: list[tuple[str, str]]) -> None:
+    lines = [f"# The {title}", "", "| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in facts)]
+    about = f"digitnn-fast {__version__}; written by `python -m bench.models`."
+    with replacing(path) as file:
+        file.write("\n".join([*lines, "", about, ""]).encode())
+
+
+def _kaggle_file(data: Path, kind: str) -> str:
+    plain = data / f"{kind}.csv"
+    return str(plain if plain.exists() else data / f"{kind}.csv.gz")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _versions() -> str:
+    return f"Python {platform.python_version()}, NumPy {np.__version__}"
+
+
+def main(arguments: list[str]) -> None:
+    """Make what is named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("names", nargs="+", choices=BUNDLED, metavar="NAME")
+    chosen = parser.parse_args(arguments)
+    for name in chosen.names:
+        make_model(name, chosen.data, chosen.threads)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,81 @@
+"""Upright, centred copies of images; the specification is `deskewing.deskew`."""
+
+import numpy as np
+
+from digitnn_fast.kernels import PIXELS
+from digitnn_fast.kernels._dot import add_int, load_bytes_int, multiply_add_int, splat_int, store_int
+from digitnn_fast.kernels._jit import helper
+from digitnn_fast.kernels._sample import SIDE, slide_row
+from digitnn_fast.kernels._simd import atomic_add
+
+MARGIN, STRIDE = 32, 96  # of a row in `padded`: no row slides further than 30 pixels
+ZERO = np.int32(0)
+
+
+@helper
+def divide(numerator, denominator):
+    """Rounded to the nearest integer, halves up; 0 of 0."""
+    whole = max(denominator, 1)
+    return (2 * numerator + whole) // (2 * whole)
+
+
+@helper
+def add_up(images, image, sums):
+    """Per column, the grey levels, and times y, and times y**2: sums[0:28], [32:60], [64:92]."""
+    for column in range(0, 24, 12):  # two runs of 16, which overlap in columns 12 to 15
+        a = b = c = splat_int(ZERO)
+        for row in range(SIDE):
+            y = row - 14
+            levels = load_bytes_int(images, image * PIXELS + row * SIDE + column)
+            a = add_int(a, levels)
+            b = multiply_add_int(levels, y, b)
+            c = multiply_add_int(levels, y * y, c)
+        store_int(sums, column, a)
+        store_int(sums, column + 32, b)
+        store_int(sums, column + 64, c)
+
+
+@helper
+def deskew(images, image, sums, padded, out, target):
+    """Write a deskewed copy of images[image] to out[target]."""
+    for row in range(SIDE):
+        for column in range(SIDE):
+            padded[row * STRIDE + MARGIN + column] = images[image, row * SIDE + column]
+    add_up(images, image, sums)
+    m00 = m10 = m01 = m11 = m02 = 0
+    for column in range(SIDE):
+        x = column - 14
+        m00 += np.int64(sums[column])
+        m10 += np.int64(sums[column]) * x
+        m01 += np.int64(sums[column + 32])
+        m11 += np.int64(sums[column + 32]) * x
+        m02 += np.int64(sums[column + 64])
+    mean_x = divide(256 * m10, m00)
+    mean_y = divide(256 * m01, m00)
+    slant = divide(256 * (m00 * m11 - m10 * m01), m00 * m02 - m01 * m01)
+    slant = max(-256, min(256, slant))
+    for row in range(SIDE):
+        source = row + (mean_y + 256 >> 8)
+        at = target * PIXELS + row * SIDE
+        if 0 <= source < SIDE:
+            slide = mean_x + 128 + (slant * (256 * (source - 14) - mean_y) + 128 >> 8)
+            start = source * STRIDE + MARGIN + (slide >> 8)
+            slide_row(padded, start, slide & 255, out, at)
+            slide_row(padded, start + 12, slide & 255, out, at + 12)
+        else:
+            for column in range(SIDE):
+                out[target, row * SIDE + column] = 0
+
+
+def deskew_next(sums, padded, taken, images, out):
+    """Take as many of the images (n, 784) as `out` has rows, or those that are left; the first one's index.
+
+    Any number of threads may do it together: taken (1,), 0 at first, counts the images that one of them has taken.
+    sums (96,) and padded (2688,) are the thread's scratch.
+    """
+    for k in range(padded.size):
+        padded[k] = 0
+    first = atomic_add(taken, 0, out.shape[0])
+    for image in range(first, min(first + out.shape[0], images.shape[0])):
+        deskew(images, image, sums, padded, out, image - first)
+    return first

@@ -1,0 +1,111 @@
+"""How a network may be trained: the table `RECIPES`, which the commands, the tests and bench/ share."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitnn_fast.network import Preprocessing
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """The largest random rotation (tangent), relative change of scale, shear, shift and elastic displacement in pixels.
+
+    `elastic` is how far a point of the lattice may move along each axis: the root mean square displacement of a
+    pixel is 0.28 of it. See `distortion.elastic_field`.
+    """
+
+    rotation: float
+    scale: float
+    shear: float
+    shift: float
+    elastic: float = 0.0
+
+    def limits(self) -> NDArray[np.int64]:
+        """(5,): in 1/65536, as `distortion.distort` takes them."""
+        limits = np.array([self.rotation, self.scale, self.shear, self.shift, self.elastic])
+        return np.asarray(np.rint(limits * 65536), np.int64)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained."""
+
+    name: str
+    summary: str
+    hidden: int
+    epochs: int
+    learning_rate: float
+    batch: int | None = None  # images per step; None: all of them
+    adam: bool = False  # Adam (Kingma and Ba 2015) with cosine decay; else plain gradient descent
+    deviation: float | None = None  # of the first weights; None: He et al.
+    distortion: Distortion | None = None
+    preprocessing: Preprocessing = "raw"
+    weight_decay: float = 0.0  # of a weight per step, times the learning rate (Loshchilov and Hutter 2019)
+    smoothing: float = 0.0  # share of each label that is spread over all digits (Szegedy et al. 2016)
+    members: int = 1  # networks whose logits are averaged: one network, that many times as wide
+    half: bool = False  # weights rounded to float16, for a file of half the size
+
+    def settings(self) -> dict[str, int | float | str]:
+        """The fields that are not as usual, as numbers and text: what a training record keeps."""
+        settings: dict[str, int | float | str] = {}
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if isinstance(value, Distortion):
+                settings |= {f"{one.name}_{key}": limit for key, limit in asdict(value).items()}
+            elif value != one.default and one.name not in ("name", "summary"):
+                settings[one.name] = value
+        return settings
+
+
+ACCURATE = Recipe(
+    "accurate",
+    "one wide network: deskewed, elastic distortions, 2 minutes on two cores",
+    *(1280, 100, 0.002),
+    batch=128,
+    adam=True,
+    distortion=Distortion(rotation=0.1, scale=0.1, shear=0.1, shift=0.7, elastic=3.5),
+    preprocessing="deskewed",
+    weight_decay=0.03,
+    smoothing=0.05,
+    half=True,
+)
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("seed", "the original: full-batch gradient descent, 500 epochs at 0.1", 64, 500, 0.1, deviation=0.01),
+        Recipe(
+            "fast",
+            "Adam on distorted images, about 10 seconds on two cores",
+            *(64, 120, 0.008),
+            batch=128,
+            adam=True,
+            distortion=Distortion(rotation=0.2, scale=0.12, shear=0.12, shift=1.5),
+        ),
+        Recipe(
+            "small",
+            "the best of 64 hidden units: deskewed, elastic distortions, about a minute on two cores",
+            *(64, 500, 0.006),
+            batch=256,
+            adam=True,
+            distortion=Distortion(rotation=0.07, scale=0.07, shear=0.07, shift=0.6, elastic=3.0),
+            preprocessing="deskewed",
+            weight_decay=0.03,
+        ),
+        ACCURATE,
+        replace(ACCURATE, name="committee", summary="the mean of 5 such networks, as one of 6,400 units", members=5),
+    )
+}
+
+
+def find_recipe(recipe: str | Recipe) -> Recipe:
+    """The recipe of that name, or the recipe itself; ValueError if there is none."""
+    if isinstance(recipe, Recipe):
+        return recipe
+    if recipe not in RECIPES:
+        raise ValueError(f"no recipe {recipe!r}: there are {', '.join(RECIPES)}")
+    return RECIPES[recipe]
