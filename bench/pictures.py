@@ -12,6 +12,8 @@ import argparse
 import csv
 import gzip
 import io
+import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from digitnn_fast import Predictor, preprocess
-from digitnn_fast.images._fit import restroke, stroke_width
+from digitnn_fast import Predictor, __version__, preprocess
+from digitnn_fast.images._fit import _restroked, stroke_width
 from digitnn_fast.sample import load_sample
 
 RESULTS = Path(__file__).with_name("PICTURES.md")
@@ -30,6 +32,8 @@ PHOTOS = 200  # per kind
 
 
 class Picture(NamedTuple):
+    """A picture of one digit, and where it is from."""
+
     source: str
     kind: str
     image: Image.Image
@@ -44,7 +48,7 @@ def written(random: np.random.Generator, digit: NDArray[np.uint8], size: int, we
     height = int(size * random.uniform(0.3, 0.8))
     large = Image.fromarray(digit.reshape(28, 28)).resize((140, 140), Image.Resampling.BICUBIC)
     smooth = np.asarray(large.filter(ImageFilter.GaussianBlur(2))) / 255
-    thick = Image.fromarray((255 * restroke(smooth, weight * stroke_width(smooth > 0.5) / 5)).astype(np.uint8))
+    thick = Image.fromarray((255 * _restroked(smooth, weight * stroke_width(smooth > 0.5) / 5)).astype(np.uint8))
     strokes = thick.resize((height, height), Image.Resampling.BICUBIC if height > 164 else Image.Resampling.BOX)
     page = Image.new("L", (size, size))
     page.paste(strokes, tuple(int(edge) for edge in random.integers(0, size - height + 1, 2)))
@@ -254,3 +258,85 @@ def ours(image: Image.Image) -> NDArray[np.uint8]:
 
 
 WAYS = {"resize": resized, "resize, invert": inverted, "Otsu, crop": otsu, "preprocess": ours}
+
+
+# The table
+
+
+def table(pictures: list[Picture], predictors: dict[str, Predictor]) -> list[str]:
+    """Lines of a table: accuracy of each way with each model, per source and kind."""
+    ways = [(way, name) for way in WAYS for name in predictors]
+    pixels = {way: np.stack([make(picture.image) for picture in pictures]) for way, make in WAYS.items()}
+    labels = np.array([picture.label for picture in pictures])
+    right = {(way, name): predictors[name].predict(pixels[way]) == labels for way, name in ways}
+    lines = [
+        "| source | kind | pictures | " + " | ".join(f"{way}: {name}" for way, name in ways) + " |",
+        "|---" * (3 + len(ways)) + "|",
+    ]
+    groups = [(picture.source, picture.kind) for picture in pictures]
+    for group in [
+        *dict.fromkeys(groups),
+        *((source, "all") for source in dict.fromkeys(source for source, _ in groups)),
+    ]:
+        source, kind = group
+        chosen = [source == picture.source and kind in ("all", picture.kind) for picture in pictures]
+        shares = [f"{right[way][chosen].mean():.1%}" for way in ways]
+        lines.append(f"| {source} | {kind} | {sum(chosen):,} | " + " | ".join(shares) + " |")
+    return lines
+
+
+def speeds(predictor: Predictor) -> list[str]:
+    """Seconds from file to answer, medians of five."""
+    random, sample = np.random.default_rng(0), load_sample()
+    with tempfile.TemporaryDirectory() as folder:
+        photo_path = Path(folder, "photo.jpg")
+        large_photo(random, sample.test_images[0]).resize((4000, 3000)).save(photo_path, quality=90)
+        small = [Path(folder, f"{index}.png") for index in range(1000)]
+        for path, digit in zip(small, sample.test_images, strict=False):
+            Image.fromarray(255 - digit.reshape(28, 28)).resize((64, 64)).save(path)
+        works = {
+            "a 12-megapixel JPEG (at most 0.3 s)": lambda: predictor.predict(photo_path),
+            "1,000 PNG files of 64x64 (at most 2 s)": lambda: predictor.predict(small),
+        }
+        return [
+            f"- {name}: {statistics.median(_seconds(work) for _ in range(5)):.3f} s" for name, work in works.items()
+        ]
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--model", action="append", default=[], help="a model file besides the bundled one")
+    given = parser.parse_args()
+    predictors = {"bundled": Predictor.load(), **{Path(path).stem: Predictor.load(path) for path in given.model}}
+    pictures = list(made())
+    if given.data.is_dir():
+        pictures += [*own_digits(given.data / "own_digits"), *optdigits(given.data / "optdigits-orig.tra.gz")]
+    models = ", ".join(f"{name} 784-{predictor.network.hidden}-10" for name, predictor in predictors.items())
+    text = "\n".join(
+        [
+            "# Pictures of digits",
+            "",
+            f"digitnn-fast {__version__}, `python -m bench.pictures`. Share of digits read, by way of preparing the "
+            f"picture and by model ({models}).",
+            "",
+            *table(pictures, predictors),
+            "",
+            "From file to answer in a running process:",
+            "",
+            *speeds(predictors["bundled"]),
+        ]
+    )
+    RESULTS.write_text(text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

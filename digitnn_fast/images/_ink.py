@@ -6,8 +6,6 @@ Polarity, light and shadow, threshold. In float64 and without random access to a
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,8 +20,8 @@ NOISE = 6.0  # ink must exceed the paper's noise by this factor
 BINS = 256
 
 
-def find_ink(colours: NDArray[np.uint8]) -> Floats | None:
-    """Share of ink (h, w), 0..1, of a picture (h, w, 3); None if the picture is blank.
+def find_ink(colours: NDArray[np.uint8]) -> tuple[Floats, float] | None:
+    """Share of ink (h, w), 0..1, of a picture (h, w, 3), and the contrast of full ink; None if there is none.
 
     0.5 is the edge of a stroke. Which of the two is the ink is decided by `is_dark_on_light`. The paper's brightness
     is that of a morphological closing (dark strokes narrower than the window vanish, edges of shadows stay),
@@ -35,7 +33,7 @@ def find_ink(colours: NDArray[np.uint8]) -> Floats | None:
     light = (colours.min(axis=2) if dark else 255 - colours.max(axis=2)).astype(np.float64)
     contrast = 1 - light / np.maximum(_paper(light), 1)
     level = _ink_level(contrast)
-    return None if level is None else np.clip(2 * contrast / level - 0.5, 0, 1)
+    return None if level is None else (np.clip(2 * contrast / level - 0.5, 0, 1), level)
 
 
 def is_dark_on_light(grey: Floats) -> bool:
@@ -93,7 +91,9 @@ def _cells(values: Floats) -> Floats:
     side = -(-max(values.shape) // CELLS)
     if side == 1:
         return values
-    sums = np.add.reduceat(np.add.reduceat(values, range(0, values.shape[0], side), 0), range(0, values.shape[1], side), 1)
+    sums = np.add.reduceat(
+        np.add.reduceat(values, range(0, values.shape[0], side), 0), range(0, values.shape[1], side), 1
+    )
     sizes = [np.diff([*range(0, length, side), length]) for length in values.shape]
     return np.asarray(sums / np.outer(*sizes))
 

@@ -12,6 +12,7 @@ Mask = NDArray[np.bool_]
 STEEPEST = 0.1  # slope
 COMPLETE = 0.75  # share of a line that must be there
 SAMPLES, SLOPES = 64, 20  # columns that are looked at, and slopes that are tried up and down
+THICKEST = 0.03  # of the longer side: strokes of a digit that fills the picture are thicker
 THIN = 0.6  # of a stroke's width: a single line must be thinner, for the bar of a 7 may run from edge to edge
 
 
@@ -23,7 +24,8 @@ def without_lines(mask: Mask) -> Mask:
         if not lines:
             continue
         erased, thickness = _erase(page, lines)
-        if erased.any() and (len(lines) > 1 or thickness < THIN * stroke_width(erased)):
+        plausible = thickness <= THICKEST * max(mask.shape) and erased.any()
+        if plausible and (len(lines) > 1 or thickness < THIN * stroke_width(erased)):
             mask = erased.T if turned else erased
     return mask
 
@@ -64,13 +66,12 @@ def _middles(inked: Mask) -> list[int]:
 
 def _erase(mask: Mask, lines: list[NDArray[np.int64]]) -> tuple[Mask, float]:
     """The mask without the lines, and how thick these are: where it is more than that, a stroke crosses."""
-    height, width = mask.shape
     runs = [_runs(mask, rows) for rows in lines]
     lengths = np.concatenate([last - first for first, last in runs])
     lengths = np.sort(lengths[lengths > 0])
     thickness = float(lengths[len(lengths) // 2])
     erased = mask.copy()
-    places = np.arange(height)[:, None]
+    places = np.arange(len(mask))[:, None]
     for first, last in runs:
         thin = last - first <= 1.5 * thickness + 1
         erased &= ~((places >= first) & (places < last) & thin)

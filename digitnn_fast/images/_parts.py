@@ -32,7 +32,9 @@ class Box(NamedTuple):
 
     def gap(self, other: Box) -> int:
         """Empty pixels between two boxes, 0 if they touch or overlap."""
-        return max(self.top - other.bottom, other.top - self.bottom, self.left - other.right, other.left - self.right, 0)
+        return max(
+            self.top - other.bottom, other.top - self.bottom, self.left - other.right, other.left - self.right, 0
+        )
 
     def with_(self, other: Box) -> Box:
         """The box around both."""
@@ -41,7 +43,7 @@ class Box(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A connected part: its number in the labels, its box, how much ink it has, and that of it at the picture's edge."""
+    """A connected part: its number in the labels, its box, its amount of ink, and whether it is the picture's edge."""
 
     number: int
     box: Box
@@ -94,12 +96,19 @@ def find_parts(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]
         extremes += [low.tolist(), high.tolist()]
     boxes = [Box(*edges) for edges in zip(*extremes, strict=True)]
     return [
-        Part(number, boxes[number], float(mass[number]), bool(framed[number] * FRAME * max(height, width) > mass[number]))
+        Part(
+            number, boxes[number], float(mass[number]), bool(framed[number] * FRAME * max(height, width) > mass[number])
+        )
         for number in range(1, count + 1)
     ]
 
 
-def choose(parts: list[Part]) -> list[Part]:
+def smallest(shape: tuple[int, ...]) -> float:
+    """Pixels that the longer side of a digit must have: less, and there are only specks."""
+    return max(3, max(shape) / 100)
+
+
+def choose(parts: list[Part], far: float = FAR) -> list[Part]:
     """Those that make up the digit: the part with most ink, and what is near it and not too small.
 
     What runs along the picture's edge, as a table beyond the paper does, is taken only if there is little else.
@@ -109,10 +118,24 @@ def choose(parts: list[Part]) -> list[Part]:
         return part.mass * (FRAMED if part.framed else 1)
 
     main = max(parts, key=weight)
-    box, chosen = main.box, [main]
-    for part in sorted(parts, key=weight, reverse=True):
-        enough = weight(part) >= SMALLEST * main.mass and not (part.framed and not main.framed)
-        if part is not main and enough and part.box.gap(main.box) <= FAR * main.box.longer:
-            box = box.with_(part.box)
-            chosen.append(part)
-    return chosen
+    return [
+        part
+        for part in parts
+        if part.mass >= SMALLEST * main.mass
+        and (main.framed or not part.framed)
+        and part.box.gap(main.box) <= far * main.box.longer
+    ]
+
+
+def columns(parts: list[Part], overlap: float) -> list[list[Part]]:
+    """Groups of parts from left to right, those together that lie above each other by a share of their width."""
+    groups: list[tuple[Box, list[Part]]] = []
+    for part in sorted(parts, key=lambda part: part.box.left):
+        if groups:
+            box, group = groups[-1]
+            common = min(box.right, part.box.right) - part.box.left
+            if common >= overlap * min(box.right - box.left, part.box.right - part.box.left):
+                groups[-1] = box.with_(part.box), [*group, part]
+                continue
+        groups.append((part.box, [part]))
+    return [group for _, group in groups]

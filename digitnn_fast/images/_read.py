@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Source = str | os.PathLike[str] | BinaryIO | Image
 
 WORK = 512  # pixels of the longer side that is worked on: a digit of a twentieth of a photo still has 25
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # none that runs another program, as EPS does
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # none that runs another program, as EPS does
 MAX_PIXELS = 120_000_000  # of a file, and so a limit on the time
 MAX_BYTES = 200_000_000  # while it is decoded
 STRIP_PIXELS = 2**20  # of a large picture that are converted at a time
@@ -48,16 +48,17 @@ def read_colours(source: Source) -> NDArray[np.uint8]:
                 image.draft("RGB", (WORK, WORK))  # a JPEG can be read at an eighth of its size, in a third of the time
                 return _colours(image)
     except PictureError as error:
-        raise PictureError(f"{_name(source)}{error}") from error
+        raise type(error)(f"{name_of(source)}{error}") from error
     except MemoryError as error:
-        raise PictureError(f"{_name(source)}not enough memory") from error
+        raise PictureError(f"{name_of(source)}not enough memory") from error
     except Exception as error:  # on damaged files Pillow's parsers raise a dozen types
         if isinstance(error, OSError) and error.errno:  # not there, a folder, not ours to read
             raise
-        raise PictureError(f"{_name(source)}{_reason(error)}") from error
+        raise PictureError(f"{name_of(source)}{_reason(error)}") from error
 
 
-def _name(source: object) -> str:
+def name_of(source: object) -> str:
+    """The name of a file with a colon, for the start of a message; nothing if it has none."""
     return f"{os.fspath(source)}: " if isinstance(source, str | os.PathLike) else ""
 
 
@@ -65,7 +66,7 @@ def _reason(error: Exception) -> str:
     from PIL import Image, UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):
-        return f"not a picture in a format that can be read ({', '.join(name for name in FORMATS if name != 'MPO')})"
+        return f"not a picture in a format that can be read ({', '.join(FORMATS)})"
     if isinstance(error, Image.DecompressionBombError):
         return f"more than {MAX_PIXELS:,} pixels"
     return f"damaged: {' '.join(str(error).split())[:200] or type(error).__name__}"
