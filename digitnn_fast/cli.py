@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from digitnn_fast import __version__, _progress, _report
+from digitnn_fast import __version__, _picture_commands, _progress, _report
 from digitnn_fast._options import TEST_HELP, TRAIN_HELP, Model, Out, Recipe, Seed, Threads, WithRecipes, file_option
 
 if TYPE_CHECKING:
@@ -229,6 +229,9 @@ def info(
         ("pixels", network.preprocessing),
     ]
     _report.print_facts(facts + _report.training_facts(network.training))
+
+
+app.command()(_picture_commands.image)
 
 
 @app.command()

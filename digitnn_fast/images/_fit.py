@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from digitnn_fast.images._ink import highest
+
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
@@ -41,31 +43,23 @@ def _restroked(fine: Floats, weight: float | None = None) -> Floats:
         grown = min(FINE * (wanted - width) / 2, MARGIN - 2)
         return np.clip(grown + 1 - _distance(mask, MARGIN), 0, 1)
     depth = _distance(~mask, DEEPEST)
-    middle = _highest(depth, max(2, int(NEARBY * FINE * width + 0.5)))
+    middle = highest(depth, max(2, int(NEARBY * FINE * width + 0.5)))
     return np.clip(depth - middle * (1 - wanted / width), 0, 1)
 
 
 def _distance(mask: Mask, limit: int) -> Floats:
     """Euclidean distance of each pixel to the mask; more than `limit` where it is farther away than that."""
-    near = np.where(mask, 0.0, limit + 1.0)
-    level = near.copy()
-    for step in range(1, min(limit, len(mask) - 1) + 1):
-        level[step:] = np.minimum(level[step:], near[:-step] + step)
-        level[:-step] = np.minimum(level[:-step], near[step:] + step)
-    squares = level**2
+    rows = np.arange(len(mask))[:, None]
+    above = np.maximum.accumulate(np.where(mask, rows, -limit - 1))
+    below = np.minimum.accumulate(np.where(mask, rows, len(mask) + limit)[::-1])[::-1]
+    squares = np.minimum(np.minimum(rows - above, below - rows), limit + 1) ** 2
     least = squares.copy()
     for step in range(1, min(limit, mask.shape[1] - 1) + 1):
-        least[:, step:] = np.minimum(least[:, step:], squares[:, :-step] + step**2)
-        least[:, :-step] = np.minimum(least[:, :-step], squares[:, step:] + step**2)
+        if step**2 >= least.max():
+            break
+        np.minimum(least[:, step:], squares[:, :-step] + step**2, out=least[:, step:])
+        np.minimum(least[:, :-step], squares[:, step:] + step**2, out=least[:, :-step])
     return np.asarray(np.sqrt(least))
-
-
-def _highest(values: Floats, reach: int) -> Floats:
-    """Maxima over squares of 2 reach + 1 pixels."""
-    for _ in range(2):
-        padded = np.pad(values, ((reach, reach), (0, 0)))
-        values = np.maximum.reduce([padded[offset : offset + len(values)] for offset in range(2 * reach + 1)]).T
-    return values
 
 
 def _centred(ink: Floats) -> NDArray[np.uint8]:

@@ -56,7 +56,7 @@ def _paper(light: Floats) -> Floats:
     """Brightness (h, w) of the paper under each pixel."""
     cells = _cells(light)
     reach = max(1, round(max(cells.shape) * WIDEST_STROKE / 2))
-    closed = -_highest(-_highest(cells, reach), reach)
+    closed = -highest(-highest(cells, reach), reach)
     return _spread(_blur(closed, 1), light.shape)
 
 
@@ -123,10 +123,13 @@ def _blur(values: Floats, reach: int) -> Floats:
     return values
 
 
-def _highest(values: Floats, reach: int) -> Floats:
-    """Maxima over squares of 2 reach + 1 pixels."""
+def highest(values: Floats, reach: int) -> Floats:
+    """Maxima over squares of 2 reach + 1 pixels, by windows that double."""
     for _ in range(2):
-        padded = np.pad(values, ((reach, reach), (0, 0)), constant_values=-np.inf)
-        windows = [padded[offset : offset + len(values)] for offset in range(2 * reach + 1)]
-        values = np.maximum.reduce(windows).T
+        windows, size = np.pad(values, ((reach, reach), (0, 0)), constant_values=-np.inf), 1
+        while size <= 2 * reach:
+            step = min(size, 2 * reach + 1 - size)
+            windows = np.maximum(windows[:-step], windows[step:])
+            size += step
+        values = windows.T
     return values

@@ -1,0 +1,56 @@
+"""The commands around pictures, registered by `cli`: parse, call, report."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from digitnn_fast import _report
+from digitnn_fast._options import Model, file_option
+from digitnn_fast._progress import printable
+
+USER_ERROR = 2  # as in `cli`
+
+
+def image(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Pictures, folders of them, or - for stdin.")],
+    model: Model = None,
+    number: Annotated[
+        bool, typer.Option("--number", help="There may be several digits: read them from left to right.")
+    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table with all probabilities.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+    show: Annotated[str | None, file_option("--show", "Draw what was seen in each picture, as a PNG.")] = None,
+    blocks: Annotated[bool, typer.Option("--blocks", help="Print the 28x28 that the network saw.")] = False,
+) -> None:
+    """Read digits in pictures: photos of paper, scans and drawings.
+
+    Says which digit it is, how sure that is, and what else it might be. Exit code 2 if a picture could not be read.
+    """
+    from digitnn_fast import _files, _pictures
+    from digitnn_fast.predictor import Predictor
+
+    if as_csv and as_json:
+        raise ValueError("--csv and --json: only one of them")
+    if show:
+        _files.check_output(show, [*files, model], device=False)
+    readings, problems = _pictures.read(files, Predictor.load(model), number, keep=bool(show))
+    if as_csv:
+        _pictures.print_csv(readings, sys.stdout)
+    elif as_json:
+        _pictures.print_json(readings, sys.stdout)
+    elif blocks:
+        for reading in readings:
+            _report.print_facts([(reading.name, _pictures.describe(reading))])
+            for cut in reading.cuts:
+                print(_pictures.blocks(cut.pixels, sys.stdout.encoding))
+    elif readings:
+        _report.print_facts([(reading.name, _pictures.describe(reading)) for reading in readings])
+    if show and readings:
+        _pictures.write_show(show, readings)
+    for problem in problems:
+        print(printable(f"error: {problem}"), file=sys.stderr)
+    if problems:
+        raise typer.Exit(USER_ERROR)
