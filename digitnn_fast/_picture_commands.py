@@ -54,3 +54,23 @@ def image(
         print(printable(f"error: {problem}"), file=sys.stderr)
     if problems:
         raise typer.Exit(USER_ERROR)
+
+
+def draw(
+    out: Annotated[str, file_option("--out", "Where to write the page.")] = "draw.html",
+    model: Model = None,
+    browse: Annotated[bool, typer.Option("--open/--no-open", help="Open it in the browser.")] = True,
+) -> None:
+    """Write a web page to draw digits on, with the network inside, and open it. It needs no connection."""
+    import webbrowser
+    from pathlib import Path
+
+    from digitnn_fast import _files
+    from digitnn_fast.network import Network
+    from digitnn_fast.page import write_page
+    from digitnn_fast.predictor import BUNDLED
+
+    _files.check_output(out, [model], device=False)
+    write_page(out, Network.load(BUNDLED if model is None else model))
+    opened = browse and webbrowser.open(Path(out).resolve().as_uri())
+    _report.print_facts([("page", out if opened else f"{out} (open it in a browser)")])

@@ -232,6 +232,7 @@ def info(
 
 
 app.command()(_picture_commands.image)
+app.command()(_picture_commands.draw)
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """Where the ink is: the colours of a picture -> how much of each pixel is covered by ink.
 
 Polarity, light and shadow, threshold. In float64 and without random access to a library's filters, so that
-`draw.html` can do the same in JavaScript, number for number.
+`page/digits.js` can do the same in JavaScript, number for number.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def is_dark_on_light(grey: Floats) -> bool:
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     low, high = float(grey.min()), float(grey.max())
     paper = (2 * float(np.median(edge)) - low - high) / max(1, high - low)
-    difference = grey - _blur(grey, max(2, round(max(grey.shape) / NEAR)))
+    difference = grey - _blur(grey, max(2, int(max(grey.shape) / NEAR + 0.5)))
     cubes = difference**3
     skewness = float(cubes.sum()) / max(1, float(np.abs(cubes).sum()))
     return paper - SKEWNESS * skewness >= 0
@@ -55,7 +55,7 @@ def is_dark_on_light(grey: Floats) -> bool:
 def _paper(light: Floats) -> Floats:
     """Brightness (h, w) of the paper under each pixel."""
     cells = _cells(light)
-    reach = max(1, round(max(cells.shape) * WIDEST_STROKE / 2))
+    reach = max(1, int(max(cells.shape) * WIDEST_STROKE / 2 + 0.5))
     closed = -highest(-highest(cells, reach), reach)
     return _spread(_blur(closed, 1), light.shape)
 
