@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from digitnn_fast import __version__, _picture_commands, _progress, _report
-from digitnn_fast._options import TEST_HELP, TRAIN_HELP, Model, Out, Recipe, Seed, Threads, WithRecipes, file_option
+from digitnn_fast._options import (
+    TEST_HELP,
+    TRAIN_HELP,
+    Model,
+    Out,
+    Plot,
+    Recipe,
+    Seed,
+    Threads,
+    WithRecipes,
+    file_option,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,19 +127,25 @@ def train(
     heldout: Annotated[
         float, typer.Option("--heldout", metavar="SHARE", help="Share of the rows that only measure.")
     ] = HELDOUT,
+    plot: Plot = None,
     threads: Threads = None,
 ) -> None:
     """Train a network and write its model file."""
     stages = _progress.Stages()
-    from digitnn_fast import _files, kaggle
+    from digitnn_fast import _files, kaggle, plots
 
     chosen = _recipe(recipe)
     _files.check_output(out, [train], device=False)
+    if plot:
+        plots.check_plot(plot)
+        _files.check_output(plot, [train, out], device=False)
     with stages("read"), _progress.bytes_shown("reading") as progress:
         images, labels = kaggle.read_train(train, threads, progress)
     with stages("train"):
         network = _train(images, labels, chosen, seed, heldout, threads)
     network.save(out)
+    if plot and network.training:
+        plots.write_figures(plot, [plots.curves(network.training)])
     facts = [
         ("data", f"{train} ({len(labels):,} rows)"),
         ("network", _report.shape_text(network)),
@@ -176,23 +193,32 @@ def predict(
 def evaluate(
     data: Annotated[str, file_option("--data", "Digits with labels, in the form of Kaggle's train.csv.")],
     model: Model = None,
+    plot: Plot = None,
     threads: Threads = None,
 ) -> None:
     """Measure a network on digits with labels.
 
     Shows accuracy with its standard error, loss, precision and recall of each digit, and the confusion matrix.
     """
-    from digitnn_fast import evaluation, kaggle
+    from digitnn_fast import _files, evaluation, kaggle, plots
     from digitnn_fast.network import data_digest
     from digitnn_fast.predictor import Predictor
 
+    if plot:
+        plots.check_plot(plot)
+        _files.check_output(plot, [data, model], device=False)
     predictor = Predictor.load(model, threads=threads)
     with _progress.bytes_shown("reading") as progress:
         images, labels = kaggle.read_train(data, threads, progress)
     record = predictor.network.training
     if record and record.data_digest == data_digest(images, labels):
         print(_report.trained_on_these(record))
-    _report.print_evaluation(evaluation.evaluate(labels, predictor.predict_proba(images)))
+    probabilities = predictor.predict_proba(images)
+    result = evaluation.evaluate(labels, probabilities)
+    _report.print_evaluation(result)
+    if plot:
+        figures = [plots.confusion(result), plots.mistakes(images, labels, probabilities)]
+        plots.write_figures(plot, [*figures, plots.reliability(labels, probabilities)])
 
 
 @app.command()
@@ -233,6 +259,7 @@ def info(
 
 app.command()(_picture_commands.image)
 app.command()(_picture_commands.draw)
+app.command()(_picture_commands.report)
 
 
 @app.command()
