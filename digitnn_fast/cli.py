@@ -11,8 +11,19 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from digitnn_fast import __version__, _progress, _report
-from digitnn_fast._options import TEST_HELP, TRAIN_HELP, Model, Out, Recipe, Seed, Threads, WithRecipes, file_option
+from digitnn_fast import __version__, _picture_commands, _progress, _report
+from digitnn_fast._options import (
+    TEST_HELP,
+    TRAIN_HELP,
+    Model,
+    Out,
+    Plot,
+    Recipe,
+    Seed,
+    Threads,
+    WithRecipes,
+    file_option,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,6 +135,7 @@ def train(
     checkpoint: Annotated[
         str | None, file_option("--checkpoint", "Keep the state here each minute, and go on from it after a kill.")
     ] = None,
+    plot: Plot = None,
     threads: Threads = None,
 ) -> None:
     """Train a network and write its model file.
@@ -131,13 +143,16 @@ def train(
     With --folds no rows are held out: the accuracy is that of K networks on the rows that each of them had not seen.
     """
     stages = _progress.Stages()
-    from digitnn_fast import _files, kaggle
+    from digitnn_fast import _files, kaggle, plots
 
     chosen = _recipe(recipe)
     _progress.compile_kernels("training.epoch", "inference.forward", "csv.parse_rows")
     if folds and checkpoint:
         raise ValueError("--checkpoint goes without --folds: it keeps the state of one training")
     _files.check_output(out, [train, checkpoint], device=False)
+    if plot:
+        plots.check_plot(plot)
+        _files.check_output(plot, [train, out, checkpoint], device=False)
     with stages("read"), _progress.bytes_shown("reading") as progress:
         images, labels = kaggle.read_train(train, threads, progress)
     validation: list[_report.Fact] = []
@@ -147,6 +162,8 @@ def train(
         else:
             network = _train(images, labels, chosen, seed, heldout, threads, checkpoint)
     network.save(out)
+    if plot and network.training:
+        plots.write_figures(plot, [plots.curves(network.training)])
     facts = [
         ("data", f"{train} ({len(labels):,} rows)"),
         ("network", _report.shape_text(network)),
@@ -195,24 +212,33 @@ def predict(
 def evaluate(
     data: Annotated[str, file_option("--data", "Digits with labels, in the form of Kaggle's train.csv.")],
     model: Model = None,
+    plot: Plot = None,
     threads: Threads = None,
 ) -> None:
     """Measure a network on digits with labels.
 
     Shows accuracy with its standard error, loss, precision and recall of each digit, and the confusion matrix.
     """
-    from digitnn_fast import evaluation, kaggle
+    from digitnn_fast import _files, evaluation, kaggle, plots
     from digitnn_fast.network import data_digest
     from digitnn_fast.predictor import Predictor
 
     _progress.compile_kernels("inference.forward", "deskew.deskew_next", "csv.parse_rows")
+    if plot:
+        plots.check_plot(plot)
+        _files.check_output(plot, [data, model], device=False)
     predictor = Predictor.load(model, threads=threads)
     with _progress.bytes_shown("reading") as progress:
         images, labels = kaggle.read_train(data, threads, progress)
     record = predictor.network.training
     if record and record.data_digest == data_digest(images, labels):
         print(_report.trained_on_these(record))
-    _report.print_evaluation(evaluation.evaluate(labels, predictor.predict_proba(images)))
+    probabilities = predictor.predict_proba(images)
+    result = evaluation.evaluate(labels, probabilities)
+    _report.print_evaluation(result)
+    if plot:
+        figures = [plots.confusion(result), plots.mistakes(images, labels, probabilities)]
+        plots.write_figures(plot, [*figures, plots.reliability(labels, probabilities)])
 
 
 @app.command()
@@ -249,6 +275,11 @@ def info(
         ("pixels", network.preprocessing),
     ]
     _report.print_facts(facts + _report.training_facts(network.training))
+
+
+app.command()(_picture_commands.image)
+app.command()(_picture_commands.draw)
+app.command()(_picture_commands.report)
 
 
 @app.command()

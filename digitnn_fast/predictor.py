@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from digitnn_fast._threads import run_together, thread_count
 from digitnn_fast.engines import ENGINES, Engine, engine_for
+from digitnn_fast.images import preprocess
 from digitnn_fast.network import Network
 from digitnn_fast.utils import CLASSES, PIXELS, Parameters
 
@@ -27,7 +28,8 @@ class Predictor:
     """Digits of handwritten images, by one network.
 
     Images are arrays of shape (784,) or (28, 28) for one, (n, 784) or (n, 28, 28) for many, a pandas DataFrame of
-    784 pixel columns, or a list of these. Integers are grey levels 0 (paper) to 255 (ink). Floats are 0 to 1 and
+    784 pixel columns, or a list of these. A Pillow image or the path of a picture is one image too, prepared by
+    `preprocess`. Integers are grey levels 0 (paper) to 255 (ink). Floats are 0 to 1 and
     are rounded to the nearest of the 256 levels. TypeError or ValueError for anything else.
 
     May be shared between threads, pickled, and used after a fork.
@@ -148,12 +150,16 @@ def as_pixels(images: Any) -> NDArray[np.uint8]:
     """Grey levels (n, 784), or (784,) of one image, of anything that a Predictor takes."""
     if isinstance(images, np.ndarray):
         array = images
+    elif _is_picture(images):
+        return preprocess(images)
     elif hasattr(images, "to_numpy"):  # a DataFrame or Series, without importing pandas to ask
         array = images.to_numpy()
     elif isinstance(images, (list, tuple)):
         return _join(images)
     else:
-        raise TypeError(f"images must be an array, a DataFrame or a list of them, not {type(images).__name__}")
+        raise TypeError(
+            f"images must be an array, a DataFrame, a picture or a list of them, not {type(images).__name__}"
+        )
     square = array.shape[-2:] == (28, 28)
     if array.ndim - square not in (1, 2) or not (square or array.shape[-1] == PIXELS):
         raise ValueError(f"images must be (784,), (28, 28), (n, 784) or (n, 28, 28), not {array.shape}")
@@ -164,7 +170,7 @@ def as_pixels(images: Any) -> NDArray[np.uint8]:
 def _join(images: Sequence[Any]) -> NDArray[np.uint8]:
     if not images:
         return np.empty((0, PIXELS), np.uint8)
-    if all(getattr(image, "shape", ()) for image in images):
+    if all(getattr(image, "shape", ()) or _is_picture(image) for image in images):
         return np.concatenate([np.atleast_2d(as_pixels(image)) for image in images])
     try:
         return as_pixels(np.asarray(images))  # lists of numbers, which may be NumPy's
@@ -172,6 +178,11 @@ def _join(images: Sequence[Any]) -> NDArray[np.uint8]:
         if "inhomogeneous" in str(error):
             raise ValueError("images in lists must be equally long, and numbers") from error
         raise
+
+
+def _is_picture(image: Any) -> bool:
+    """Whether it is a path or a Pillow image, without importing Pillow to ask."""
+    return isinstance(image, (str, os.PathLike)) or hasattr(image, "getbands")
 
 
 def _grey_levels(array: NDArray[Any]) -> NDArray[np.uint8]:

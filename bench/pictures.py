@@ -1,0 +1,342 @@
+"""How well a person's own digits are read, per source and kind, against what people do without `preprocess`.
+
+    python -m bench.pictures [--data FOLDER] [--model FILE ...]
+
+FOLDER holds own_digits/ and optdigits-orig.tra.gz; without it there are only the embedded sample's test digits, made
+into "photos" here. Writes bench/PICTURES.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import io
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
+
+from digitnn_fast import Predictor, __version__, preprocess
+from digitnn_fast.images._fit import _restroked, stroke_width
+from digitnn_fast.sample import load_sample
+
+RESULTS = Path(__file__).with_name("PICTURES.md")
+PHOTOS = 200  # per kind
+
+
+class Picture(NamedTuple):
+    """A picture of one digit, and where it is from."""
+
+    source: str
+    kind: str
+    image: Image.Image
+    label: int
+
+
+# Photos of paper, made from the sample's digits
+
+
+def written(random: np.random.Generator, digit: NDArray[np.uint8], size: int, weight: float) -> NDArray[np.float64]:
+    """Ink (size, size), 0..1: the digit at a random place, strokes `weight` times as wide as they were."""
+    height = int(size * random.uniform(0.3, 0.8))
+    large = Image.fromarray(digit.reshape(28, 28)).resize((140, 140), Image.Resampling.BICUBIC)
+    smooth = np.asarray(large.filter(ImageFilter.GaussianBlur(2))) / 255
+    thick = Image.fromarray((255 * _restroked(smooth, weight * stroke_width(smooth > 0.5) / 5)).astype(np.uint8))
+    strokes = thick.resize((height, height), Image.Resampling.BICUBIC if height > 164 else Image.Resampling.BOX)
+    page = Image.new("L", (size, size))
+    page.paste(strokes, tuple(int(edge) for edge in random.integers(0, size - height + 1, 2)))
+    return np.asarray(page) / 255
+
+
+def photo(ink: NDArray[np.float64], paper: NDArray[np.float64], colour: tuple[int, ...], noise: float) -> Image.Image:
+    """Ink of a colour on paper (size, size, 3), 0..255, with the camera's noise, through JPEG."""
+    light = paper * (1 - ink[..., None] * (1 - np.array(colour) / 255))
+    random = np.random.default_rng(int(ink.sum()))
+    levels = np.clip(light + random.normal(0, noise, (*ink.shape, 1)), 0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(levels).save(file, "JPEG", quality=80)
+    return Image.open(file)
+
+
+def paper(size: int, level: float = 215.0) -> NDArray[np.float64]:
+    return np.full((size, size, 3), level) * [1, 0.98, 0.94]
+
+
+def plain(random, digit):
+    return photo(written(random, digit, 300, 1), paper(300), (40, 40, 45), 4)
+
+
+def thin_blue(random, digit):
+    return photo(written(random, digit, 400, 0.5), paper(400), (50, 60, 170), 4)
+
+
+def marker(random, digit):
+    return photo(written(random, digit, 300, 1.8), paper(300), (25, 25, 25), 4)
+
+
+def red_or_green(random, digit):
+    colour = [(200, 40, 50), (30, 140, 70), (235, 130, 30)][random.integers(3)]
+    return photo(written(random, digit, 300, 1), paper(300), colour, 4)
+
+
+def pencil(random, digit):
+    """Faint, and pressed harder in some places."""
+    ink = written(random, digit, 300, 0.7)
+    pressure = Image.fromarray(random.uniform(0.25, 0.6, (6, 6))).resize((300, 300), Image.Resampling.BICUBIC)
+    return photo(ink * np.asarray(pressure), paper(300), (60, 60, 60), 4)
+
+
+def uneven_light(random, digit):
+    slope = random.uniform(-1, 1, 2)
+    y, x = np.mgrid[-0.5:0.5:300j, -0.5:0.5:300j]
+    light = 0.62 + 0.36 * (slope[0] * x + slope[1] * y) / 0.5 - 0.3 * (x**2 + y**2)
+    return photo(written(random, digit, 300, 1), paper(300) * np.clip(light, 0.15, 1)[..., None], (40, 40, 45), 4)
+
+
+def hard_shadow(random, digit):
+    angle, offset = random.uniform(0, 2 * np.pi), random.uniform(-0.3, 0.3)
+    y, x = np.mgrid[-0.5:0.5:300j, -0.5:0.5:300j]
+    edge = np.clip(0.5 + 60 * (np.cos(angle) * x + np.sin(angle) * y - offset), 0, 1)
+    return photo(written(random, digit, 300, 1), paper(300) * (0.45 + 0.55 * edge[..., None]), (40, 40, 45), 4)
+
+
+def _lines(random, size, colour, across):
+    """A page with lines every 40 to 60 pixels, tilted by up to 3 degrees."""
+    page = Image.new("RGB", (2 * size, 2 * size), (215, 211, 203))
+    draw = ImageDraw.Draw(page)
+    step, width = int(random.integers(40, 60)), int(random.integers(1, 3))
+    for place in range(int(random.integers(step)), 2 * size, step):
+        draw.line((0, place, 2 * size, place), colour, width)
+        if across:
+            draw.line((place, 0, place, 2 * size), colour, width)
+    turned = page.rotate(random.uniform(-3, 3), Image.Resampling.BICUBIC)
+    return np.asarray(turned.crop((size // 2, size // 2, size // 2 + size, size // 2 + size))).astype(np.float64)
+
+
+def ruled(random, digit):
+    return photo(written(random, digit, 300, 1), _lines(random, 300, (150, 170, 215), False), (40, 40, 60), 4)
+
+
+def squared(random, digit):
+    return photo(written(random, digit, 300, 1), _lines(random, 300, (160, 165, 185), True), (40, 40, 60), 4)
+
+
+def dark_squares(random, digit):
+    return photo(written(random, digit, 300, 1), _lines(random, 300, (95, 95, 105), True), (40, 40, 60), 4)
+
+
+def chalk(random, digit):
+    ink = written(random, digit, 300, 1) * random.uniform(0.7, 1, (300, 300))
+    board = paper(300, 50.0)
+    light = board + ink[..., None] * (225 - board)
+    return photo(np.zeros((300, 300)), light, (0, 0, 0), 5)
+
+
+def specks(random, digit):
+    ink = written(random, digit, 300, 1)
+    y, x = np.mgrid[:300, :300]
+    for _ in range(12):
+        centre_y, centre_x, radius = *random.uniform(0, 300, 2), random.uniform(0.7, 3.5)
+        ink = np.maximum(ink, ((y - centre_y) ** 2 + (x - centre_x) ** 2 < radius**2) * 1.0)
+    return photo(ink, paper(300), (40, 40, 45), 4)
+
+
+def table_at_the_edge(random, digit):
+    """The paper ends inside the picture; beyond it is something dark."""
+    page = paper(360)
+    side = int(random.integers(4))
+    page = np.rot90(page, side).copy()
+    page[: int(random.integers(8, 29))] = (70, 50, 35)
+    page = np.rot90(page, -side)
+    ink = np.pad(written(random, digit, 300, 1), 30)
+    return photo(ink, page, (40, 40, 45), 4)
+
+
+def large_photo(random, digit):
+    return photo(written(random, digit, 1200, 0.8), paper(1200), (40, 40, 60), 8)
+
+
+def small_and_blurred(random, digit):
+    image = plain(random, digit).resize((48, 48), Image.Resampling.LANCZOS)
+    return image.filter(ImageFilter.GaussianBlur(0.6))
+
+
+KINDS: tuple[Callable[[np.random.Generator, NDArray[np.uint8]], Image.Image], ...] = (
+    plain,
+    thin_blue,
+    marker,
+    red_or_green,
+    pencil,
+    uneven_light,
+    hard_shadow,
+    ruled,
+    squared,
+    dark_squares,
+    chalk,
+    specks,
+    table_at_the_edge,
+    large_photo,
+    small_and_blurred,
+)
+
+
+def made() -> Iterator[Picture]:
+    sample = load_sample()
+    for kind in KINDS:
+        random = np.random.default_rng(5)
+        for digit, label in zip(sample.test_images[:PHOTOS], sample.test_labels[:PHOTOS], strict=True):
+            yield Picture("photos made of the sample", kind.__name__.replace("_", " "), kind(random, digit), int(label))
+
+
+# Real ones
+
+
+def own_digits(folder: Path) -> Iterator[Picture]:
+    with open(folder / "manifest.csv", newline="") as file:
+        for line in csv.DictReader(file):
+            yield Picture("own_digits", line["kind"], Image.open(folder / line["file"]), int(line["label"]))
+
+
+def optdigits(path: Path) -> Iterator[Picture]:
+    """32x32 bitmaps of 0 and 1, white on black here, each followed by its label; 21 lines of header."""
+    with gzip.open(path, "rt") as file:
+        lines = file.read().split("\n")[21:]
+    for first in range(0, len(lines) - 32, 33):
+        bits = np.array([[255 * int(bit) for bit in line] for line in lines[first : first + 32]], np.uint8)
+        yield Picture("optdigits", "bitmap", Image.fromarray(bits), int(lines[first + 32]))
+
+
+# What people do instead
+
+
+def resized(image: Image.Image) -> NDArray[np.uint8]:
+    small = ImageOps.exif_transpose(image).convert("L").resize((28, 28), Image.Resampling.LANCZOS)
+    return np.asarray(small).reshape(-1)
+
+
+def inverted(image: Image.Image) -> NDArray[np.uint8]:
+    grey = resized(image).reshape(28, 28)
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    return (255 - grey if np.median(border) > 127 else grey).reshape(-1)
+
+
+def otsu(image: Image.Image) -> NDArray[np.uint8]:
+    """Otsu's threshold, the ink's box into 20x20, centre of mass to the centre."""
+    grey = np.asarray(ImageOps.exif_transpose(image).convert("L"), np.float64)
+    counts = np.bincount(grey.astype(np.int64).ravel(), minlength=256)
+    below, sums = np.cumsum(counts), np.cumsum(counts * np.arange(256))
+    above = below[-1] - below
+    gap = sums / np.maximum(below, 1) - (sums[-1] - sums) / np.maximum(above, 1)
+    threshold = (below * above * gap**2).argmax()
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    ink = grey <= threshold if np.median(border) > threshold else grey > threshold
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    if not len(rows):
+        return np.zeros(784, np.uint8)
+    box = Image.fromarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8) * 255)
+    scale = 20 / max(box.size)
+    box = box.resize(tuple(max(1, round(side * scale)) for side in box.size), Image.Resampling.BOX)
+    small = np.asarray(box, np.float64)
+    y, x = (np.average(np.arange(small.shape[axis]) + 0.5, weights=small.sum(axis=1 - axis)) for axis in (0, 1))
+    page = Image.new("L", (28, 28))
+    page.paste(box, (round(14 - x), round(14 - y)))
+    return np.asarray(page).reshape(-1)
+
+
+def ours(image: Image.Image) -> NDArray[np.uint8]:
+    try:
+        return preprocess(image).reshape(-1)
+    except ValueError:  # blank, which is wrong here: an image without ink is no digit
+        return np.zeros(784, np.uint8)
+
+
+WAYS = {"resize": resized, "resize, invert": inverted, "Otsu, crop": otsu, "preprocess": ours}
+
+
+# The table
+
+
+def table(pictures: list[Picture], predictors: dict[str, Predictor]) -> list[str]:
+    """Lines of a table: accuracy of each way with each model, per source and kind."""
+    ways = [(way, name) for way in WAYS for name in predictors]
+    pixels = {way: np.stack([make(picture.image) for picture in pictures]) for way, make in WAYS.items()}
+    labels = np.array([picture.label for picture in pictures])
+    right = {(way, name): predictors[name].predict(pixels[way]) == labels for way, name in ways}
+    lines = [
+        "| source | kind | pictures | " + " | ".join(f"{way}: {name}" for way, name in ways) + " |",
+        "|---" * (3 + len(ways)) + "|",
+    ]
+    groups = [(picture.source, picture.kind) for picture in pictures]
+    for group in [
+        *dict.fromkeys(groups),
+        *((source, "all") for source in dict.fromkeys(source for source, _ in groups)),
+    ]:
+        source, kind = group
+        chosen = [source == picture.source and kind in ("all", picture.kind) for picture in pictures]
+        shares = [f"{right[way][chosen].mean():.1%}" for way in ways]
+        lines.append(f"| {source} | {kind} | {sum(chosen):,} | " + " | ".join(shares) + " |")
+    return lines
+
+
+def speeds(predictor: Predictor) -> list[str]:
+    """Seconds from file to answer, medians of five."""
+    random, sample = np.random.default_rng(0), load_sample()
+    with tempfile.TemporaryDirectory() as folder:
+        photo_path = Path(folder, "photo.jpg")
+        large_photo(random, sample.test_images[0]).resize((4000, 3000)).save(photo_path, quality=90)
+        small = [Path(folder, f"{index}.png") for index in range(1000)]
+        for path, digit in zip(small, sample.test_images, strict=False):
+            Image.fromarray(255 - digit.reshape(28, 28)).resize((64, 64)).save(path)
+        works = {
+            "a 12-megapixel JPEG (at most 0.3 s)": lambda: predictor.predict(photo_path),
+            "1,000 PNG files of 64x64 (at most 2 s)": lambda: predictor.predict(small),
+        }
+        return [
+            f"- {name}: {statistics.median(_seconds(work) for _ in range(5)):.3f} s" for name, work in works.items()
+        ]
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--model", action="append", default=[], help="a model file besides the bundled one")
+    given = parser.parse_args()
+    predictors = {"bundled": Predictor.load(), **{Path(path).stem: Predictor.load(path) for path in given.model}}
+    pictures = list(made())
+    if given.data.is_dir():
+        pictures += [*own_digits(given.data / "own_digits"), *optdigits(given.data / "optdigits-orig.tra.gz")]
+    models = ", ".join(f"{name} 784-{predictor.network.hidden}-10" for name, predictor in predictors.items())
+    text = "\n".join(
+        [
+            "# Pictures of digits",
+            "",
+            f"digitnn-fast {__version__}, `python -m bench.pictures`. Share of digits read, by way of preparing the "
+            f"picture and by model ({models}).",
+            "",
+            *table(pictures, predictors),
+            "",
+            "From file to answer in a running process:",
+            "",
+            *speeds(predictors["bundled"]),
+        ]
+    )
+    RESULTS.write_text(text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""The commands around pictures, registered by `cli`: parse, call, report."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from digitnn_fast import _report
+from digitnn_fast._options import Model, Threads, file_option
+from digitnn_fast._progress import printable
+
+USER_ERROR = 2  # as in `cli`
+
+
+def image(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Pictures, folders of them, or - for stdin.")],
+    model: Model = None,
+    number: Annotated[
+        bool, typer.Option("--number", help="There may be several digits: read them from left to right.")
+    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table with all probabilities.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+    show: Annotated[str | None, file_option("--show", "Draw what was seen in each picture, as a PNG.")] = None,
+    blocks: Annotated[bool, typer.Option("--blocks", help="Print the 28x28 that the network saw.")] = False,
+) -> None:
+    """Read digits in pictures: photos of paper, scans and drawings.
+
+    Says which digit it is, how sure that is, and what else it might be. Exit code 2 if a picture could not be read.
+    """
+    from digitnn_fast import _files, _pictures
+    from digitnn_fast.predictor import Predictor
+
+    if as_csv and as_json:
+        raise ValueError("--csv and --json: only one of them")
+    if show:
+        _files.check_output(show, [*files, model], device=False)
+    readings, problems = _pictures.read(files, Predictor.load(model), number, keep=bool(show))
+    if as_csv:
+        _pictures.print_csv(readings, sys.stdout)
+    elif as_json:
+        _pictures.print_json(readings, sys.stdout)
+    elif blocks:
+        for reading in readings:
+            _report.print_facts([(reading.name, _pictures.describe(reading))])
+            for pixels in reading.seen:
+                print(_pictures.blocks(pixels, sys.stdout.encoding))
+    elif readings:
+        _report.print_facts([(reading.name, _pictures.describe(reading)) for reading in readings])
+    if show and readings:
+        _pictures.write_show(show, readings)
+    for problem in problems:
+        print(printable(f"error: {problem}"), file=sys.stderr)
+    if problems:
+        raise typer.Exit(USER_ERROR)
+
+
+def draw(
+    out: Annotated[str, file_option("--out", "Where to write the page.")] = "draw.html",
+    model: Model = None,
+    browse: Annotated[bool, typer.Option("--open/--no-open", help="Open it in the browser.")] = True,
+) -> None:
+    """Write a web page to draw digits on, with the network inside, and open it. It needs no connection."""
+    import webbrowser
+    from pathlib import Path
+
+    from digitnn_fast import _files
+    from digitnn_fast.network import Network
+    from digitnn_fast.page import write_page
+    from digitnn_fast.predictor import model_path
+
+    _files.check_output(out, [model], device=False)
+    write_page(out, Network.load(model_path(model)))
+    opened = browse and webbrowser.open(Path(out).resolve().as_uri())
+    _report.print_facts([("page", out if opened else f"{out} (open it in a browser)")])
+
+
+def report(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model file.")],
+    data: Annotated[str, file_option("--data", "Digits with labels, in the form of Kaggle's train.csv.")],
+    out: Annotated[str, file_option("--out", "Where to write the page.")] = "report.html",
+    threads: Threads = None,
+) -> None:
+    """Write one web page with all that can be said of a network: its card, curves, mistakes, units, reliability."""
+    import os
+
+    from digitnn_fast import _files, _progress, evaluation, kaggle, plots
+    from digitnn_fast.network import data_digest
+    from digitnn_fast.predictor import Predictor
+
+    plots.check_plot(out, (".html", ".htm"))
+    _files.check_output(out, [model, data], device=False)
+    predictor = Predictor.load(model, threads=threads)
+    network, record = predictor.network, predictor.network.training
+    with _progress.bytes_shown("reading") as progress:
+        images, labels = kaggle.read_train(data, threads, progress)
+    probabilities = predictor.predict_proba(images)
+    result = evaluation.evaluate(labels, probabilities)
+    facts = [("network", _report.shape_text(network)), ("pixels", network.preprocessing)]
+    facts += [fact for fact in _report.training_facts(record) if fact[0]]
+    facts += [
+        ("measured on", f"{data} ({len(labels):,} rows)"),
+        ("accuracy there", _report.accuracy_text(result.accuracy, result.rows)),
+        ("cross-entropy there", f"{result.cross_entropy:.4f} nats"),
+    ]
+    if record and record.data_digest == data_digest(images, labels):
+        facts.append(("WARNING", _report.trained_on_these(record).strip().removeprefix("WARNING: ")))
+    figures = {
+        **({"Training": plots.curves(record)} if record and len(record.history) else {}),
+        "Confusion": plots.confusion(result),
+        "Worst mistakes": plots.mistakes(images, labels, probabilities),
+        "Hidden units": plots.hidden_units(network),
+        "Reliability": plots.reliability(labels, probabilities),
+    }
+    plots.write_report(out, f"digitnn-fast: {os.path.basename(model)}", facts, figures)
+    _report.print_facts([("accuracy", _report.accuracy_text(result.accuracy, result.rows)), ("report", out)])

@@ -1,0 +1,95 @@
+"""Any picture -> the 28x28 grey levels that MNIST would have made of it.
+
+`_read` (file to colours), `_ink` (colours to ink), `_lines` and `_parts` (which ink is the digit), `_fit` (28x28).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitnn_fast.images._fit import TINY, fit
+from digitnn_fast.images._ink import find_ink
+from digitnn_fast.images._lines import without_lines
+from digitnn_fast.images._parts import EDGE, Box, Part, choose, columns, find_parts, label, smallest
+from digitnn_fast.images._read import BlankPictureError, PictureError, name_of, read_colours
+
+if TYPE_CHECKING:
+    from digitnn_fast.images._read import Source
+
+__all__ = ["BlankPictureError", "Cut", "PictureError", "cut_out", "cut_out_number", "preprocess", "read_colours"]
+
+OVERLAP = 0.4  # of the narrower one's width: parts that overlap so much are one digit
+PALE = 0.4  # contrast of ink below which what runs along the picture's edge is only its shadow
+LOWEST = 0.3  # of the tallest digit's height: what is lower is a full stop or a comma
+
+Floats = NDArray[np.float64]
+
+
+class Cut(NamedTuple):
+    """A digit cut out of a picture: its box in the colours that were worked on, its ink there, its pixels (784,)."""
+
+    box: Box
+    ink: Floats
+    pixels: NDArray[np.uint8]
+
+
+def preprocess(picture: Source) -> NDArray[np.uint8]:
+    """Grey levels (784,), 0 paper to 255 ink, of a Pillow image, an open file, or a picture file.
+
+    Photos and drawings, dark on light or light on dark, are cut out and fitted as MNIST's digits were: the longer
+    side 20 pixels, strokes of their weight, the centre of mass in the middle of 28x28. BlankPictureError if nothing
+    is written on it, PictureError if it can't be read (both are ValueErrors), OSError if there is no such file.
+    """
+    colours = read_colours(picture)
+    try:
+        return cut_out(colours).pixels
+    except BlankPictureError as error:
+        raise BlankPictureError(f"{name_of(picture)}{error}") from error
+
+
+def cut_out(colours: NDArray[np.uint8]) -> Cut:
+    """The digit in colours (h, w, 3); BlankPictureError if nothing is written there."""
+    ink, labels, parts = _written(colours)
+    return _cut(ink, labels, choose(parts))
+
+
+def cut_out_number(colours: NDArray[np.uint8]) -> list[Cut]:
+    """The digits in colours (h, w, 3) from left to right, which must not touch each other; BlankPictureError."""
+    ink, labels, parts = _written(colours)
+    groups = columns(choose(parts, far=np.inf), OVERLAP)
+    cuts = [_cut(ink, labels, group) for group in groups]
+    tallest = max(cut.box.bottom - cut.box.top for cut in cuts)
+    return [cut for cut in cuts if cut.box.bottom - cut.box.top >= LOWEST * tallest]
+
+
+def _written(colours: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.int64], list[Part]]:
+    """Ink (h, w), the number (h, w) of the part that each pixel of it belongs to, and the parts."""
+    found = find_ink(colours)
+    if found is not None:
+        ink, level = found
+        mask = ink >= EDGE - TINY
+        kept = without_lines(mask)
+        ink = np.where(mask & ~kept, 0, ink)
+        labels, count = label(kept)
+        parts = [
+            part
+            for part in find_parts(labels, count, ink)
+            if part.box.longer >= smallest(ink.shape) and not (part.framed and level < PALE)
+        ]
+        if parts:
+            return ink, labels, parts
+    raise BlankPictureError("nothing is written on it")
+
+
+def _cut(ink: Floats, labels: NDArray[np.int64], parts: list[Part]) -> Cut:
+    box = parts[0].box
+    for part in parts[1:]:
+        box = box.with_(part.box)
+    place = slice(box.top, box.bottom), slice(box.left, box.right)
+    numbers = labels[place]
+    own = np.isin(numbers, [part.number for part in parts])
+    digit = np.where(own | (numbers == 0), ink[place], 0)
+    return Cut(box, digit, fit(digit).reshape(-1))

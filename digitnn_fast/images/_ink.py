@@ -1,0 +1,135 @@
+"""Where the ink is: the colours of a picture -> how much of each pixel is covered by ink.
+
+Polarity, light and shadow, threshold. In float64 and without random access to a library's filters, so that
+`page/digits.js` can do the same in JavaScript, number for number.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+CELLS = 64  # light and shadow are looked at on a grid of at most this many cells
+WIDEST_STROKE = 1 / 3  # of the longer side: what is wider is shadow or table, not ink
+FAINTEST = 0.06  # contrast 0..1 below which nothing counts as ink
+NEAR = 10  # share of the longer side within which surroundings are
+SKEWNESS = 1.5  # what it weighs against the picture's edge; measured on 5,000 pictures of bench/pictures.py
+NOISE = 6.0  # ink must exceed the paper's noise by this factor
+BINS = 256
+
+
+def find_ink(colours: NDArray[np.uint8]) -> tuple[Floats, float] | None:
+    """Share of ink (h, w), 0..1, of a picture (h, w, 3), and the contrast of full ink; None if there is none.
+
+    0.5 is the edge of a stroke. Which of the two is the ink is decided by `is_dark_on_light`. The paper's brightness
+    is that of a morphological closing (dark strokes narrower than the window vanish, edges of shadows stay),
+    and what counts is the share of the paper's light that is missing, as with ink in a shadow.
+    """
+    grey = colours @ np.array([0.299, 0.587, 0.114])
+    dark = is_dark_on_light(_cells(grey))
+    # The darkest channel, so that coloured ink is as good as black; of a dark picture the brightest, inverted.
+    light = (colours.min(axis=2) if dark else 255 - colours.max(axis=2)).astype(np.float64)
+    contrast = 1 - light / np.maximum(_paper(light), 1)
+    level = _ink_level(contrast)
+    return None if level is None else (np.clip(2 * contrast / level - 0.5, 0, 1), level)
+
+
+def is_dark_on_light(grey: Floats) -> bool:
+    """Whether the ink is darker than the paper, in grey levels (h, w).
+
+    Two signs, -1 to 1 each: the picture's edge shows paper, which the shadow of a hand may darken; and strokes are the
+    minority in their surroundings, so that differences from the local mean are skewed to their side, which the edge
+    of a shadow does not do, but a stroke that fills a close-up does.
+    """
+    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    low, high = float(grey.min()), float(grey.max())
+    paper = (2 * float(np.median(edge)) - low - high) / max(1, high - low)
+    difference = grey - _blur(grey, max(2, int(max(grey.shape) / NEAR + 0.5)))
+    cubes = difference**3
+    skewness = float(cubes.sum()) / max(1, float(np.abs(cubes).sum()))
+    return paper - SKEWNESS * skewness >= 0
+
+
+def _paper(light: Floats) -> Floats:
+    """Brightness (h, w) of the paper under each pixel."""
+    cells = _cells(light)
+    reach = max(1, int(max(cells.shape) * WIDEST_STROKE / 2 + 0.5))
+    closed = -highest(-highest(cells, reach), reach)
+    return _spread(_blur(closed, 1), light.shape)
+
+
+def _ink_level(contrast: Floats) -> float | None:
+    """The contrast of full ink, or None if there is none."""
+    middle = float(np.median(contrast))
+    noise = 1.4826 * float(np.median(np.abs(contrast - middle)))  # the standard deviation, if it is normal
+    above = contrast[contrast > max(FAINTEST, middle + NOISE * noise)]
+    if not above.size:
+        return None
+    histogram = np.bincount((np.minimum(above, 1) * (BINS - 1) + 0.5).astype(np.int64), minlength=BINS)
+    centres = np.arange(BINS) / (BINS - 1)
+    threshold = _otsu(histogram)
+    inked = histogram * (centres > threshold)
+    return float((inked * centres).sum() / inked.sum())
+
+
+def _otsu(histogram: NDArray[np.int64]) -> float:
+    """The level between two classes whose means differ most: Otsu 1979."""
+    levels = np.arange(BINS) / (BINS - 1)
+    count, total = np.cumsum(histogram), np.cumsum(histogram * levels)
+    other = count[-1] - count
+    valid = (count > 0) & (other > 0)
+    gap = total / np.maximum(count, 1) - (total[-1] - total) / np.maximum(other, 1)
+    spread = np.where(valid, count * other * gap**2, -1.0)
+    best = int(spread.argmax())
+    return float(levels[best]) if valid.any() else 0.0
+
+
+def _cells(values: Floats) -> Floats:
+    """Means over square cells, at most CELLS along the longer side; the last ones may be cut off."""
+    side = -(-max(values.shape) // CELLS)
+    if side == 1:
+        return values
+    sums = np.add.reduceat(
+        np.add.reduceat(values, range(0, values.shape[0], side), 0), range(0, values.shape[1], side), 1
+    )
+    sizes = [np.diff([*range(0, length, side), length]) for length in values.shape]
+    return np.asarray(sums / np.outer(*sizes))
+
+
+def _spread(cells: Floats, shape: tuple[int, ...]) -> Floats:
+    """The values of cells at every pixel of a picture of that shape, linear between the cells' centres."""
+    side = -(-max(shape) // CELLS)
+    if side == 1:
+        return cells
+    for axis, length in enumerate(shape):
+        place = np.clip((np.arange(length) + 0.5) / side - 0.5, 0, cells.shape[axis] - 1)
+        first = np.minimum(place.astype(np.int64), max(0, cells.shape[axis] - 2))
+        share = np.expand_dims(place - first, 1 - axis)
+        second = np.minimum(first + 1, cells.shape[axis] - 1)
+        cells = cells.take(first, axis) * (1 - share) + cells.take(second, axis) * share
+    return cells
+
+
+def _blur(values: Floats, reach: int) -> Floats:
+    """Means over squares of 2 reach + 1 pixels; those cut off by the picture's edge are smaller."""
+    for axis in (0, 1):
+        length = values.shape[axis]
+        sums = np.concatenate([np.zeros_like(values.take([0], axis)), np.cumsum(values, axis)], axis)
+        first, last = np.maximum(np.arange(length) - reach, 0), np.minimum(np.arange(length) + reach + 1, length)
+        size = np.expand_dims(last - first, 1 - axis)
+        values = (sums.take(last, axis) - sums.take(first, axis)) / size
+    return values
+
+
+def highest(values: Floats, reach: int) -> Floats:
+    """Maxima over squares of 2 reach + 1 pixels, by windows that double."""
+    for _ in range(2):
+        windows, size = np.pad(values, ((reach, reach), (0, 0)), constant_values=-np.inf), 1
+        while size <= 2 * reach:
+            step = min(size, 2 * reach + 1 - size)
+            windows = np.maximum(windows[:-step], windows[step:])
+            size += step
+        values = windows.T
+    return values

@@ -1,0 +1,141 @@
+"""Connected parts of the ink: which are the digit, which are specks, lines of the paper or the edge of the table."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+EDGE = 0.5  # share of ink at the edge of a stroke
+SMALLEST = 0.05  # of the largest part's ink: what has less is a speck
+FAR = 0.6  # of the digit's longer side: what is farther away is not part of it
+FRAME = 0.2  # of the picture's longer side: a part at its edge, and not thicker than this, is no digit
+FRAMED = 0.02  # of its ink counts, for there may be nothing else
+
+
+class Box(NamedTuple):
+    """Rows top <= y < bottom and columns left <= x < right."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def longer(self) -> int:
+        """Length of the longer side."""
+        return max(self.bottom - self.top, self.right - self.left)
+
+    def gap(self, other: Box) -> int:
+        """Empty pixels between two boxes, 0 if they touch or overlap."""
+        return max(
+            self.top - other.bottom, other.top - self.bottom, self.left - other.right, other.left - self.right, 0
+        )
+
+    def with_(self, other: Box) -> Box:
+        """The box around both."""
+        pairs = tuple(zip(self, other, strict=True))
+        return Box(min(pairs[0]), max(pairs[1]), min(pairs[2]), max(pairs[3]))
+
+
+class Part(NamedTuple):
+    """A connected part: its number in the labels, its box, its amount of ink, and whether it is the picture's edge."""
+
+    number: int
+    box: Box
+    mass: float
+    framed: bool
+
+
+def label(mask: Mask) -> tuple[NDArray[np.int64], int]:
+    """Numbers (h, w) of the 8-connected parts of a mask, 1.. in reading order of their first pixels, 0 outside."""
+    height, width = mask.shape
+    edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    row, start = np.nonzero(edges == 1)
+    end = np.nonzero(edges == -1)[1]
+    # Runs in reading order; each touches a stretch of those in the row above, which binary search finds.
+    stride = width + 2
+    first = np.searchsorted(row * stride + end, (row - 1) * stride + start, "left")
+    last = np.searchsorted(row * stride + start, (row - 1) * stride + end, "right")
+    many = np.maximum(last - first, 0)
+    below = np.repeat(np.arange(len(row)), many)
+    above = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many) + np.repeat(first, many)
+    root = np.arange(len(row))
+    while True:  # the lowest number spreads, by leaps: some ten rounds even through a spiral
+        old = root.copy()
+        least = np.minimum(root[below], root[above])
+        np.minimum.at(root, old[below], least)
+        np.minimum.at(root, old[above], least)
+        root = root[root]
+        if np.array_equal(root, old):
+            break
+    roots, number = np.unique(root, return_inverse=True)
+    steps = np.zeros((height, width + 1), np.int64)
+    np.add.at(steps, (row, start), number + 1)
+    np.add.at(steps, (row, end), -(number + 1))
+    return np.cumsum(steps, axis=1)[:, :width], len(roots)
+
+
+def find_parts(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]:
+    """The parts of the labels (h, w), in their order."""
+    height, width = labels.shape
+    rows, columns = np.nonzero(labels)
+    numbers = labels[rows, columns]
+    mass = np.bincount(numbers, ink[rows, columns], count + 1)
+    at_edge = (rows == 0) | (rows == height - 1) | (columns == 0) | (columns == width - 1)
+    framed = np.bincount(numbers, at_edge, count + 1)
+    extremes = []
+    for places, length in ((rows, height), (columns, width)):
+        low, high = np.full(count + 1, length), np.zeros(count + 1, np.int64)
+        np.minimum.at(low, numbers, places)
+        np.maximum.at(high, numbers, places + 1)
+        extremes += [low.tolist(), high.tolist()]
+    boxes = [Box(*edges) for edges in zip(*extremes, strict=True)]
+    return [
+        Part(
+            number, boxes[number], float(mass[number]), bool(framed[number] * FRAME * max(height, width) > mass[number])
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+def smallest(shape: tuple[int, ...]) -> float:
+    """Pixels that the longer side of a digit must have: less, and there are only specks."""
+    return max(3, max(shape) / 100)
+
+
+def choose(parts: list[Part], far: float = FAR) -> list[Part]:
+    """Those that make up the digit: the part with most ink, and what is near it and not too small.
+
+    What runs along the picture's edge, as a table beyond the paper does, is taken only if there is little else.
+    """
+
+    def weight(part: Part) -> float:
+        return part.mass * (FRAMED if part.framed else 1)
+
+    main = max(parts, key=weight)
+    return [
+        part
+        for part in parts
+        if part.mass >= SMALLEST * main.mass
+        and (main.framed or not part.framed)
+        and part.box.gap(main.box) <= far * main.box.longer
+    ]
+
+
+def columns(parts: list[Part], overlap: float) -> list[list[Part]]:
+    """Groups of parts from left to right, those together that lie above each other by a share of their width."""
+    groups: list[tuple[Box, list[Part]]] = []
+    for part in sorted(parts, key=lambda part: part.box.left):
+        if groups:
+            box, group = groups[-1]
+            common = min(box.right, part.box.right) - part.box.left
+            if common >= overlap * min(box.right - box.left, part.box.right - part.box.left):
+                groups[-1] = box.with_(part.box), [*group, part]
+                continue
+        groups.append((part.box, [part]))
+    return [group for _, group in groups]

@@ -1,0 +1,325 @@
+// A picture's colours -> the 28x28 that MNIST would have made of it -> ten probabilities.
+// The same steps in the same order as images/_ink.py, _parts.py and _fit.py, where the reasons stand; all in float64.
+// One step is missing: images/_lines.py only takes lines thinner than 3% of the picture, and the page's pen is thicker.
+"use strict";
+
+const CELLS = 64, WIDEST_STROKE = 1 / 3, FAINTEST = 0.06, NEAR = 10, SKEWNESS = 1.5, NOISE = 6, BINS = 256;
+const EDGE = 0.5, SMALLEST = 0.05, FAR = 0.6, FRAME = 0.2, FRAMED = 0.02, PALE = 0.4;
+const SIDE = 28, BOX = 20, FINE = 5, THINNEST = 2, THICKEST = 2.5, MARGIN = 12, DEEPEST = 40, NEARBY = 0.4, TINY = 1e-9;
+
+// Grids: {height, width, values: Float64Array, row after row}.
+const grid = (height, width, fill = 0) => ({ height, width, values: new Float64Array(height * width).fill(fill) });
+const like = (source, value) => ({ ...source, values: Float64Array.from(source.values, value) });
+const longer = (g) => Math.max(g.height, g.width);
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+const largest = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
+const clip = (value) => Math.min(1, Math.max(0, value));
+
+function transposed(g) {
+  const result = grid(g.width, g.height);
+  for (let y = 0; y < g.height; y++)
+    for (let x = 0; x < g.width; x++) result.values[x * g.height + y] = g.values[y * g.width + x];
+  return result;
+}
+
+function median(values) {
+  const sorted = Float64Array.from(values).sort(), half = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
+// Each line of values down the columns, and then down the rows, through a function (old, length) -> new.
+function alongBoth(g, change) {
+  let result = g;
+  for (let axis = 0; axis < 2; axis++) {
+    const turned = transposed(result), next = [];
+    for (let y = 0; y < turned.height; y++)
+      next.push(change(turned.values.subarray(y * turned.width, (y + 1) * turned.width), axis));
+    result = grid(next.length, next[0].length);
+    next.forEach((line, y) => result.values.set(line, y * result.width));
+  }
+  return result;
+}
+
+const blurred = (g, reach) => alongBoth(g, (line) => {
+  const sums = new Float64Array(line.length + 1);
+  line.forEach((value, i) => { sums[i + 1] = sums[i] + value; });
+  return line.map((_, i) => {
+    const first = Math.max(i - reach, 0), last = Math.min(i + reach + 1, line.length);
+    return (sums[last] - sums[first]) / (last - first);
+  });
+});
+
+const highest = (g, reach) => alongBoth(g, (line) =>
+  line.map((_, i) => largest(line.subarray(Math.max(i - reach, 0), i + reach + 1))));
+
+const cellSide = (g) => Math.ceil(longer(g) / CELLS);
+
+function cells(g) {
+  const side = cellSide(g), result = grid(Math.ceil(g.height / side), Math.ceil(g.width / side));
+  const counts = new Float64Array(result.values.length);
+  for (let y = 0; y < g.height; y++)
+    for (let x = 0; x < g.width; x++) {
+      const cell = Math.floor(y / side) * result.width + Math.floor(x / side);
+      result.values[cell] += g.values[y * g.width + x];
+      counts[cell]++;
+    }
+  return like(result, (value, i) => value / counts[i]);
+}
+
+function spread(g, shape) {
+  const side = cellSide(shape);
+  if (side === 1) return g;
+  return alongBoth(g, (line, axis) => {
+    const result = new Float64Array(axis ? shape.width : shape.height);
+    return result.map((_, i) => {
+      const place = Math.min(Math.max((i + 0.5) / side - 0.5, 0), line.length - 1);
+      const first = Math.min(Math.floor(place), Math.max(0, line.length - 2)), share = place - first;
+      return line[first] * (1 - share) + line[Math.min(first + 1, line.length - 1)] * share;
+    });
+  });
+}
+
+// Ink
+
+function isDarkOnLight(grey) {
+  const { height, width, values } = grey, edge = [];
+  for (let x = 0; x < width; x++) edge.push(values[x], values[(height - 1) * width + x]);
+  for (let y = 0; y < height; y++) edge.push(values[y * width], values[(y + 1) * width - 1]);
+  const high = largest(values), low = -largest(values.map((value) => -value));
+  const paper = (2 * median(edge) - low - high) / Math.max(1, high - low);
+  const local = blurred(grey, Math.max(2, Math.floor(longer(grey) / NEAR + 0.5))).values;
+  const cubes = values.map((value, i) => (value - local[i]) ** 3);
+  return paper - SKEWNESS * (sum(cubes) / Math.max(1, sum(cubes.map(Math.abs)))) >= 0;
+}
+
+function inkLevel(contrast) {
+  const middle = median(contrast);
+  const noise = 1.4826 * median(contrast.map((value) => Math.abs(value - middle)));
+  const above = contrast.filter((value) => value > Math.max(FAINTEST, middle + NOISE * noise));
+  if (!above.length) return null;
+  const histogram = new Float64Array(BINS);
+  for (const value of above) histogram[Math.floor(Math.min(value, 1) * (BINS - 1) + 0.5)]++;
+  const mean = (a, b) => sum(histogram.map((count, i) => (i >= a && i < b ? count * i / (BINS - 1) : 0)));
+  const total = mean(0, BINS);
+  let best = -1, threshold = 0, count = 0, below = 0; // Otsu
+  for (let i = 0; i < BINS; i++) {
+    count += histogram[i];
+    below += histogram[i] * (i / (BINS - 1));
+    const other = above.length - count;
+    if (!count || !other) continue;
+    const between = count * other * (below / count - (total - below) / other) ** 2;
+    if (between > best) { best = between; threshold = i / (BINS - 1); }
+  }
+  const first = histogram.findIndex((_, i) => i / (BINS - 1) > threshold);
+  return mean(first, BINS) / sum(histogram.subarray(first));
+}
+
+// Share of ink 0..1 of {width, height, data: RGBA}, as a canvas has it, and the contrast of full ink; null if blank.
+function findInk({ width, height, data }) {
+  const colour = (i, f) => f(data[4 * i], data[4 * i + 1], data[4 * i + 2]);
+  const empty = grid(height, width);
+  const grey = cells(like(empty, (_, i) => colour(i, (r, g, b) => 0.299 * r + 0.587 * g + 0.114 * b)));
+  const dark = isDarkOnLight(grey);
+  const light = like(empty, (_, i) => colour(i, dark ? Math.min : (...rgb) => 255 - Math.max(...rgb)));
+  const coarse = cells(light), reach = Math.max(1, Math.floor(longer(coarse) * WIDEST_STROKE / 2 + 0.5));
+  const negative = (g) => like(g, (value) => -value);
+  const closed = negative(highest(negative(highest(coarse, reach)), reach));
+  const paper = spread(blurred(closed, 1), light).values;
+  const contrast = light.values.map((value, i) => 1 - value / Math.max(paper[i], 1));
+  const level = inkLevel(contrast);
+  return level === null ? null : { ink: { ...light, values: contrast.map((c) => clip(2 * c / level - 0.5)) }, level };
+}
+
+// Parts
+
+// Number of each pixel's part, and the parts: {number, top, bottom, left, right, mass, framed}.
+function findParts(ink) {
+  const { height, width, values } = ink, labels = new Int32Array(values.length), parts = [];
+  for (let start = 0; start < values.length; start++) {
+    if (labels[start] || values[start] < EDGE - TINY) continue;
+    const part = { number: parts.length + 1, top: height, bottom: 0, left: width, right: 0, mass: 0, atEdge: 0 };
+    const todo = [start];
+    labels[start] = part.number;
+    while (todo.length) {
+      const place = todo.pop(), y = Math.floor(place / width), x = place % width;
+      part.top = Math.min(part.top, y); part.bottom = Math.max(part.bottom, y + 1);
+      part.left = Math.min(part.left, x); part.right = Math.max(part.right, x + 1);
+      part.mass += values[place];
+      part.atEdge += y === 0 || y === height - 1 || x === 0 || x === width - 1;
+      for (let v = Math.max(y - 1, 0); v <= Math.min(y + 1, height - 1); v++)
+        for (let u = Math.max(x - 1, 0); u <= Math.min(x + 1, width - 1); u++) {
+          const near = v * width + u;
+          if (!labels[near] && values[near] >= EDGE - TINY) { labels[near] = part.number; todo.push(near); }
+        }
+    }
+    part.framed = part.atEdge * FRAME * Math.max(height, width) > part.mass;
+    parts.push(part);
+  }
+  return { labels, parts };
+}
+
+const boxSide = (p) => Math.max(p.bottom - p.top, p.right - p.left);
+const gap = (a, b) => Math.max(a.top - b.bottom, b.top - a.bottom, a.left - b.right, b.left - a.right, 0);
+
+function choose(parts) {
+  const weight = (part) => part.mass * (part.framed ? FRAMED : 1);
+  const main = parts.reduce((best, part) => (weight(part) > weight(best) ? part : best));
+  return parts.filter((part) => part.mass >= SMALLEST * main.mass && (main.framed || !part.framed)
+    && gap(part, main) <= FAR * boxSide(main));
+}
+
+// Fit
+
+function resized(g, side) {
+  const scale = side / longer(g), length = (old) => Math.max(1, Math.floor(old * scale + 0.5 + TINY));
+  return alongBoth(g, (line, axis) => {
+    const result = new Float64Array(length(axis ? g.width : g.height)), step = line.length / result.length;
+    const reach = Math.max(1, step);
+    return result.map((_, i) => {
+      const centre = (i + 0.5) * step - 0.5;
+      let total = 0, weights = 0;
+      for (let j = Math.max(0, Math.ceil(centre - reach)); j <= Math.min(line.length - 1, centre + reach); j++) {
+        const weight = Math.max(0, 1 - Math.abs(j - centre) / reach);
+        total += weight * line[j];
+        weights += weight;
+      }
+      return total / weights;
+    });
+  });
+}
+
+function strokeWidth({ height, width, values }) {
+  let edges = 0;
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const here = values[y * width + x];
+      edges += (y > 0 && here !== values[(y - 1) * width + x]) + (x > 0 && here !== values[y * width + x - 1]);
+    }
+  return 2 * sum(values) / Math.max(1, edges * Math.PI / 4);
+}
+
+// Distance of each pixel to those that are 1, more than `limit` if that is farther.
+function distance(mask, limit) {
+  const nearest = alongBoth(mask, (line, axis) => {
+    if (axis === 0) {
+      const result = line.map((value) => (value ? 0 : limit + 1));
+      for (let i = 1; i < line.length; i++) result[i] = Math.min(result[i], result[i - 1] + 1);
+      for (let i = line.length - 2; i >= 0; i--) result[i] = Math.min(result[i], result[i + 1] + 1);
+      return result.map((value) => value ** 2);
+    }
+    return line.map((value, i) => {
+      let least = value;
+      for (let step = 1; step <= limit && step ** 2 < least; step++)
+        least = Math.min(least, (line[i - step] ?? Infinity) + step ** 2, (line[i + step] ?? Infinity) + step ** 2);
+      return least;
+    });
+  });
+  return like(nearest, Math.sqrt);
+}
+
+function restroked(fine) {
+  const padded = grid(fine.height + 2 * MARGIN, fine.width + 2 * MARGIN);
+  for (let y = 0; y < fine.height; y++)
+    padded.values.set(fine.values.subarray(y * fine.width, (y + 1) * fine.width), (y + MARGIN) * padded.width + MARGIN);
+  const threshold = Math.min(0.5, 0.9 * largest(padded.values)) - TINY;
+  const mask = like(padded, (value) => +(value >= threshold));
+  const width = strokeWidth(mask) / FINE, wanted = Math.min(Math.max(width, THINNEST), THICKEST);
+  if (wanted > width) {
+    const grown = Math.min(FINE * (wanted - width) / 2, MARGIN - 2);
+    return like(distance(mask, MARGIN), (value) => clip(grown + 1 - value));
+  }
+  const depth = distance(like(mask, (value) => 1 - value), DEEPEST);
+  const middle = highest(depth, Math.max(2, Math.floor(NEARBY * FINE * width + 0.5))).values;
+  return like(depth, (value, i) => clip(value - middle[i] * (1 - wanted / width)));
+}
+
+function cropped(g, { top, bottom, left, right }) {
+  const result = grid(bottom - top, right - left);
+  return like(result, (_, i) => g.values[(top + Math.floor(i / result.width)) * g.width + left + i % result.width]);
+}
+
+function centred(ink) {
+  const box = { top: Infinity, bottom: 0, left: Infinity, right: 0 };
+  ink.values.forEach((value, i) => {
+    if (value < 0.5 - TINY) return;
+    const y = Math.floor(i / ink.width), x = i % ink.width;
+    box.top = Math.min(box.top, y); box.bottom = Math.max(box.bottom, y + 1);
+    box.left = Math.min(box.left, x); box.right = Math.max(box.right, x + 1);
+  });
+  const small = resized(cropped(ink, box), BOX), total = sum(small.values);
+  const corner = (length, place) => {
+    const middle = sum(small.values.map((value, i) => value * (place(i) + 0.5))) / total;
+    return Math.min(Math.max(Math.floor(SIDE / 2 - middle + 0.5 + TINY), 0), SIDE - length);
+  };
+  const top = corner(small.height, (i) => Math.floor(i / small.width));
+  const left = corner(small.width, (i) => i % small.width);
+  const pixels = new Uint8Array(SIDE * SIDE);
+  small.values.forEach((value, i) => {
+    pixels[(top + Math.floor(i / small.width)) * SIDE + left + i % small.width] = Math.floor(255 * value + 0.5 + TINY);
+  });
+  return pixels;
+}
+
+// Pixels (784,) of a picture {width, height, data: RGBA} of at most 512 x 512; null if nothing is written on it.
+function preprocess(picture) {
+  const found = findInk(picture);
+  if (!found) return null;
+  const { labels, parts } = findParts(found.ink);
+  const smallest = Math.max(3, longer(found.ink) / 100);
+  const written = parts.filter((part) => boxSide(part) >= smallest && !(part.framed && found.level < PALE));
+  if (!written.length) return null;
+  const chosen = choose(written), own = new Set([0, ...chosen.map((part) => part.number)]);
+  const edge = (name, f) => f(...chosen.map((part) => part[name]));
+  const box = { top: edge("top", Math.min), bottom: edge("bottom", Math.max),
+    left: edge("left", Math.min), right: edge("right", Math.max) };
+  const digit = like(found.ink, (value, i) => (own.has(labels[i]) ? value : 0));
+  return centred(restroked(resized(cropped(digit, box), FINE * BOX)));
+}
+
+// Network
+
+function decode(text) {
+  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0)), view = new DataView(bytes.buffer);
+  return Float32Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(4 * i, true));
+}
+
+// Numerator / denominator to the nearest integer, halves up, for integers below 2^53; 0 where the denominator is 0.
+function divide(numerator, denominator) {
+  const whole = 2 * Math.max(denominator, 1), doubled = 2 * numerator + whole / 2;
+  const guess = Math.floor(doubled / whole), rest = doubled - guess * whole; // the guess may be one off
+  return guess + (rest < 0 ? -1 : rest >= whole ? 1 : 0);
+}
+
+// The specification is deskewing.py: slant taken out of pixels (784,), centre of mass to the middle.
+function deskewed(pixels) {
+  const moment = (weight) => pixels.reduce((total, level, i) => total + level * weight(i % SIDE - 14, Math.floor(i / SIDE) - 14), 0);
+  const m00 = moment(() => 1), m10 = moment((x) => x), m01 = moment((x, y) => y);
+  const m11 = moment((x, y) => x * y), m02 = moment((x, y) => y * y);
+  const meanX = divide(256 * m10, m00), meanY = divide(256 * m01, m00);
+  const slant = Math.max(-256, Math.min(256, divide(256 * (m00 * m11 - m10 * m01), m00 * m02 - m01 * m01)));
+  return Uint8Array.from(pixels, (_, i) => {
+    const row = Math.floor(i / SIDE) + (meanY + 256 >> 8);
+    const slide = meanX + 128 + (slant * (256 * (row - 14) - meanY) + 128 >> 8), share = slide & 255;
+    const at = (column) => (row >= 0 && row < SIDE && column >= 0 && column < SIDE ? pixels[row * SIDE + column] : 0);
+    const column = (slide >> 8) + i % SIDE;
+    return at(column) * (256 - share) + at(column + 1) * share + 128 >> 8;
+  });
+}
+
+// Pixels (784,) as the model sees them.
+function prepared(model, pixels) {
+  return model.preprocessing === "deskewed" ? deskewed(pixels) : pixels;
+}
+
+// Ten probabilities of prepared pixels (784,) by W1 (784, H), b1 (H,), W2 (H, 10), b2 (10,), row after row.
+function predict({ W1, b1, W2, b2 }, pixels) {
+  const hidden = Float64Array.from(b1), logits = Float64Array.from(b2);
+  pixels.forEach((pixel, i) => {
+    if (pixel) for (let h = 0; h < hidden.length; h++) hidden[h] += pixel / 255 * W1[i * hidden.length + h];
+  });
+  hidden.forEach((value, h) => {
+    if (value > 0) for (let k = 0; k < 10; k++) logits[k] += value * W2[h * 10 + k];
+  });
+  const powers = logits.map((logit) => Math.exp(logit - largest(logits))), total = sum(powers);
+  return Array.from(powers, (power) => power / total);
+}

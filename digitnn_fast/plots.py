@@ -1,0 +1,221 @@
+"""Pictures of a network and of how good it is, by matplotlib, which the extra `plots` installs.
+
+Each function draws one matplotlib Figure; `write_figures` and `write_report` put them into files.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from digitnn_fast.utils import CLASSES, get_predictions, replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from digitnn_fast.evaluation import Evaluation
+    from digitnn_fast.network import Network, TrainingRecord
+
+    Floats = NDArray[np.floating]
+    Bytes = NDArray[np.uint8]
+
+ENDINGS = (".png", ".svg", ".pdf")
+WORST = 40  # mistakes that are shown
+UNITS = 64  # hidden units that are shown, those with the largest weights
+BINS = 10  # of the reliability diagram
+DPI = 110
+
+
+def check_plot(path: str, endings: tuple[str, ...] = ENDINGS) -> None:
+    """ValueError, before minutes of work, if a plot can't be drawn or the file's name does not end as plots do."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ValueError("plots need matplotlib: pip install 'digitnn-fast[plots]'") from error
+    if not path.lower().endswith(endings):
+        raise ValueError(f"{path}: the name must end with {' or '.join(endings)}")
+
+
+def _figure(width: float, height: float) -> Figure:
+    """Not pyplot's, which would keep it for ever and may want a screen."""
+    from matplotlib.figure import Figure
+
+    return Figure((width, height), dpi=DPI, layout="constrained")
+
+
+def curves(record: TrainingRecord) -> Figure:
+    """Loss and accuracy over time, of training and of held-out rows."""
+    figure = _figure(10, 3.8)
+    loss, accuracy = figure.subplots(1, 2)
+    epochs = np.arange(1, len(record.history) + 1)
+    for column, axes in ((0, loss), (1, accuracy)):
+        axes.plot(epochs, record.history[:, column], label="training (distorted images, weights in motion)")
+        if record.heldout_rows:
+            axes.plot(epochs, record.history[:, 2 + column], label="held-out rows")
+        axes.set_xlabel("epoch")
+        axes.grid(alpha=0.3)
+    loss.set(title="Cross-entropy in nats", yscale="log")
+    accuracy.set_title("Accuracy")
+    loss.legend()
+    return figure
+
+
+def confusion(evaluation: Evaluation) -> Figure:
+    """How often the digit of a row was taken for that of a column; the colours are those of the mistakes."""
+    figure = _figure(5.6, 5.2)
+    axes = figure.subplots()
+    counts = evaluation.confusion
+    wrong = np.where(np.eye(CLASSES, dtype=bool), 0, counts)
+    axes.imshow(wrong, cmap="Reds", vmax=max(1, 1.5 * wrong.max()))
+    for row, column in np.ndindex(counts.shape):
+        if counts[row, column]:
+            weight = "bold" if row == column else "normal"
+            axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=8, fontweight=weight)
+    digits = range(CLASSES)
+    axes.set(xticks=digits, yticks=digits, xlabel="taken for", ylabel="true digit", title="Confusion matrix")
+    return figure
+
+
+def mistakes(images: Bytes, labels: Bytes, probabilities: Floats) -> Figure:
+    """The images (n, 784) that were taken for another digit with most confidence: true digit, answer, confidence."""
+    answers = get_predictions(probabilities)
+    wrong = np.flatnonzero(answers != labels)
+    confidence = probabilities[wrong, answers[wrong]]
+    worst = wrong[np.argsort(-confidence, kind="stable")[:WORST]]
+    figure = _figure(10, 1.6 * max(1, -(-len(worst) // 10)) + 0.4)
+    figure.suptitle(f"The worst of {len(wrong):,} mistakes" if len(wrong) else "No mistakes")
+    for axes, index in zip(_tiles(figure, len(worst)), worst, strict=True):
+        axes.imshow(images[index].reshape(28, 28), cmap="gray_r")
+        axes.set_title(f"{labels[index]} as {answers[index]}, {probabilities[index, answers[index]]:.0%}", fontsize=8)
+    return figure
+
+
+def hidden_units(network: Network) -> Figure:
+    """What hidden units look for: columns of W1 (784, H) as 28x28, red for ink wanted, blue for ink unwanted."""
+    weights = np.asarray(network.W1)
+    strongest = np.sort(np.argsort(-np.abs(weights).sum(axis=0), kind="stable")[:UNITS])
+    figure = _figure(10, 0.95 * -(-len(strongest) // 10) + 0.5)
+    shown = "the hidden units" if len(strongest) == network.hidden else f"{UNITS} of {network.hidden:,} hidden units"
+    figure.suptitle(f"What {shown} look for: red ink, and no ink where it is blue")
+    for axes, unit in zip(_tiles(figure, len(strongest)), strongest, strict=True):
+        limit = float(np.abs(weights[:, unit]).max()) or 1.0
+        axes.imshow(weights[:, unit].reshape(28, 28), cmap="RdBu_r", vmin=-limit, vmax=limit)
+    return figure
+
+
+def reliability(labels: Bytes, probabilities: Floats) -> Figure:
+    """How often answers were right against how sure they were: a reliable network lies on the diagonal.
+
+    The expected calibration error is the mean distance, weighted by images (Guo et al. 2017).
+    """
+    sure, right = probabilities.max(axis=1), get_predictions(probabilities) == labels
+    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
+    counts = np.bincount(bins, minlength=BINS)
+    there = np.flatnonzero(counts)
+    confidence, accuracy = (np.bincount(bins, values, BINS)[there] / counts[there] for values in (sure, right))
+    error = float(np.abs(confidence - accuracy) @ counts[there]) / max(1, len(labels))
+    figure = _figure(5.6, 5.2)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1)
+    axes.plot(confidence, accuracy, marker="o")
+    for x, y, count in zip(confidence, accuracy, counts[there], strict=True):
+        axes.annotate(f"{count:,}", (x, y), textcoords="offset points", xytext=(6, -10), fontsize=8)
+    axes.set(xlabel="confidence of the answer", ylabel="share that is right", xlim=(0, 1.05), ylim=(0, 1.05))
+    axes.set_title(f"Reliability (expected calibration error {error:.2%})")
+    return figure
+
+
+def _tiles(figure: Figure, count: int) -> list[Axes]:
+    """That many axes without ticks, ten in a row."""
+    rows = max(1, -(-count // 10))
+    grid = figure.subplots(rows, 10, squeeze=False).ravel().tolist()
+    for axes in grid:
+        axes.axis("off")
+    return list(grid[:count])
+
+
+def write_figures(path: str | os.PathLike[str], figures: Sequence[Figure]) -> None:
+    """Write a PDF with a page for each figure, or a PNG or SVG with all of them below each other."""
+    kind = os.path.splitext(os.fspath(path))[1][1:].lower()
+    with replacing(path) as file:
+        if kind == "pdf":
+            from matplotlib.backends.backend_pdf import PdfPages
+
+            with PdfPages(file) as pages:
+                for figure in figures:
+                    pages.savefig(figure)
+        elif len(figures) == 1:
+            figures[0].savefig(file, format=kind)
+        else:
+            _stacked(figures).savefig(file, format=kind)
+
+
+def _stacked(figures: Sequence[Figure]) -> Figure:
+    """One figure that shows the others as pictures below each other."""
+    pictures = [_pixels(figure) for figure in figures]
+    heights = [picture.shape[0] / picture.shape[1] for picture in pictures]
+    whole = _figure(10, 10 * sum(heights))
+    grid = whole.subplots(len(pictures), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
+    for axes, picture in zip(grid.ravel().tolist(), pictures, strict=True):
+        axes.imshow(picture)
+        axes.axis("off")
+    return whole
+
+
+def _pixels(figure: Figure) -> Bytes:
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(_png(figure))).convert("RGB"))
+
+
+def _png(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
+
+
+def write_report(
+    path: str | os.PathLike[str], title: str, facts: Iterable[tuple[str, str]], figures: dict[str, Figure]
+) -> None:
+    """Write one HTML page with everything inside: a table of facts, then the figures with their names."""
+    rows = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>\n" for name, value in facts)
+    pictures = "".join(
+        f'<h2>{html.escape(name)}</h2>\n<img alt="{html.escape(name)}" '
+        f'src="data:image/png;base64,{base64.b64encode(_png(figure)).decode()}">\n'
+        for name, figure in figures.items()
+    )
+    page = REPORT.format(title=html.escape(title), rows=rows, pictures=pictures)
+    with replacing(path) as file:
+        file.write(page.encode())
+
+
+REPORT = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>
+  :root {{ color-scheme: light dark; }}
+  body {{ margin: 0 auto; max-width: 64rem; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif; }}
+  th {{ text-align: left; vertical-align: top; padding-right: 1rem; white-space: nowrap; }}
+  td {{ overflow-wrap: anywhere; }}
+  img {{ max-width: 100%; background: white; border-radius: .5rem; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<table>
+{rows}</table>
+{pictures}</body>
+</html>
+"""

@@ -1,0 +1,136 @@
+"""Plots hold what they should show, and the commands write them."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digitnn_fast import Predictor, cli, evaluation, plots, train
+from digitnn_fast.kernels import _jit
+from digitnn_fast.recipes import RECIPES
+from digitnn_fast.sample import load_sample
+
+SAMPLE = load_sample()
+IMAGES, LABELS = SAMPLE.test_images[:500], SAMPLE.test_labels[:500]
+NETWORK = Predictor.load("small").network
+PROBABILITIES = Predictor(NETWORK, threads=1).predict_proba(IMAGES)
+SLOW = pytest.mark.skipif(_jit.DISABLE_JIT, reason="takes minutes in plain Python")
+
+
+def spoiled(share: float = 0.2) -> np.ndarray:
+    """Probabilities with many mistakes, so that there is something to show."""
+    random = np.random.default_rng(0)
+    noise = random.dirichlet(np.ones(10), len(LABELS)).astype(np.float32)
+    chosen = random.random(len(LABELS)) < share
+    return np.where(chosen[:, None], noise, PROBABILITIES)
+
+
+def test_curves_show_the_history():
+    record = train(IMAGES, LABELS, replace(RECIPES["fast"], epochs=3), threads=1).training
+    for column, axes in enumerate(plots.curves(record).axes):
+        training, heldout = axes.get_lines()
+        np.testing.assert_array_equal(training.get_ydata(), record.history[:, column])
+        np.testing.assert_array_equal(heldout.get_ydata(), record.history[:, 2 + column])
+
+
+def test_confusion_shows_every_count():
+    result = evaluation.evaluate(LABELS, spoiled())
+    axes = plots.confusion(result).axes[0]
+    shown = np.zeros((10, 10), int)
+    for text in axes.texts:
+        column, row = text.get_position()
+        shown[row, column] = int(text.get_text())
+    np.testing.assert_array_equal(shown, result.confusion)
+
+
+def test_mistakes_are_the_most_confident_first():
+    probabilities = spoiled()
+    figure = plots.mistakes(IMAGES, LABELS, probabilities)
+    answers = probabilities.argmax(axis=1)
+    confidence = np.where(answers != LABELS, probabilities.max(axis=1), 0)
+    titles = [axes.get_title() for axes in figure.axes if axes.get_images()]
+    assert len(titles) == min(plots.WORST, np.count_nonzero(confidence))
+    for title, index in zip(titles, np.argsort(-confidence, kind="stable"), strict=False):
+        assert title == f"{LABELS[index]} as {answers[index]}, {confidence[index]:.0%}"
+    shown = figure.axes[0].get_images()[0].get_array()
+    np.testing.assert_array_equal(np.asarray(shown).reshape(-1), IMAGES[confidence.argmax()])
+    assert "No mistakes" in plots.mistakes(IMAGES, answers, probabilities)._suptitle.get_text()
+
+
+def test_hidden_units_are_the_columns_of_W1():
+    shown = [axes.get_images()[0].get_array() for axes in plots.hidden_units(NETWORK).axes if axes.get_images()]
+    assert len(shown) == 64
+    np.testing.assert_array_equal(np.stack([np.asarray(unit).reshape(-1) for unit in shown], axis=1), NETWORK.W1)
+
+
+def test_reliability():
+    """Two in three of the answers that were 60% sure are right, and all that were 90% sure."""
+    probabilities = np.full((6, 10), 0.4 / 9, np.float32)
+    probabilities[:3, 2], probabilities[3:, 2] = 0.6, 0.91
+    axes = plots.reliability(np.array([2, 2, 5, 2, 2, 2], np.uint8), probabilities).axes[0]
+    _, line = axes.get_lines()
+    np.testing.assert_allclose(line.get_xdata(), [0.6, 0.91], atol=1e-6)
+    np.testing.assert_allclose(line.get_ydata(), [2 / 3, 1])
+    error = (abs(0.6 - 2 / 3) + abs(0.91 - 1)) / 2
+    assert f"{error:.2%}" in axes.get_title()
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "digits.csv"
+    header = ",".join(["label", *(f"pixel{pixel}" for pixel in range(784))])
+    rows = np.column_stack([LABELS, IMAGES]).tolist()
+    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(("ending", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])
+def test_evaluate_plot(table, tmp_path, capsys, ending, start):
+    plot = tmp_path / f"plot{ending}"
+    assert cli.run(["evaluate", "--data", str(table), "--plot", str(plot)]) == 0
+    assert "accuracy" in capsys.readouterr().out
+    assert plot.read_bytes().startswith(start)
+
+
+@SLOW
+def test_train_plot(table, tmp_path):
+    model, plot = tmp_path / "model.npz", tmp_path / "plot.png"
+    assert cli.run(["train", "--train", str(table), "--out", str(model), "--plot", str(plot)]) == 0
+    expected = np.asarray(plots._pixels(plots.curves(Predictor.load(model).network.training)))
+    np.testing.assert_array_equal(np.asarray(Image.open(plot).convert("RGB")), expected)
+
+
+def test_report_is_one_page_with_everything(table, tmp_path, capsys):
+    out = tmp_path / "report.html"
+    assert cli.run(["report", "small", "--data", str(table), "--out", str(out)]) == 0
+    assert re.search(rf"^report +{re.escape(str(out))}$", capsys.readouterr().out, re.MULTILINE)
+    page = out.read_text(encoding="utf-8")
+    for name in ("Training", "Confusion", "Worst mistakes", "Hidden units", "Reliability"):
+        content = re.search(rf'<img alt="{name}" src="data:image/png;base64,([^"]+)">', page)
+        assert Image.open(io.BytesIO(base64.b64decode(content[1]))).width > 300
+    assert "<th>held-out accuracy</th>" in page
+    assert "http:" not in page and "https:" not in page
+    assert page.count("src=") == 5
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("evaluate", "--data", "DATA", "--plot", "plot.jpg"),
+        ("train", "--train", "DATA", "--out", "m.npz", "--plot", "plot"),
+        ("train", "--train", "DATA", "--out", "m.png", "--plot", "m.png"),
+        ("report", "nothing.npz", "--data", "DATA"),
+        ("report", "small", "--data", "DATA", "--out", "report.pdf"),
+    ],
+)
+def test_refusals_come_before_the_work(table, tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    assert cli.run([str(table) if argument == "DATA" else argument for argument in arguments]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
