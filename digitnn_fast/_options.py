@@ -32,7 +32,7 @@ def _number(flag: str, help_text: str, least: int, most: int | None = None) -> A
 
 TRAIN_HELP, TEST_HELP = (f"Kaggle's {name}.csv; also as .gz or .zip." for name in ("train", "test"))
 Out = Annotated[str, file_option("--out", "Where to write; an older file is replaced at the very end.")]
-Model = Annotated[str | None, file_option("--model", "Model file, or small, the bundled one and the default.")]
+Model = Annotated[str | None, file_option("--model", "Model file, or a bundled one: small (the default), accurate.")]
 Plot = Annotated[str | None, file_option("--plot", "Also draw it: a .png, .svg or .pdf (needs the extra `plots`).")]
 Recipe = Annotated[str, typer.Option("--recipe", metavar="NAME", help="How to train; see below.")]
 Seed = Annotated[int, _number("--seed", "The same seed gives the same network.", 0)]

@@ -261,7 +261,7 @@ def validate(
 
 @app.command()
 def info(
-    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="By default small, the bundled one.")] = None,
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Or small, accurate; by default small.")] = None,
 ) -> None:
     """Show a model file and how it was trained."""
     from digitnn_fast.network import Network

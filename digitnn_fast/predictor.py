@@ -19,7 +19,7 @@ from digitnn_fast.network import Network
 from digitnn_fast.utils import CLASSES, PIXELS, Parameters
 
 Precision = Literal["float32", "int8"]
-BUNDLED = {name: Path(__file__).parent / "models" / f"{name}.npz" for name in ("small",)}
+BUNDLED = {name: Path(__file__).parent / "models" / f"{name}.npz" for name in ("small", "accurate")}
 ALONE = 1024  # images for each thread, at least: 0.2 to 0.4 ms, of which it takes 0.05 until it runs
 LARGEST = 1e30  # float32 ends at 3e38; -1e30 is kernels.NO_CLASS, which every logit must exceed
 
@@ -56,7 +56,7 @@ class Predictor:
         threads: int | None = None,
         precision: Precision = "float32",
     ) -> Predictor:
-        """The predictor for a model file or for a bundled model, which is "small", the default.
+        """The predictor for a model file or for a bundled model, "small" or "accurate"; by default for "small".
 
         ModelFileError if the file can't be read.
         """

@@ -63,7 +63,7 @@ class Recipe:
 
 ACCURATE = Recipe(
     "accurate",
-    "one wide network: deskewed, elastic distortions, 2 minutes on two cores",
+    "one wide network: deskewed, elastic distortions, a few minutes on two cores",
     *(1280, 100, 0.002),
     batch=128,
     adam=True,

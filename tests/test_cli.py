@@ -257,7 +257,8 @@ def test_the_bundled_model_is_used_without_another(command, folder, tmp_path):
     assert float(outcome.fact("accuracy").split("%")[0]) > 95
     assert "recipe small" in command("info").fact("network")
     assert command("info").fact("file") == command("info", "small").fact("file")
-    assert command("predict", "--model", "small", "--test", folder.path / "test.csv", "--out", out).code == 0
+    assert "recipe accurate" in command("info", "accurate").fact("network")
+    assert command("predict", "--model", "accurate", "--test", folder.path / "test.csv", "--out", out).code == 0
 
 
 def test_predict_probabilities(command, folder, tmp_path):
