@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,9 +51,9 @@ def _restroked(fine: Floats, weight: float | None = None) -> Floats:
 
 def _distance(mask: Mask, limit: int) -> Floats:
     """Euclidean distance of each pixel to the mask; more than `limit` where it is farther away than that."""
-    rows = np.arange(len(mask))[:, None]
-    above = np.maximum.accumulate(np.where(mask, rows, -limit - 1))
-    below = np.minimum.accumulate(np.where(mask, rows, len(mask) + limit)[::-1])[::-1]
+    rows = np.arange(len(mask), dtype=np.int32)[:, None]  # half the bytes of a float64, and exact
+    above = np.maximum.accumulate(np.where(mask, rows, np.int32(-limit - 1)))
+    below = np.minimum.accumulate(np.where(mask, rows, np.int32(len(mask) + limit))[::-1])[::-1]
     squares = np.minimum(np.minimum(rows - above, below - rows), limit + 1) ** 2
     least = squares.copy()
     for step in range(1, min(limit, mask.shape[1] - 1) + 1):
@@ -82,6 +84,7 @@ def _resized(values: Floats, longer: int) -> Floats:
     return np.asarray(_weights(values.shape[0], height) @ values @ _weights(values.shape[1], width).T)
 
 
+@lru_cache(maxsize=64)  # of at most 0.5 MB each; many pictures in a row have the same sizes
 def _weights(old: int, new: int) -> Floats:
     """Matrix (new, old) of the share of each old pixel in each new one."""
     scale = old / new

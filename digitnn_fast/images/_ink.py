@@ -126,7 +126,8 @@ def _blur(values: Floats, reach: int) -> Floats:
 def highest(values: Floats, reach: int) -> Floats:
     """Maxima over squares of 2 reach + 1 pixels, by windows that double."""
     for _ in range(2):
-        windows, size = np.pad(values, ((reach, reach), (0, 0)), constant_values=-np.inf), 1
+        windows, size = np.full((len(values) + 2 * reach, values.shape[1]), -np.inf), 1
+        windows[reach : reach + len(values)] = values  # np.pad would take five times as long
         while size <= 2 * reach:
             step = min(size, 2 * reach + 1 - size)
             windows = np.maximum(windows[:-step], windows[step:])
