@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from digitnn_fast import _report
-from digitnn_fast._options import Model, Threads, file_option
+from digitnn_fast._options import Model, file_option
 from digitnn_fast._progress import printable
 
 USER_ERROR = 2  # as in `cli`
@@ -74,44 +74,3 @@ def draw(
     write_page(out, Network.load(model_path(model)))
     opened = browse and webbrowser.open(Path(out).resolve().as_uri())
     _report.print_facts([("page", out if opened else f"{out} (open it in a browser)")])
-
-
-def report(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model file.")],
-    data: Annotated[str, file_option("--data", "Digits with labels, in the form of Kaggle's train.csv.")],
-    out: Annotated[str, file_option("--out", "Where to write the page.")] = "report.html",
-    threads: Threads = None,
-) -> None:
-    """Write one web page with all that can be said of a network: its card, curves, mistakes, units, reliability."""
-    import os
-
-    from digitnn_fast import _files, _progress, evaluation, kaggle, plots
-    from digitnn_fast.network import data_digest
-    from digitnn_fast.predictor import Predictor
-
-    plots.check_plot(out, (".html", ".htm"))
-    _files.check_output(out, [model, data], device=False)
-    predictor = Predictor.load(model, threads=threads)
-    network, record = predictor.network, predictor.network.training
-    with _progress.bytes_shown("reading") as progress:
-        images, labels = kaggle.read_train(data, threads, progress)
-    probabilities = predictor.predict_proba(images)
-    result = evaluation.evaluate(labels, probabilities)
-    facts = [("network", _report.shape_text(network)), ("pixels", network.preprocessing)]
-    facts += [fact for fact in _report.training_facts(record) if fact[0]]
-    facts += [
-        ("measured on", f"{data} ({len(labels):,} rows)"),
-        ("accuracy there", _report.accuracy_text(result.accuracy, result.rows)),
-        ("cross-entropy there", f"{result.cross_entropy:.4f} nats"),
-    ]
-    if record and record.data_digest == data_digest(images, labels):
-        facts.append(("WARNING", _report.trained_on_these(record).strip().removeprefix("WARNING: ")))
-    figures = {
-        **({"Training": plots.curves(record)} if record and len(record.history) else {}),
-        "Confusion": plots.confusion(result),
-        "Worst mistakes": plots.mistakes(images, labels, probabilities),
-        "Hidden units": plots.hidden_units(network),
-        "Reliability": plots.reliability(labels, probabilities),
-    }
-    plots.write_report(out, f"digitnn-fast: {os.path.basename(model)}", facts, figures)
-    _report.print_facts([("accuracy", _report.accuracy_text(result.accuracy, result.rows)), ("report", out)])

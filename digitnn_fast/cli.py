@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from digitnn_fast import __version__, _picture_commands, _progress, _report
+from digitnn_fast import __version__, _model_commands, _picture_commands, _progress, _report
 from digitnn_fast._options import (
     TEST_HELP,
     TRAIN_HELP,
@@ -209,39 +209,6 @@ def predict(
 
 
 @app.command()
-def evaluate(
-    data: Annotated[str, file_option("--data", "Digits with labels, in the form of Kaggle's train.csv.")],
-    model: Model = None,
-    plot: Plot = None,
-    threads: Threads = None,
-) -> None:
-    """Measure a network on digits with labels.
-
-    Shows accuracy with its standard error, loss, precision and recall of each digit, and the confusion matrix.
-    """
-    from digitnn_fast import _files, evaluation, kaggle, plots
-    from digitnn_fast.network import data_digest
-    from digitnn_fast.predictor import Predictor
-
-    _progress.compile_kernels("inference.forward", "deskew.deskew_next", "csv.parse_rows")
-    if plot:
-        plots.check_plot(plot)
-        _files.check_output(plot, [data, model], device=False)
-    predictor = Predictor.load(model, threads=threads)
-    with _progress.bytes_shown("reading") as progress:
-        images, labels = kaggle.read_train(data, threads, progress)
-    record = predictor.network.training
-    if record and record.data_digest == data_digest(images, labels):
-        print(_report.trained_on_these(record))
-    probabilities = predictor.predict_proba(images)
-    result = evaluation.evaluate(labels, probabilities)
-    _report.print_evaluation(result)
-    if plot:
-        figures = [plots.confusion(result), plots.mistakes(images, labels, probabilities)]
-        plots.write_figures(plot, [*figures, plots.reliability(labels, probabilities)])
-
-
-@app.command()
 def validate(
     submission: Annotated[str, typer.Argument(metavar="SUBMISSION", help="The file that you mean to upload.")],
     test: Annotated[str | None, file_option("--test", "Also compare the number of rows with this test.csv.")] = None,
@@ -259,63 +226,12 @@ def validate(
     _report.print_facts([("valid", f"{submission} ({rows:,} rows, {compared})")])
 
 
-@app.command()
-def info(
-    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Or small, accurate; by default small.")] = None,
-) -> None:
-    """Show a model file and how it was trained."""
-    from digitnn_fast.network import Network
-    from digitnn_fast.predictor import model_path
-
-    path = os.fspath(model_path(model))
-    network = Network.load(path)
-    facts = [
-        ("file", f"{path} ({os.path.getsize(path):,} bytes)"),
-        ("network", _report.shape_text(network)),
-        ("pixels", network.preprocessing),
-    ]
-    _report.print_facts(facts + _report.training_facts(network.training))
-
-
-app.command()(_picture_commands.image)
-app.command()(_picture_commands.draw)
-app.command()(_picture_commands.report)
-
-
-@app.command()
-def bench(model: Model = None, threads: Threads = None) -> None:
-    """Measure how fast a network runs on this CPU, against NumPy, in less than a minute.
-
-    All results are checked first. `python -m bench` in the repository measures everything, against more rivals.
-    """
-    from digitnn_fast import benchmark
-    from digitnn_fast.predictor import Predictor
-
-    _progress.compile_kernels("inference.forward", "int8.forward", "deskew.deskew_next")
-    network = Predictor.load(model, threads=threads).network
-    _report.print_facts([("CPU", benchmark.cpu_name()), ("network", _report.shape_text(network))])
-    _report.print_speeds(benchmark.measure(network, threads))
-
-
-@app.command()
-def warmup() -> None:
-    """Compile all kernels now, not at first use."""
-    from digitnn_fast._threads import available_cpus
-    from digitnn_fast.kernels import KERNELS, start_compiling
-    from digitnn_fast.kernels._jit import DISABLE_JIT
-
-    if DISABLE_JIT:
-        print("nothing to compile: NUMBA_DISABLE_JIT is set")
-        return
-    stages = _progress.Stages()
-    names = list(KERNELS)
-    for number, (name, kernel) in enumerate(KERNELS.items()):
-        cached = kernel.is_cached()
-        start_compiling(*names[number : number + available_cpus()])
-        with stages(name):
-            kernel.load()
-        state = "already there" if cached else "compiled" if kernel.is_cached() else "compiled, but can't be kept"
-        print(f"{name}: {state}, {stages.seconds[name]:.2f} s", flush=True)
+for command in (
+    *(_model_commands.evaluate, _model_commands.report, _model_commands.info),
+    *(_picture_commands.image, _picture_commands.draw),
+    *(_model_commands.bench, _model_commands.warmup),
+):
+    app.command()(command)
 
 
 def _recipe(name: str) -> recipes.Recipe:
