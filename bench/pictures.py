@@ -325,7 +325,9 @@ def main() -> None:
             "# Pictures of digits",
             "",
             f"digitnn-fast {__version__}, `python -m bench.pictures`. Share of digits read, by way of preparing the "
-            f"picture and by model ({models}).",
+            f"picture and by model ({models}). The sample's digits may be among those that a model was trained on: its "
+            "photos compare ways of preparing them, and say nothing of new digits; own_digits and optdigits are other "
+            "people's.",
             "",
             *table(pictures, predictors),
             "",

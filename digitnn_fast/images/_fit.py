@@ -37,8 +37,9 @@ def _restroked(fine: Floats, weight: float | None = None) -> Floats:
 
     Thick strokes lose the same share of their width everywhere: those that are thinner than the others stay whole.
     """
-    fine = np.pad(fine, MARGIN)
-    mask = fine >= min(0.5, 0.9 * float(fine.max())) - TINY
+    page = np.zeros((fine.shape[0] + 2 * MARGIN, fine.shape[1] + 2 * MARGIN))
+    page[MARGIN:-MARGIN, MARGIN:-MARGIN] = fine
+    mask = page >= min(0.5, 0.9 * float(fine.max())) - TINY
     width = stroke_width(mask) / FINE
     wanted = min(max(width, THINNEST), THICKEST) if weight is None else weight
     if wanted > width:

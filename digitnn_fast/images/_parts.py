@@ -54,7 +54,9 @@ class Part(NamedTuple):
 def label(mask: Mask) -> tuple[NDArray[np.int64], int]:
     """Numbers (h, w) of the 8-connected parts of a mask, 1.. in reading order of their first pixels, 0 outside."""
     height, width = mask.shape
-    edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    padded = np.zeros((height, width + 2), np.int8)
+    padded[:, 1:-1] = mask
+    edges = padded[:, 1:] - padded[:, :-1]
     row, start = np.nonzero(edges == 1)
     end = np.nonzero(edges == -1)[1]
     # Runs in reading order; each touches a stretch of those in the row above, which binary search finds.
