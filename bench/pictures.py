@@ -25,6 +25,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from digitnn_fast import Predictor, __version__, preprocess
 from digitnn_fast.images._fit import _restroked, stroke_width
+from digitnn_fast.predictor import BUNDLED
 from digitnn_fast.sample import load_sample
 
 RESULTS = Path(__file__).with_name("PICTURES.md")
@@ -313,9 +314,9 @@ def main() -> None:
     """Measure, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
-    parser.add_argument("--model", action="append", default=[], help="a model file besides the bundled one")
+    parser.add_argument("--model", action="append", default=[], help="a model file besides the bundled ones")
     given = parser.parse_args()
-    predictors = {"bundled": Predictor.load(), **{Path(path).stem: Predictor.load(path) for path in given.model}}
+    predictors = {name: Predictor.load(name) for name in (*BUNDLED, *given.model)}
     pictures = list(made())
     if given.data.is_dir():
         pictures += [*own_digits(given.data / "own_digits"), *optdigits(given.data / "optdigits-orig.tra.gz")]
@@ -333,7 +334,7 @@ def main() -> None:
             "",
             "From file to answer in a running process:",
             "",
-            *speeds(predictors["bundled"]),
+            *speeds(predictors["small"]),
         ]
     )
     RESULTS.write_text(text + "\n")

@@ -548,7 +548,9 @@ def test_ctrl_c(tmp_path):
     out = tmp_path / "out.csv"
     out.write_text("older")
     command = [sys.executable, "-m", "digitnn_fast", "submit", "--recipe", "seed", "--out", out]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # who starts the tests with & ignores it
+    with subprocess.Popen(command, preexec_fn=listening, **pipes) as running:
         assert running.stderr.readline().startswith("epoch")
         running.send_signal(signal.SIGINT)
         stdout, stderr = running.communicate(timeout=60)
