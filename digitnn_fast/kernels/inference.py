@@ -2,7 +2,7 @@
 
 Only non-zero pixels (about 150 of 784) are visited: each adds pixel * W1[pixel] to the hidden units.
 Hidden units are taken in tiles of 64, which live in registers while an image's pixels go by;
-images in blocks of 64, so that a tile's weights (200 kB) are read from the nearest cache that
+images in blocks of 128, so that a tile's weights (200 kB) are read from the nearest cache that
 holds them once for the block and not once for every image.
 
 Packed weights (made by `engines.Float32`): W1 tile-major (tiles, 784, 64), with the 1/255 folded in; b1 (tiles*64,);
