@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.descent import Descent
-from digitnn_fast.network import check_directory, read_array
+from digitnn_fast.npz import check_directory, read_array
 from digitnn_fast.utils import Parameters, replacing
 
 EVERY = 60.0  # seconds

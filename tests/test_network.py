@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from digitnn_fast.network import (
     HISTORY_COLUMNS,
     PREPROCESSINGS,
-    ModelFileError,
     Network,
     TrainingRecord,
     data_digest,
 )
+from digitnn_fast.npz import ModelFileError
 from digitnn_fast.utils import initialize_parameters
 
 HISTORY = np.linspace(0, 1, 12).reshape(3, len(HISTORY_COLUMNS))
