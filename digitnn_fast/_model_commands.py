@@ -25,7 +25,7 @@ def evaluate(
     from digitnn_fast.network import data_digest
     from digitnn_fast.predictor import Predictor
 
-    _progress.compile_kernels("inference.forward", "deskew.deskew_next", "csv.parse_rows")
+    _progress.compile_kernels("inference.forward", "deskew.deskew_next", "directions.describe", "csv.parse_rows")
     if plot:
         plots.check_plot(plot)
         _files.check_output(plot, [data, model], device=False)
@@ -107,7 +107,7 @@ def bench(model: Model = None, threads: Threads = None) -> None:
     from digitnn_fast import benchmark
     from digitnn_fast.predictor import Predictor
 
-    _progress.compile_kernels("inference.forward", "int8.forward", "deskew.deskew_next")
+    _progress.compile_kernels("inference.forward", "int8.forward", "deskew.deskew_next", "directions.describe")
     network = Predictor.load(model, threads=threads).network
     _report.print_facts([("CPU", benchmark.cpu_name()), ("network", _report.shape_text(network))])
     _report.print_speeds(benchmark.measure(network, threads))

@@ -190,7 +190,7 @@ def predict(
     from digitnn_fast.predictor import Predictor
 
     _files.check_output(out, [test, model])
-    _progress.compile_kernels("inference.forward", "deskew.deskew_next", "csv.parse_rows")
+    _progress.compile_kernels("inference.forward", "deskew.deskew_next", "directions.describe", "csv.parse_rows")
     predictor = Predictor.load(model, threads=1)  # map_test has threads of its own
     function = predictor.predict_proba if probabilities else predictor.predict
     with stages("predict"), _progress.bytes_shown("predicting") as progress:

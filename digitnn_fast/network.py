@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-Preprocessing = Literal["raw", "deskewed"]
+Preprocessing = Literal["raw", "deskewed", "directions"]
 PREPROCESSINGS: tuple[Preprocessing, ...] = get_args(Preprocessing)
 ACCURACIES = ("heldout_accuracy", "cross_validated_accuracy")
 HISTORY_COLUMNS = ("training_loss", "training_accuracy", "heldout_loss", "heldout_accuracy")
@@ -126,9 +126,9 @@ class Network:
         for name, shape in (("b1", (self.hidden,)), ("W2", (self.hidden, CLASSES)), ("b2", (CLASSES,))):
             got = getattr(self, name).shape
             require(got == shape, f"{name} must have shape {shape}, got {got}")
-        choices = " or ".join(PREPROCESSINGS)
+        choices = ", ".join(PREPROCESSINGS)
         valid = self.preprocessing in PREPROCESSINGS
-        require(valid, f"preprocessing must be {choices}, got {self.preprocessing!r}")
+        require(valid, f"preprocessing must be one of {choices}; got {self.preprocessing!r}")
         for name, array in self.parameters._asdict().items():
             object.__setattr__(self, name, _frozen(array))
 
