@@ -306,9 +306,40 @@ function deskewed(pixels) {
   });
 }
 
+// The specification is directions.py: how much edge of 16 directions is in each of 7 by 7 cells, of pixels (784,).
+const UNIT_X = [64, 59, 45, 24, 0, -24, -45, -59, -64, -59, -45, -24, 0, 24, 45, 59];
+const UNIT_Y = UNIT_X.map((_, k) => UNIT_X[(k + 12) % 16]);
+
+function described(pixels) {
+  const at = (column, row) => (column >= 0 && column < SIDE && row >= 0 && row < SIDE ? pixels[row * SIDE + column] : 0);
+  const share = (place, cell) => Math.max(0, 8 - Math.abs(2 * place - 8 * cell - 3)), sums = new Int32Array(pixels.length);
+  pixels.forEach((_, i) => {
+    const column = i % SIDE, row = Math.floor(i / SIDE);
+    let x = 0, y = 0;
+    for (const side of [-1, 0, 1]) {
+      x += (2 - Math.abs(side)) * (at(column + 1, row + side) - at(column - 1, row + side));
+      y += (2 - Math.abs(side)) * (at(column + side, row + 1) - at(column + side, row - 1));
+    }
+    for (let k = 0; k < 16 && (x || y); k++) {
+      const before = (k + 15) % 16, behind = (k + 1) % 16;
+      const part = Math.min(UNIT_X[before] * y - UNIT_Y[before] * x, UNIT_Y[behind] * x - UNIT_X[behind] * y);
+      for (let cell = 0; cell < 49 && part > 0; cell++) sums[16 * cell + k] += part * share(column, cell % 7) * share(row, Math.floor(cell / 7));
+    }
+  });
+  return Uint8Array.from(sums, (total) => {
+    const root = Math.floor(Math.sqrt(total >> 7));
+    return root < 16 ? 0 : Math.min(root, 255);
+  });
+}
+
+// Pixels (784,) as the model sees them, but still a picture.
+function upright(model, pixels) {
+  return model.preprocessing === "raw" ? pixels : deskewed(pixels);
+}
+
 // Pixels (784,) as the model sees them.
 function prepared(model, pixels) {
-  return model.preprocessing === "deskewed" ? deskewed(pixels) : pixels;
+  return model.preprocessing === "directions" ? described(deskewed(pixels)) : upright(model, pixels);
 }
 
 // Ten probabilities of prepared pixels (784,) by W1 (784, H), b1 (H,), W2 (H, 10), b2 (10,), row after row.
