@@ -85,7 +85,7 @@ def options_of(target: str, given: dict[str, Any]) -> Options:
 def _test(way: Way, network: Network, max_loss: float) -> str:
     """What a self-test found; SelfTestError if it failed. What can't run here counts by its specification."""
     images = load_sample().test_images
-    wanted = way.wanted(images)
+    wanted = way.wanted(network, images)
     answers = way.run(images) if way.run else wanted
     difference = compare(answers, wanted)
     if not difference.agrees:

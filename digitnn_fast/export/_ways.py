@@ -37,11 +37,12 @@ class Answers(NamedTuple):
 class Way:
     """One way to run a network: `run` gives the answers for raw images (n, 784), or `missing` says why it can't here.
 
-    `wanted` is what the specification answers, `exact` whether its integers must come out.
+    `wanted(network, images)` is what the specification answers: `float_answers`, or `integer_answers`, of which the
+    integers must come out. (A function of the module rather than one made for the way: `verify` calls it only once.)
     """
 
     name: str
-    wanted: Callable[[Bytes], Answers]
+    wanted: Callable[[Network, Bytes], Answers]
     run: Callable[[Bytes], Answers] | None = None
     missing: str = ""
 

@@ -8,7 +8,6 @@ the specification. Deskewing is part of the models, in integers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,7 @@ def ways(network: Network, folder: Path, options: Options) -> Iterable[Way]:
     missing = "" if find_spec("onnxruntime") else "onnxruntime is not installed"
     for name, wanted in (("float32", float_answers), ("int8", integer_answers)):
         run = None if missing else _runner(folder / FILES[name])
-        yield Way(f"ONNX {name}", partial(wanted, network), run, missing)
+        yield Way(f"ONNX {name}", wanted, run, missing)
 
 
 def float32_model(network: Network) -> bytes:
