@@ -8,6 +8,7 @@ the specification. Deskewing is part of the models, in integers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,17 @@ import numpy as np
 
 from digitnn_fast.export._card import card
 from digitnn_fast.export._graph import Graph, deskew
-from digitnn_fast.export._ways import Answers, Bytes, Exporter, Fact, Options, Way, float_answers, integer_answers
+from digitnn_fast.export._ways import (
+    Answers,
+    Bytes,
+    Exporter,
+    Fact,
+    Options,
+    Way,
+    float_answers,
+    in_blocks,
+    integer_answers,
+)
 from digitnn_fast.network import Network
 from digitnn_fast.quantization import MAX_PIXEL, QuantizedParameters, quantize
 from digitnn_fast.utils import CLASSES, PIXEL_SCALE, PIXELS
@@ -30,6 +41,10 @@ def write(network: Network, folder: Path, options: Options) -> Iterable[Fact]:
     """Write and check both models."""
     if not find_spec("onnx"):
         raise ValueError("--to onnx needs the package onnx: pip install 'digitnn-fast[onnx]'")
+    import onnx
+
+    if onnx.defs.onnx_opset_version() < OPSET:
+        raise ValueError(f"--to onnx needs onnx 1.16 or newer, this is {onnx.__version__}")
     for name, model in (("float32", float32_model(network)), ("int8", int8_model(network))):
         (folder / FILES[name]).write_bytes(model)
     exact = "for every image" if reach(quantize(network.parameters)) < EXACT else "unless float32 rounds a large sum"
@@ -38,7 +53,7 @@ def write(network: Network, folder: Path, options: Options) -> Iterable[Fact]:
 
 def ways(network: Network, folder: Path, options: Options) -> Iterable[Way]:
     """Both models in onnxruntime."""
-    missing = "" if find_spec("onnxruntime") else "onnxruntime is not installed"
+    missing = _missing()
     for name, wanted in (("float32", float_answers), ("int8", integer_answers)):
         run = None if missing else _runner(folder / FILES[name])
         yield Way(f"ONNX {name}", wanted, run, missing)
@@ -116,6 +131,17 @@ def _finished(graph: Graph, network: Network, outputs: dict[str, tuple[Any, tupl
     return content
 
 
+def _missing() -> str:
+    """Why onnxruntime can't run the models, if it can't."""
+    if not find_spec("onnxruntime"):
+        return "onnxruntime is not installed"
+    import onnxruntime
+
+    version: str = onnxruntime.__version__
+    old = tuple(int(part) for part in version.split(".")[:2]) < (1, 18)
+    return f"it needs onnxruntime 1.18 or newer, this is {version}" if old else ""
+
+
 def _runner(path: Path) -> Callable[[Bytes], Answers]:
     """The answers of an ONNX file, by onnxruntime."""
     import onnxruntime
@@ -126,12 +152,9 @@ def _runner(path: Path) -> Callable[[Bytes], Answers]:
     names = [output.name for output in session.get_outputs()]
 
     def run(images: Bytes) -> Answers:
-        blocks = [session.run(names, {"images": images[i : i + 1024]}) for i in range(0, max(1, len(images)), 1024)]
-        return Answers(
-            **{name: np.concatenate(parts) for name, parts in zip(names, zip(*blocks, strict=True), strict=True)}
-        )
+        return Answers(**dict(zip(names, session.run(names, {"images": images}), strict=True)))
 
-    return run
+    return partial(in_blocks, run)
 
 
 EXPORTER = Exporter("onnx", "ONNX models in float32 and int8 (needs the extra `onnx`)", Options, write, ways)
