@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from digitnn_fast import __version__, _model_commands, _picture_commands, _progress, _report
+from digitnn_fast import __version__, _export_commands, _model_commands, _picture_commands, _progress, _report
 from digitnn_fast._options import (
     TEST_HELP,
     TRAIN_HELP,
@@ -233,9 +233,10 @@ def validate(
 for command in (
     *(_model_commands.evaluate, _model_commands.report, _model_commands.info),
     *(_picture_commands.image, _picture_commands.draw),
-    *(_model_commands.bench, _model_commands.warmup),
+    *(_export_commands.verify, _model_commands.bench, _model_commands.warmup),
 ):
     app.command()(command)
+app.command(cls=_export_commands.WithTargets)(_export_commands.export)
 
 
 def _recipe(name: str) -> recipes.Recipe:
