@@ -9,16 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast._threads import run_together
-from digitnn_fast.kernels import (
-    CLASSES,
-    FULL_BATCH_TILE,
-    KERNELS,
-    NO_CLASS,
-    PIXELS,
-    TRAINING_BLOCK,
-    TRAINING_TILE,
-    aligned,
-)
+from digitnn_fast.kernels import CLASSES, KERNELS, NO_CLASS, PIXELS, TILE, TRAINING_BLOCK, TRAINING_TILE, aligned
+from digitnn_fast.recipes import Recipe
 from digitnn_fast.utils import Parameters
 
 ROWS = PIXELS + 1 + CLASSES  # of a tile: W1, b1 and W2 transposed
@@ -64,39 +56,39 @@ class Schedule:
 class Descent:
     """Weights, moments and scratch of one network while it learns from images (n, 784) and labels (n,)."""
 
-    TILE = TRAINING_TILE  # hidden units whose weights lie together
+    tile = TRAINING_TILE  # hidden units whose weights lie together
 
     def __init__(
         self, parameters: Parameters, images: NDArray[np.uint8], labels: NDArray[np.uint8], threads: int
     ) -> None:
         self.images, self.labels = images, labels
         self.hidden = parameters.W1.shape[1]
-        self.tiles = -(-self.hidden // self.TILE)
+        self.tiles = -(-self.hidden // self.tile)
         self.threads = self._useful(threads)
-        self.weights, self.moments, self.squares = (aligned((self.tiles, ROWS, self.TILE)) for _ in range(3))
+        self.weights, self.moments, self.squares = (aligned((self.tiles, ROWS, self.tile)) for _ in range(3))
         self.output_bias = aligned((4, self.threads, 16))
         self._unpack(parameters)
         self._scratch(len(images))
 
     def _useful(self, threads: int) -> int:
-        return min(threads, 2 * self.tiles)  # more would only wait for each other
+        return min(threads, 2 * int(self.tiles))  # more would only wait for each other
 
     def _unpack(self, parameters: Parameters) -> None:
         W1, b1, W2, b2 = parameters
-        rows = np.zeros((ROWS, self.tiles * self.TILE), np.float32)
+        rows = np.zeros((ROWS, self.tiles * self.tile), np.float32)
         rows[:, : self.hidden] = np.concatenate([W1, b1[None], W2.T])
-        self.weights[...] = rows.reshape(ROWS, self.tiles, self.TILE).transpose(1, 0, 2)
+        self.weights[...] = rows.reshape(ROWS, self.tiles, self.tile).transpose(1, 0, 2)
         self.output_bias[0] = NO_CLASS
         self.output_bias[0, :, :CLASSES] = b2
 
     def _scratch(self, images: int) -> None:
-        block, tile, threads = TRAINING_BLOCK, self.TILE, self.threads
+        block, tile, threads = TRAINING_BLOCK, self.tile, self.threads
         self.gradients = aligned(self.weights.shape)
         self.outgoing = aligned((self.tiles * tile, 16))
         self._spread_outgoing()
         room = (PIXELS + 1) * block + 64  # entries of either list, which is written 64 at a time
         self.margins, self.sums = aligned(images), aligned(images)
-        self._arrays = (
+        self._arrays: tuple[NDArray[Any], ...] = (
             aligned((threads, PIXELS + 16), np.uint8),  # padded
             aligned((threads, 512), np.int32),  # fields
             aligned((2 * block, PIXELS), np.uint8),  # seen: one block while the other is prepared
@@ -164,29 +156,30 @@ class Descent:
 
 
 class FullBatch(Descent):
-    """A `Descent` in which all images make one batch, undistorted: what is not zero in them is listed once for all.
+    """A `Descent` in which all images make one batch, as they are: their pixels are listed once and not in each epoch.
 
-    The lists take 12 bytes for each non-zero pixel and 20 for each image and each pixel of a block: 84 MB for Kaggle's 42,000 digits.
+    The lists take 12 bytes for each pixel that is not zero, and 90 for each image: 79 MB for Kaggle's 42,000.
     """
 
-    TILE = FULL_BATCH_TILE
-    PARTS = 16  # of the sums over all images, whose memory and whose sum cost 0.2 MB and 10 us each
-    ROOM = 1 << 29  # bytes of lists and parts, at most
+    tile = TILE
+    PARTS = 16  # of the sum over all images: as many threads can help; each costs 0.2 MB and 10 us for 64 units
+    ROOM = 1 << 29  # bytes: 270,000 digits
 
     @classmethod
-    def suits(cls, images: NDArray[np.uint8], hidden: int) -> bool:
-        """Whether lists and parts find room; it does not depend on the number of threads, because the bits do."""
-        return 12 * np.count_nonzero(images) + cls.PARTS * 4 * ROWS * hidden <= cls.ROOM
+    def fits(cls, images: NDArray[np.uint8], hidden: int) -> bool:
+        """Whether lists and parts find room. It must not depend on the number of threads, or the weights would."""
+        room = 12 * int(np.count_nonzero(images)) + 90 * len(images) + cls.PARTS * 4 * ROWS * hidden
+        return room <= cls.ROOM
 
     def _useful(self, threads: int) -> int:
         self.parts = min(self.PARTS, -(-len(self.images) // TRAINING_BLOCK))
         return min(threads, self.parts)
 
     def _spread_outgoing(self) -> None:
-        """Each thread does that for itself."""
+        """The kernel does that, for each thread."""
 
     def _scratch(self, images: int) -> None:
-        block, tile, threads = TRAINING_BLOCK, self.TILE, self.threads
+        block, tile, threads = TRAINING_BLOCK, self.tile, self.threads
         self.margins, self.sums = aligned(images), aligned(images)
         self._lists = self._listed()
         self._partial = aligned((self.parts, self.weights.size)), aligned((self.parts, 16))
@@ -200,18 +193,16 @@ class FullBatch(Descent):
     def _listed(self) -> tuple[NDArray[Any], ...]:
         """Offsets, and the lists of all blocks, made by all threads."""
         blocks = [self.images[first : first + TRAINING_BLOCK] for first in range(0, len(self.images), TRAINING_BLOCK)]
-        room = [np.count_nonzero(block) + TRAINING_BLOCK + 64 for block in blocks]  # 1 of each image; written by 64
+        room = [np.count_nonzero(block) + 64 for block in blocks]  # written by 64 at a time
         offsets = np.array([0, *np.cumsum(room)])
         lists = [
             (aligned(offsets[-1], np.uint16), aligned(offsets[-1]), aligned((len(blocks), ends), np.int64))
-            for ends in (2 * TRAINING_BLOCK + 1, PIXELS + 2)
+            for ends in (2 * TRAINING_BLOCK + 1, 3 * PIXELS // 2 + 1)
         ]
         taken = np.zeros(1, np.int64)
         calls = [
-            KERNELS["fullbatch.list_blocks"].bind(
-                *(taken, self.images, offsets, aligned((TRAINING_BLOCK, PIXELS), np.uint8)),
-                *(aligned(64 * TRAINING_BLOCK, np.uint8), aligned(TRAINING_BLOCK * PIXELS + 64, np.uint8)),
-                *(*lists[0], *lists[1]),
+            KERNELS["listing.list_blocks"].bind(
+                *(taken, self.images, offsets, aligned(TRAINING_BLOCK * PIXELS + 64, np.uint8), *lists[0], *lists[1])
             )
             for _ in range(self.threads)
         ]
@@ -239,3 +230,11 @@ class FullBatch(Descent):
         right = run_together(calls, on_failure=lambda: meetings.__setitem__(1, 1))
         losses = np.log(self.sums, dtype=np.float64) - self.margins
         return float(losses.mean()), sum(right) / len(order)
+
+
+def descent_for(
+    recipe: Recipe, parameters: Parameters, images: NDArray[np.uint8], labels: NDArray[np.uint8], threads: int
+) -> Descent:
+    """The fastest way to train by that recipe on these images."""
+    kind = FullBatch if recipe.full_batch and FullBatch.fits(images, recipe.hidden) else Descent
+    return kind(parameters, images, labels, threads)

@@ -22,7 +22,6 @@ SHARE = 256  # images that a thread takes at a time: 0.1 ms of work, in order of
 NO_CLASS = np.float32(-1e30)  # the logit of lanes 10 to 15: too low to be the maximum or to count in a sum
 
 TRAINING_TILE, TRAINING_BLOCK = 32, 128
-FULL_BATCH_TILE = 64
 MOMENTUM, ADAM = 0, 1
 
 KERNELS = {
@@ -53,8 +52,8 @@ KERNELS = {
             "float32[::1], float32[:,::1], float32[:,::1], float32[:,::1], float32[::1], float32[::1])",
         ),
         Kernel(
-            "fullbatch.list_blocks",
-            "void(int64[::1], uint8[:,::1], int64[::1], uint8[:,::1], uint8[::1], uint8[::1], "
+            "listing.list_blocks",
+            "void(int64[::1], uint8[:,::1], int64[::1], uint8[::1], "
             "uint16[::1], float32[::1], int64[:,::1], uint16[::1], float32[::1], int64[:,::1])",
         ),
         Kernel(

@@ -5,20 +5,22 @@ import numpy as np
 from digitnn_fast.kernels import MIDDLE, PIXELS
 from digitnn_fast.kernels import TRAINING_BLOCK as BLOCK
 from digitnn_fast.kernels._jit import helper
-from digitnn_fast.kernels._simd import (
+from digitnn_fast.kernels._pixels import (
     HAS_COMPRESS,
     byte_at,
     compress_nonzero,
     copy_bytes,
-    load,
     load_bytes,
     lowest_bit,
-    multiply,
     nonzero_mask,
+    turn_bytes,
+)
+from digitnn_fast.kernels._simd import (
+    load,
+    multiply,
     prefetch,
     splat,
     store,
-    turn_bytes,
 )
 
 ONE, SCALE = np.float32(1), np.float32(1 / 255)
@@ -75,11 +77,11 @@ def copy_image(images, image, out, row):
 
 
 @helper
-def list_bands(size, seen, places, values, bytes_, spans):
+def list_bands(size, images, first, places, values, bytes_, spans):
     """The non-zero pixels of each image, scaled to 0..1, in two bands: image i's end at spans[2i+1] and spans[2i+2]."""
     spans[0] = 0
     for i in range(size):
-        spans[2 * i + 1], spans[2 * i + 2] = list_nonzero(seen, i, places, values, bytes_, spans[2 * i])
+        spans[2 * i + 1], spans[2 * i + 2] = list_nonzero(images, first + i, places, values, bytes_, spans[2 * i])
     for k in range(0, spans[2 * size], 16):
         store(values, k, multiply(load(values, k), splat(SCALE)))
 

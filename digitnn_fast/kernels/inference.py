@@ -39,9 +39,8 @@ ZERO = np.float32(0)
 
 
 @helper
-def add_pixels(W1, tile, places, values, first, last, hidden, image):
-    """hidden[image] += value * W1[place] for one tile of 64 units and the listed pixels."""
-    base = tile * PIXELS * TILE
+def add_pixels(W1, base, places, values, first, last, hidden, image):
+    """hidden[image] += value * W1[place] for the listed pixels and the tile of 64 units that begins at `base`."""
     unit = image * TILE
     h0 = load(hidden, unit)
     h1 = load(hidden, unit + 16)
@@ -97,13 +96,14 @@ def forward_block(
         starts[2 * i + 1], starts[2 * i + 2] = list_nonzero(images, first + i, places, values, bytes_, starts[2 * i])
         store(logits, i * 16, load(b2, 0))
     for tile in range(b1.size // TILE):
+        base = tile * PIXELS * TILE
         for i in range(size):
             prefetch_image(images, first + BLOCK + i)
             for unit in range(0, TILE, 16):
                 store(hidden, i * TILE + unit, load(b1, tile * TILE + unit))
-            add_pixels(W1, tile, places, values, starts[2 * i], starts[2 * i + 1], hidden, i)
+            add_pixels(W1, base, places, values, starts[2 * i], starts[2 * i + 1], hidden, i)
         for i in range(size):
-            add_pixels(W1, tile, places, values, starts[2 * i + 1], starts[2 * i + 2], hidden, i)
+            add_pixels(W1, base, places, values, starts[2 * i + 1], starts[2 * i + 2], hidden, i)
             for unit in range(0, TILE, 16):
                 store(hidden, i * TILE + unit, relu_lanes(load(hidden, i * TILE + unit)))
         for i in range(0, size, 4):
