@@ -85,7 +85,7 @@ def submit(
     from digitnn_fast.utils import get_accuracy
 
     chosen = _recipe(recipe)
-    _progress.compile_kernels("training.epoch", "inference.forward", "csv.parse_rows")
+    _progress.compile_kernels("csv.parse_rows", *chosen.kernels)
     _files.check_output(out, [train, test, model_out])
     if model_out:
         _files.check_output(model_out, [train, test], device=False)
@@ -151,7 +151,7 @@ def train(
     from digitnn_fast import _files, kaggle, plots
 
     chosen = _recipe(recipe)
-    _progress.compile_kernels("training.epoch", "inference.forward", "csv.parse_rows")
+    _progress.compile_kernels("csv.parse_rows", *chosen.kernels)
     _files.check_output(out, [train, checkpoint], device=False)
     if patience and (folds or not heldout):
         raise ValueError("--patience needs rows that are held out: it goes without --folds and --heldout 0")
