@@ -10,7 +10,7 @@ import os
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from digitnn_fast.export import web
+from digitnn_fast.export import c, web
 from digitnn_fast.export._folder import check_folder, filling, list_files
 from digitnn_fast.export._ways import Answers, Exporter, Fact, Options, SelfTestError, Way, compare, float_answers
 from digitnn_fast.network import Network
@@ -28,7 +28,7 @@ __all__ = [
     "options_of",
 ]
 
-EXPORTERS: dict[str, Exporter] = {exporter.name: exporter for exporter in (web.EXPORTER,)}
+EXPORTERS: dict[str, Exporter] = {exporter.name: exporter for exporter in (c.EXPORTER, web.EXPORTER)}
 
 
 class Exported(NamedTuple):
