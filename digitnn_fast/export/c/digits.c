@@ -21,18 +21,17 @@
 #if BITS == 8
 typedef int8_t packed; /* a weight */
 #define BLOCK 8        /* units that are added up together */
-#define LISTED 32      /* pixels in a full list */
 #define OFFSET 0
 #else
 /* Codes, which are weight + OFFSET, several in a word. Multiplied by a level, two of them at a time are the halves of
- * a word: no list is so long that a half could overflow. */
+ * a word: no list is so long that a half could overflow, 16 * 255 * 14 < 65536. */
 typedef uint32_t packed;
 #define BLOCK 16
-#define LISTED (BITS == 4 ? 18 : 32)
 #define OFFSET (BITS == 4 ? 7 : 1)
 #endif
-#define ROW (HIDDEN * BITS / (8 * (int)sizeof(packed))) /* of one pixel */
-#define ROW_OF_BLOCK (BLOCK * BITS / (8 * (int)sizeof(packed)))
+#define PER_PACKED (8 * (int)sizeof(packed) / BITS)
+#define ROW (HIDDEN / PER_PACKED) /* of one pixel in W1 */
+#define LISTED 16                 /* pixels in a full list */
 
 static const packed W1[(BOTTOM - TOP) * (RIGHT - LEFT) * ROW] = {
 @W1@
@@ -50,33 +49,24 @@ static const int32_t b2[DIGITS_CLASSES] = {
 @b2@
 };
 
-/* Pixels that are not black. */
-typedef struct {
-    int32_t count;
-    int32_t total; /* of all levels so far */
-    uint16_t pixel[LISTED]; /* its place in W1 */
-    uint8_t level[LISTED];
-} list;
-
 #define EACH_OF_8(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 
-/* sums = before + levels * W1 of the listed pixels. */
-static void add_up(const list *seen, const int32_t *before, int32_t *sums)
+/* sums = before + levels * W1 of the listed pixels, each of which is its level + 256 * (where its weights are). */
+static void add_up(const uint32_t *list, const uint32_t *end, const int32_t *before, int32_t *sums)
 {
-    const packed *weights = W1;
-    int32_t unit, k;
-    for (unit = 0; unit < HIDDEN; unit += BLOCK, weights += ROW_OF_BLOCK) {
+    const packed *weights;
+    for (weights = W1; weights < W1 + ROW; weights += BLOCK / PER_PACKED) {
+        const uint32_t *pixel;
 #if BITS == 8
-#define BEGIN(i) int32_t s##i = before[unit + i];
+#define BEGIN(i) int32_t s##i = before[i];
 #define ADD(i) s##i += level * w[i];
-#define END(i) sums[unit + i] = s##i;
+#define END(i) sums[i] = s##i;
         EACH_OF_8(BEGIN)
-        for (k = 0; k < seen->count; k++) {
-            const int32_t level = seen->level[k];
-            const packed *const w = weights + seen->pixel[k] * ROW;
+        for (pixel = list; pixel < end; pixel++) {
+            const int32_t level = (int32_t)(*pixel & 255u);
+            const packed *const w = weights + (*pixel >> 8);
             EACH_OF_8(ADD)
         }
-        EACH_OF_8(END)
 #else
 #define BEGIN(i) uint32_t s##i = 0;
 #if BITS == 4
@@ -84,18 +74,26 @@ static void add_up(const list *seen, const int32_t *before, int32_t *sums)
 #else
 #define ADD(i) s##i += level * (w[0] >> (2 * i) & 0x00030003u);
 #endif
-#define END(i)                                                              \
-    sums[unit + i] = before[unit + i] + (int32_t)(s##i & 0xffffu);          \
-    sums[unit + 8 + i] = before[unit + 8 + i] + (int32_t)(s##i >> 16);
+#define END(i)                                       \
+    sums[i] = before[i] + (int32_t)(s##i & 0xffffu); \
+    sums[8 + i] = before[8 + i] + (int32_t)(s##i >> 16);
         EACH_OF_8(BEGIN)
-        for (k = 0; k < seen->count; k++) {
-            const uint32_t level = seen->level[k];
-            const packed *const w = weights + seen->pixel[k] * ROW;
+        for (pixel = list; pixel < end; pixel++) {
+            const uint32_t level = *pixel & 255u;
+            const packed *const w = weights + (*pixel >> 8);
             EACH_OF_8(ADD)
         }
-        EACH_OF_8(END)
 #endif
+        EACH_OF_8(END)
+        before += BLOCK;
+        sums += BLOCK;
     }
+}
+
+/* Whether four pixels are all black. */
+static int32_t black(const uint8_t *four)
+{
+    return (four[0] | four[1] | four[2] | four[3]) == 0;
 }
 
 #if DESKEWED
@@ -134,11 +132,12 @@ static stance look(const uint8_t *image)
     stance found;
     int32_t m00 = 0, m10 = 0, m01 = 0, m11 = 0, m02 = 0, x, y;
     for (y = -SIDE / 2; y < SIDE / 2; y++) {
-        int32_t total = 0, moment = 0;
-        for (x = -SIDE / 2; x < SIDE / 2; x++) {
-            const int32_t level = *image++;
-            total += level;
-            moment += level * x;
+        int32_t total = 0, moment = 0, four;
+        for (x = 0; x < SIDE; x += 4, image += 4) {
+            if (black(image)) continue;
+            four = image[0] + image[1] + image[2] + image[3];
+            total += four;
+            moment += four * (x - SIDE / 2) + image[1] + 2 * image[2] + 3 * image[3];
         }
         m00 += total;
         m10 += moment;
@@ -158,53 +157,65 @@ static stance look(const uint8_t *image)
 uint8_t digits_logits(const uint8_t image[DIGITS_PIXELS], int32_t logits[DIGITS_CLASSES])
 {
     int32_t sums[HIDDEN];
+    uint32_t list[LISTED], *end = list;
     const int32_t *before = b1;
-    list seen;
-    int32_t x, y, unit;
+    int32_t total = 0, x, y, first, last, unit;
     uint8_t k, best = 0;
 #if DESKEWED
     const stance found = look(image);
+    const int32_t lowered = whole(found.mean_y + 256);
 #endif
-    seen.count = 0;
-    seen.total = 0;
     for (y = TOP; y < BOTTOM; y++) {
+        const uint32_t place = (uint32_t)((y - TOP) * (RIGHT - LEFT) - LEFT) * (256 * ROW);
 #if DESKEWED
-        const int32_t source = y + whole(found.mean_y + 256);
+        const int32_t source = y + lowered;
         const int32_t slide = found.mean_x + 128 + whole(found.slant * (256 * (source - 14) - found.mean_y) + 128);
-        const int32_t first = whole(slide), right = slide - 256 * first;
+        const int32_t moved = whole(slide), right = slide - 256 * moved, left = 256 - right;
         const uint8_t *const row = image + source * SIDE;
+        int32_t here, next;
         if (source < 0 || source >= SIDE) continue;
 #else
         const uint8_t *const row = image + y * SIDE;
 #endif
-        for (x = LEFT; x < RIGHT; x++) {
+        for (first = 0; first < SIDE && black(row + first); first += 4) continue;
+        for (last = SIDE; last > first && black(row + last - 4); last -= 4) continue;
 #if DESKEWED
-            const int32_t column = x + first;
-            const int32_t here = column >= 0 && column < SIDE ? row[column] : 0;
-            const int32_t next = column >= -1 && column < SIDE - 1 ? row[column + 1] : 0;
-            const int32_t level = (here * (256 - right) + next * right + 128) >> 8;
+        first -= moved + 1;
+        last -= moved;
+#endif
+        if (first < LEFT) first = LEFT;
+        if (last > RIGHT) last = RIGHT;
+#if DESKEWED
+        next = first + moved >= 0 && first < last ? row[first + moved] : 0;
+#endif
+        for (x = first; x < last; x++) {
+#if DESKEWED
+            int32_t level;
+            here = next;
+            next = x + moved + 1 < SIDE ? row[x + moved + 1] : 0;
+            level = (here * left + next * right + 128) >> 8;
 #else
             const int32_t level = row[x];
 #endif
             if (level == 0) continue;
-            seen.pixel[seen.count] = (uint16_t)((y - TOP) * (RIGHT - LEFT) + x - LEFT);
-            seen.level[seen.count] = (uint8_t)level;
-            seen.total += level;
-            if (++seen.count == LISTED) {
-                add_up(&seen, before, sums);
+            total += level;
+            *end++ = place + (uint32_t)x * (256 * ROW) + (uint32_t)level;
+            if (end == list + LISTED) {
+                add_up(list, end, before, sums);
                 before = sums;
-                seen.count = 0;
+                end = list;
             }
         }
     }
-    add_up(&seen, before, sums);
+    add_up(list, end, before, sums);
 
-    for (k = 0; k < DIGITS_CLASSES; k++) logits[k] = b2[k];
+    before = b2;
     for (unit = 0; unit < HIDDEN; unit++) {
-        const int32_t sum = sums[unit] - OFFSET * seen.total;
-        const int32_t hidden = sum >> SHIFT;
-        if (sum <= 0) continue;
-        for (k = 0; k < DIGITS_CLASSES; k++) logits[k] += hidden * W2[unit * DIGITS_CLASSES + k];
+        const int32_t sum = sums[unit] - OFFSET * total;
+        const int32_t hidden = sum > 0 ? sum >> SHIFT : 0;
+        if (hidden == 0 && unit > 0) continue; /* the first one also brings b2 */
+        for (k = 0; k < DIGITS_CLASSES; k++) logits[k] = before[k] + hidden * W2[unit * DIGITS_CLASSES + k];
+        before = logits;
     }
     for (k = 1; k < DIGITS_CLASSES; k++)
         if (logits[k] > logits[best]) best = k;
