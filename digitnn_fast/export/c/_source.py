@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from digitnn_fast import __version__, reference
 from digitnn_fast.deskewing import SIDE
 from digitnn_fast.engines import prepare
-from digitnn_fast.network import Preprocessing
+from digitnn_fast.network import PREPROCESSINGS, Preprocessing
 from digitnn_fast.quantization import LARGEST, QuantizedParameters, octave_factor, octave_powers
 from digitnn_fast.sample import load_sample
 from digitnn_fast.utils import CLASSES, PIXELS
@@ -20,6 +20,7 @@ from digitnn_fast.utils import CLASSES, PIXELS
 HERE = Path(__file__).parent
 WIDTH = 110  # of a line of numbers
 NOISE = 32  # pictures in the self-test
+PIECES: dict[Preprocessing, str] = {"raw": "", "deskewed": "", "directions": "describe.c"}  # that digits.c gets
 BLOCK = {8: 8, 4: 16, 2: 16}  # hidden units that the C adds up together
 
 
@@ -36,6 +37,8 @@ class Integers(NamedTuple):
 
     def window(self) -> tuple[int, int, int, int]:
         """Top, bottom, left and right of the pixels that have a weight; at least one pixel."""
+        if self.preprocessing == "directions":  # which are made from the first to the last
+            return 0, SIDE, 0, SIDE
         rows = self.quantized.W1.any(axis=1).reshape(SIDE, SIDE)
         edges = [np.flatnonzero(rows.any(axis=axis)) for axis in (1, 0)]
         spans = [(int(edge[0]), int(edge[-1]) + 1) if len(edge) else (0, 1) for edge in edges]
@@ -65,7 +68,8 @@ def _network(network: Integers) -> dict[str, Any]:
     inner = W1.reshape(SIDE, SIDE, -1)[top:bottom, left:right].reshape(-1, len(b1))
     factor, factor_shift = octave_factor(scale)
     return {
-        "deskewed": int(preprocessing == "deskewed"),
+        **{name: int(name == preprocessing) for name in PREPROCESSINGS},
+        "describe": f"\n{(HERE / piece).read_text(encoding='utf-8')}" if (piece := PIECES[preprocessing]) else "",
         "bits": bits,
         "hidden": len(b1) + spare,
         "shift": shift,
