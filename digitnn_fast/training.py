@@ -74,7 +74,7 @@ def train_on(
     chosen, threads = find_recipe(recipe), thread_count(threads)
     images, labels = _checked(images, labels)
     (learned, tested), digest = rows, data_digest(images, labels)
-    identity = {"seed": seed, "data_digest": digest, "training_rows": len(learned), **chosen.settings()}
+    identity = {"seed": seed, "data_digest": digest, "rows": rows_digest(learned), **chosen.settings()}
     kept = Checkpoint(checkpoint, identity) if checkpoint else None
     state = (kept and kept.load()) or State()
     pixels = prepare(images[learned], PICTURE[chosen.preprocessing] if chosen.distortion else chosen.preprocessing)
@@ -119,6 +119,13 @@ def _checked(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> tuple[NDAr
 def _network(recipe: Recipe, members: list[Parameters]) -> Network:
     network = Network(*join(members), recipe.preprocessing)
     return network.rounded() if recipe.half else network
+
+
+def rows_digest(learned: NDArray[np.int64]) -> str:
+    """SHA-256 of the indices of the rows to learn from."""
+    import hashlib
+
+    return hashlib.sha256(learned.astype("<i8").tobytes()).hexdigest()
 
 
 def split(rows: int, heldout: float, seed: int) -> Split:

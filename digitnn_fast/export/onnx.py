@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from digitnn_fast.export._card import card
-from digitnn_fast.export._graph import PREPARE, Graph
+from digitnn_fast.export._graph import OPSET, PREPARE, Graph
 from digitnn_fast.export._ways import (
     Answers,
     Bytes,
@@ -30,9 +29,8 @@ from digitnn_fast.export._ways import (
 )
 from digitnn_fast.network import Network
 from digitnn_fast.quantization import MAX_PIXEL, QuantizedParameters, quantize
-from digitnn_fast.utils import CLASSES, PIXEL_SCALE, PIXELS
+from digitnn_fast.utils import CLASSES, PIXEL_SCALE
 
-OPSET, IR_VERSION = 21, 10  # onnx 1.16 and onnxruntime 1.18: the first with 16 bits in QuantizeLinear
 FILES = {"float32": "digits-float32.onnx", "int8": "digits-int8.onnx"}
 EXACT = 2**23  # float32 holds all halves below
 
@@ -69,7 +67,7 @@ def float32_model(network: Network) -> bytes:
     logits = g("Gemm", hidden, g.constant(W2, "W2"), g.constant(b2, "b2"), name="logits")
     g("ArgMax", logits, name="labels", axis=1, keepdims=0)
     g("Softmax", logits, name="probabilities", axis=1)
-    return _finished(g, network, {"labels": (np.int64, ()), "probabilities": (np.float32, (CLASSES,))})
+    return g.model({"labels": (np.int64, ()), "probabilities": (np.float32, (CLASSES,))}, card(network))
 
 
 def int8_model(network: Network) -> bytes:
@@ -97,7 +95,7 @@ def int8_model(network: Network) -> bytes:
     scaled = g("Mul", below, np.array([parts.scale]))
     g("Softmax", g.cast(scaled, np.float32), name="probabilities", axis=1)
     outputs = {"labels": (np.int64, ()), "probabilities": (np.float32, (CLASSES,)), "logits": (np.int32, (CLASSES,))}
-    return _finished(g, network, outputs)
+    return g.model(outputs, card(network))
 
 
 def reach(parts: QuantizedParameters) -> int:
@@ -110,25 +108,6 @@ def reach(parts: QuantizedParameters) -> int:
 def _prepared(graph: Graph, network: Network) -> str:
     """The pixels as the network sees them."""
     return PREPARE[network.preprocessing](graph, "images")
-
-
-def _finished(graph: Graph, network: Network, outputs: dict[str, tuple[Any, tuple[int, ...]]]) -> bytes:
-    """The file of a graph from `images` to these outputs, checked, with the network's card."""
-    import onnx
-    from onnx import helper
-
-    def value(name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> Any:
-        return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), ["n", *shape])
-
-    results = [value(name, *kind) for name, kind in outputs.items()]
-    inputs = [value("images", np.uint8, (PIXELS,))]
-    made = helper.make_graph(graph.nodes, "digits", inputs, results, graph.constants)
-    opsets = [helper.make_opsetid("", OPSET)]
-    model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="digitnn-fast")
-    helper.set_model_props(model, card(network))
-    onnx.checker.check_model(model, full_check=True)
-    content: bytes = model.SerializeToString(deterministic=True)
-    return content
 
 
 def _missing() -> str:
