@@ -210,6 +210,26 @@ def test_the_modules_answer_what_their_types_say(web):
         assert "/*" not in types.replace("/**", "")
 
 
+USE = """
+import { predict, probabilities } from "./out/digits.mjs";
+import { logits } from "./out/digits-int8.mjs";
+const images = new Uint8Array(784);
+const digits: Uint8Array = predict(images), shares: Float32Array = probabilities(new Uint8ClampedArray(784));
+const integers: Int32Array = logits(images);
+// @ts-expect-error
+predict([1, 2]);
+"""
+
+
+@pytest.mark.once
+def test_typescript_takes_the_types(web):
+    needs("tsc")
+    (web.parent / "use.mts").write_text(USE)
+    command = ["tsc", "--strict", "--noEmit", "--module", "nodenext", "--target", "es2022", "use.mts"]
+    done = subprocess.run(command, cwd=web.parent, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.once
 def test_wrong_arguments_in_javascript(web):
     needs("node")
