@@ -51,6 +51,11 @@ def heldout_text(record: TrainingRecord | None) -> str:
     return f"{accuracy} (standard error; {record.heldout_rows:,} of {_rows(record):,} rows)"
 
 
+def heldout_fact(record: TrainingRecord | None) -> Fact:
+    """The same with its name."""
+    return "held-out accuracy", heldout_text(record)
+
+
 def validated_text(record: TrainingRecord) -> str:
     """Accuracy by cross-validation, with its standard error."""
     accuracy = percent(record.cross_validated_accuracy, record.cross_validated_standard_error)
@@ -124,7 +129,7 @@ def training_facts(record: TrainingRecord | None) -> list[Fact]:
         ("recipe", f"{record.recipe} ({settings})" if settings else record.recipe),
         ("seed", str(record.seed)),
         ("training data", f"{_rows(record):,} rows, SHA-256 {record.data_digest}"),
-        ("held-out accuracy", heldout_text(record)),
+        heldout_fact(record),
         *([("cross-validated", validated_text(record))] if record.folds else []),
     ]
     epochs = len(record.history)
