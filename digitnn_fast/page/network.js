@@ -1,7 +1,7 @@
 // What the network makes of 784 pixels: deskewing.py, `forward` and `forward_int8` of reference.py, number for number.
 "use strict";
 
-const SIDE = 28, PIXELS = 784, CLASSES = 10, CELLS = 7, DIRECTIONS = 16, FAINT = 16;
+const SIDE = 28, PIXELS = 784, CLASSES = 10, EDGE_CELLS = 7, DIRECTIONS = 16, FAINT = 16;
 const UNIT_X = [64, 59, 45, 24, 0, -24, -45, -59, -64, -59, -45, -24, 0, 24, 45, 59]; // 64 * cosine
 const UNIT_Y = UNIT_X.map((_, k) => UNIT_X[(k + 12) % DIRECTIONS]); // 64 * sine
 
@@ -70,9 +70,9 @@ function addEdge(sums, row, column, x, y) {
     const before = (k + DIRECTIONS - 1) % DIRECTIONS, behind = (k + 1) % DIRECTIONS;
     const part = Math.min(UNIT_X[before] * y - UNIT_Y[before] * x, UNIT_Y[behind] * x - UNIT_X[behind] * y);
     if (part <= 0) continue;
-    for (let down = 0; down < CELLS; down++)
-      for (let along = 0; along < CELLS; along++)
-        sums[DIRECTIONS * (CELLS * down + along) + k] += part * weight(down, row) * weight(along, column);
+    for (let down = 0; down < EDGE_CELLS; down++)
+      for (let along = 0; along < EDGE_CELLS; along++)
+        sums[DIRECTIONS * (EDGE_CELLS * down + along) + k] += part * weight(down, row) * weight(along, column);
   }
 }
 
