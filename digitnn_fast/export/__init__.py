@@ -10,7 +10,7 @@ import os
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from digitnn_fast.export import c, web
+from digitnn_fast.export import c, onnx, web
 from digitnn_fast.export._folder import check_folder, filling, list_files
 from digitnn_fast.export._ways import Answers, Exporter, Fact, Options, SelfTestError, Way, compare, float_answers
 from digitnn_fast.network import Network
@@ -28,7 +28,7 @@ __all__ = [
     "options_of",
 ]
 
-EXPORTERS: dict[str, Exporter] = {exporter.name: exporter for exporter in (c.EXPORTER, web.EXPORTER)}
+EXPORTERS: dict[str, Exporter] = {exporter.name: exporter for exporter in (c.EXPORTER, onnx.EXPORTER, web.EXPORTER)}
 
 
 class Exported(NamedTuple):
@@ -85,7 +85,7 @@ def options_of(target: str, given: dict[str, Any]) -> Options:
 def _test(way: Way, network: Network, max_loss: float) -> str:
     """What a self-test found; SelfTestError if it failed. What can't run here counts by its specification."""
     images = load_sample().test_images
-    wanted = way.wanted(images)
+    wanted = way.wanted(network, images)
     answers = way.run(images) if way.run else wanted
     difference = compare(answers, wanted)
     if not difference.agrees:
