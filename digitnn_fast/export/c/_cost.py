@@ -115,10 +115,10 @@ def emulate(
     images.tofile(place / "images.bin")
     program = place / "board.elf"
     libraries = [flag for flag in flags if flag.startswith("-l")]
-    others = [flag for flag in flags if flag not in libraries]
-    layout = ("-T", HERE / "board.ld", "-I", folder, "-o", program)
-    sources = (folder / "digits.c", HERE / "board.c", *libraries, "-lgcc")
-    _run.run_tool([COMPILER, *board.flags, *FLAGS, *LINKED, *others, *layout, *sources])
+    command: list[str | Path] = [COMPILER, *board.flags, *FLAGS, *LINKED]
+    command += [flag for flag in flags if flag not in libraries]
+    command += ["-I", folder, "-T", HERE / "board.ld", "-o", program, folder / "digits.c", HERE / "board.c"]
+    _run.run_tool([*command, *libraries, "-lgcc"])
     semihosting = ("-semihosting-config", "enable=on,target=native", "-icount", "shift=0")
     quiet = ("-display", "none", "-monitor", "none", "-serial", "none")
     _run.run_tool([EMULATOR, "-M", board.machine, *quiet, *semihosting, "-kernel", program], folder=place)
