@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from digitnn_fast.crossvalidation import CrossValidation
     from digitnn_fast.evaluation import Evaluation, Rejection
     from digitnn_fast.network import Network, TrainingRecord
+    from digitnn_fast.verification import Verdict
 
 Fact = tuple[str, str]
 
@@ -171,6 +172,23 @@ def print_speeds(speeds: Iterable[Speed]) -> None:
         for speed in speeds
     ]
     print_table("", ["predict", "threads", "images at once", "images/s", "against NumPy"], lines)
+
+
+def print_verdicts(verdicts: Iterable[Verdict]) -> None:
+    """A line for each way to run a network."""
+    header = ["path", "rows", "labels that agree", "probabilities within", "integers", "seconds", "verdict"]
+    print_table("", header, [_verdict_cells(verdict) for verdict in verdicts])
+
+
+def _verdict_cells(verdict: Verdict) -> list[str]:
+    found, words = verdict.difference, {True: "agrees", False: "DIFFERS", None: "specification"}
+    if found is None:
+        failed = "FAILED" if verdict.agrees is False else "not run"
+        return [verdict.name, "-", "-", "-", "-", "-", printable(f"{failed}: {verdict.reason}")]
+    within = "-" if found.probabilities is None else f"{found.probabilities:.1e}"
+    integers = {True: "equal", False: "differ", None: "-"}[found.integers_equal]
+    counts = f"{found.rows:,}", f"{found.same_labels:,}"
+    return [verdict.name, *counts, within, integers, f"{verdict.seconds:.2f}", words[verdict.agrees]]
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -229,7 +229,7 @@ def validate(
 for command in (
     *(_model_commands.evaluate, _model_commands.report, _model_commands.info),
     *(_picture_commands.image, _picture_commands.draw),
-    *(_model_commands.bench, _model_commands.warmup),
+    *(_export_commands.verify, _model_commands.bench, _model_commands.warmup),
 ):
     app.command()(command)
 app.command(cls=_export_commands.WithTargets)(_export_commands.export)

@@ -12,19 +12,36 @@ from typing import Any, NamedTuple
 
 from digitnn_fast.export import c, onnx, web
 from digitnn_fast.export._folder import check_folder, filling, list_files
-from digitnn_fast.export._ways import Answers, Exporter, Fact, Options, SelfTestError, Way, compare, float_answers
+from digitnn_fast.export._ways import (
+    Answers,
+    Difference,
+    Exporter,
+    Fact,
+    Options,
+    SelfTestError,
+    Way,
+    compare,
+    float_answers,
+    in_blocks,
+    integer_answers,
+)
 from digitnn_fast.network import Network
 from digitnn_fast.sample import load_sample
 
 __all__ = [
     "EXPORTERS",
     "Answers",
+    "Difference",
     "Exported",
     "Options",
     "SelfTestError",
     "Way",
+    "compare",
     "export",
     "find_exporter",
+    "float_answers",
+    "in_blocks",
+    "integer_answers",
     "options_of",
 ]
 

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.deskewing import MARGIN, SIDE
+from digitnn_fast.utils import PIXELS
 
+OPSET, IR_VERSION = 21, 10  # onnx 1.16 and onnxruntime 1.18: the first with 16 bits in QuantizeLinear
 WIDTH = SIDE + 2 * MARGIN
 
 
@@ -41,6 +43,24 @@ class Graph:
         from onnx import helper
 
         return self("Cast", value, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+    def model(self, outputs: dict[str, tuple[Any, tuple[int, ...]]], facts: dict[str, str]) -> bytes:
+        """The file of the graph, checked: from `images` (n, 784), uint8, to outputs (n, *shape) of these types."""
+        import onnx
+        from onnx import helper
+
+        def value(name: str, dtype: Any, shape: tuple[int, ...]) -> Any:
+            return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), ["n", *shape])
+
+        results = [value(name, *kind) for name, kind in outputs.items()]
+        images = value("images", np.uint8, (PIXELS,))
+        graph = helper.make_graph(self.nodes, "digits", [images], results, self.constants)
+        opsets = [helper.make_opsetid("", OPSET)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="digitnn-fast")
+        helper.set_model_props(model, facts)
+        onnx.checker.check_model(model, full_check=True)
+        content: bytes = model.SerializeToString(deterministic=True)
+        return content
 
     def floor_divide(self, numerator: str, denominator: str | NDArray[Any]) -> str:
         """Quotient of integers rounded down, as >> does; Div alone would round towards zero."""

@@ -128,13 +128,28 @@ def compare(answers: Answers, wanted: Answers) -> Difference:
 
 def float_answers(network: Network, images: Bytes) -> Answers:
     """What the specification in float64 says to raw images (n, 784)."""
-    seen = prepare(images, network.preprocessing)
-    probabilities = reference.forward(network.parameters, seen).probabilities
-    return Answers(get_predictions(probabilities), probabilities)
+
+    def answer(images: Bytes) -> Answers:
+        seen = prepare(images, network.preprocessing)
+        probabilities = reference.forward(network.parameters, seen).probabilities
+        return Answers(get_predictions(probabilities), probabilities)
+
+    return in_blocks(answer, images)
 
 
 def integer_answers(network: Network, images: Bytes, quantized: QuantizedParameters | None = None) -> Answers:
     """What the integer specification says to raw images (n, 784), by 8 bits or by other quantised parameters."""
     parts = quantized or quantize(network.parameters)
-    logits = reference.forward_int8(parts, prepare(images, network.preprocessing))
-    return Answers(get_predictions(logits), softmax(logits * parts.scale), logits)
+
+    def answer(images: Bytes) -> Answers:
+        logits = reference.forward_int8(parts, prepare(images, network.preprocessing))
+        return Answers(get_predictions(logits), softmax(logits * parts.scale), logits)
+
+    return in_blocks(answer, images)
+
+
+def in_blocks(function: Callable[[Bytes], Answers], images: Bytes, rows: int = 1024) -> Answers:
+    """The answers of `function`, which sees so many images at once: intermediate results stay small."""
+    parts = [function(images[first : first + rows]) for first in range(0, max(1, len(images)), rows)]
+    columns: list[Any] = [None if column[0] is None else np.concatenate(column) for column in zip(*parts, strict=True)]
+    return Answers(*columns)

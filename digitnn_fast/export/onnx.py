@@ -8,20 +8,29 @@ the specification. Deskewing is part of the models, in integers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from digitnn_fast.export._card import card
-from digitnn_fast.export._graph import Graph, deskew
-from digitnn_fast.export._ways import Answers, Bytes, Exporter, Fact, Options, Way, float_answers, integer_answers
+from digitnn_fast.export._graph import OPSET, Graph, deskew
+from digitnn_fast.export._ways import (
+    Answers,
+    Bytes,
+    Exporter,
+    Fact,
+    Options,
+    Way,
+    float_answers,
+    in_blocks,
+    integer_answers,
+)
 from digitnn_fast.network import Network
 from digitnn_fast.quantization import MAX_PIXEL, QuantizedParameters, quantize
-from digitnn_fast.utils import CLASSES, PIXEL_SCALE, PIXELS
+from digitnn_fast.utils import CLASSES, PIXEL_SCALE
 
-OPSET, IR_VERSION = 21, 10  # onnx 1.16 and onnxruntime 1.18: the first with 16 bits in QuantizeLinear
 FILES = {"float32": "digits-float32.onnx", "int8": "digits-int8.onnx"}
 EXACT = 2**23  # float32 holds all halves below
 
@@ -30,6 +39,10 @@ def write(network: Network, folder: Path, options: Options) -> Iterable[Fact]:
     """Write and check both models."""
     if not find_spec("onnx"):
         raise ValueError("--to onnx needs the package onnx: pip install 'digitnn-fast[onnx]'")
+    import onnx
+
+    if onnx.defs.onnx_opset_version() < OPSET:
+        raise ValueError(f"--to onnx needs onnx 1.16 or newer, this is {onnx.__version__}")
     for name, model in (("float32", float32_model(network)), ("int8", int8_model(network))):
         (folder / FILES[name]).write_bytes(model)
     exact = "for every image" if reach(quantize(network.parameters)) < EXACT else "unless float32 rounds a large sum"
@@ -38,7 +51,7 @@ def write(network: Network, folder: Path, options: Options) -> Iterable[Fact]:
 
 def ways(network: Network, folder: Path, options: Options) -> Iterable[Way]:
     """Both models in onnxruntime."""
-    missing = "" if find_spec("onnxruntime") else "onnxruntime is not installed"
+    missing = _missing()
     for name, wanted in (("float32", float_answers), ("int8", integer_answers)):
         run = None if missing else _runner(folder / FILES[name])
         yield Way(f"ONNX {name}", wanted, run, missing)
@@ -54,7 +67,7 @@ def float32_model(network: Network) -> bytes:
     logits = g("Gemm", hidden, g.constant(W2, "W2"), g.constant(b2, "b2"), name="logits")
     g("ArgMax", logits, name="labels", axis=1, keepdims=0)
     g("Softmax", logits, name="probabilities", axis=1)
-    return _finished(g, network, {"labels": (np.int64, ()), "probabilities": (np.float32, (CLASSES,))})
+    return g.model({"labels": (np.int64, ()), "probabilities": (np.float32, (CLASSES,))}, card(network))
 
 
 def int8_model(network: Network) -> bytes:
@@ -82,7 +95,7 @@ def int8_model(network: Network) -> bytes:
     scaled = g("Mul", below, np.array([parts.scale]))
     g("Softmax", g.cast(scaled, np.float32), name="probabilities", axis=1)
     outputs = {"labels": (np.int64, ()), "probabilities": (np.float32, (CLASSES,)), "logits": (np.int32, (CLASSES,))}
-    return _finished(g, network, outputs)
+    return g.model(outputs, card(network))
 
 
 def reach(parts: QuantizedParameters) -> int:
@@ -97,23 +110,15 @@ def _prepared(graph: Graph, network: Network) -> str:
     return deskew(graph, "images") if network.preprocessing == "deskewed" else "images"
 
 
-def _finished(graph: Graph, network: Network, outputs: dict[str, tuple[Any, tuple[int, ...]]]) -> bytes:
-    """The file of a graph from `images` to these outputs, checked, with the network's card."""
-    import onnx
-    from onnx import helper
+def _missing() -> str:
+    """Why onnxruntime can't run the models, if it can't."""
+    if not find_spec("onnxruntime"):
+        return "onnxruntime is not installed"
+    import onnxruntime
 
-    def value(name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> Any:
-        return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), ["n", *shape])
-
-    results = [value(name, *kind) for name, kind in outputs.items()]
-    inputs = [value("images", np.uint8, (PIXELS,))]
-    made = helper.make_graph(graph.nodes, "digits", inputs, results, graph.constants)
-    opsets = [helper.make_opsetid("", OPSET)]
-    model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="digitnn-fast")
-    helper.set_model_props(model, card(network))
-    onnx.checker.check_model(model, full_check=True)
-    content: bytes = model.SerializeToString(deterministic=True)
-    return content
+    version: str = onnxruntime.__version__
+    old = tuple(int(part) for part in version.split(".")[:2]) < (1, 18)
+    return f"it needs onnxruntime 1.18 or newer, this is {version}" if old else ""
 
 
 def _runner(path: Path) -> Callable[[Bytes], Answers]:
@@ -126,12 +131,9 @@ def _runner(path: Path) -> Callable[[Bytes], Answers]:
     names = [output.name for output in session.get_outputs()]
 
     def run(images: Bytes) -> Answers:
-        blocks = [session.run(names, {"images": images[i : i + 1024]}) for i in range(0, max(1, len(images)), 1024)]
-        return Answers(
-            **{name: np.concatenate(parts) for name, parts in zip(names, zip(*blocks, strict=True), strict=True)}
-        )
+        return Answers(**dict(zip(names, session.run(names, {"images": images}), strict=True)))
 
-    return run
+    return partial(in_blocks, run)
 
 
 EXPORTER = Exporter("onnx", "ONNX models in float32 and int8 (needs the extra `onnx`)", Options, write, ways)

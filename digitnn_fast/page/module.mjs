@@ -6,18 +6,20 @@
 /*network.js*/
 const MODEL = decoded(/*model*/);
 
-// Calls `use(pixels, index)` with the prepared pixels of each image.
-function forEachImage(images, use) {
+function check(images) {
   if (!(images instanceof Uint8Array || images instanceof Uint8ClampedArray))
     throw new TypeError("images must be a Uint8Array or Uint8ClampedArray of grey levels, 0 (paper) to 255 (ink)");
   if (images.length % PIXELS) throw new RangeError(`images must be 784 bytes each, but ${images.length} were given`);
-  for (let i = 0; i < images.length; i += PIXELS) use(prepared(MODEL, images.subarray(i, i + PIXELS)), i / PIXELS);
 }
 
 // Ten numbers of each image, image after image.
 function tenOfEach(images, numbers, Kind) {
-  const result = new Kind(CLASSES * Math.floor(images.length / PIXELS));
-  forEachImage(images, (pixels, index) => result.set(numbers(MODEL, pixels), CLASSES * index));
+  check(images);
+  const count = images.length / PIXELS, result = new Kind(CLASSES * count);
+  for (let i = 0; i < count; i++) {
+    const pixels = prepared(MODEL, images.subarray(PIXELS * i, PIXELS * (i + 1)));
+    result.set(numbers(MODEL, pixels), CLASSES * i);
+  }
   return result;
 }
 
