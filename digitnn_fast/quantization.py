@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from digitnn_fast.utils import PIXEL_SCALE, Parameters
 
-MAX_PIXEL, MAX_INT8, MAX_INT16, MAX_INT32 = 255, 127, 2**15 - 1, 2**31 - 1
+MAX_PIXEL, MAX_INT16, MAX_INT32 = 255, 2**15 - 1, 2**31 - 1
+LARGEST = {8: 127, 4: 7, 2: 1}  # weight in W1, by its bits
 
 
 class QuantizedParameters(NamedTuple):
@@ -26,14 +27,14 @@ class QuantizedParameters(NamedTuple):
     scale: float
 
 
-def quantize(parameters: Parameters) -> QuantizedParameters:
-    """The parameters in integers that no image can make overflow.
+def quantize(parameters: Parameters, bits: int = 8) -> QuantizedParameters:
+    """The parameters in integers that no image can make overflow, W1 in so many bits: 8, 4 or 2.
 
-    Each hidden unit has a scale of its own, at which its largest weight is 127 (as in gemmlowp and QNNPACK); W2 takes
-    it up again, so that all logits share one. Biases beyond a billion times such a weight are cut off.
+    Each hidden unit has a scale of its own, at which its largest weight is 127, 7 or 1 (as in gemmlowp and QNNPACK);
+    W2 takes it up again, so that all logits share one. Biases beyond a billion times such a weight are cut off.
     """
     W1, b1, W2, b2 = (np.asarray(array, np.float64) for array in parameters)
-    unit = np.maximum(np.abs(W1).max(axis=0), np.finfo(np.float32).tiny) / MAX_INT8
+    unit = np.maximum(np.abs(W1).max(axis=0), np.finfo(np.float32).tiny) / LARGEST[bits]
     first = np.rint(W1 / unit).astype(np.int8)
     # A sum is at most 255 * 784 * 127 = 2**24.6, and its bias takes what int32 leaves.
     bias = np.clip(np.rint(b1 / (unit * PIXEL_SCALE)), -(2**30), 2**30).astype(np.int32)
@@ -48,3 +49,18 @@ def quantize(parameters: Parameters) -> QuantizedParameters:
     return QuantizedParameters(
         first, bias, np.rint(second / scale).astype(np.int16), np.rint(b2 / scale).astype(np.int32), shift, scale
     )
+
+
+OCTAVE = 64  # parts of a power of two in `softmax_uint8`
+
+
+def octave_factor(scale: float) -> tuple[int, int]:
+    """Factor and shift that turn a difference of logits into powers of two, each in OCTAVE parts."""
+    parts = scale * OCTAVE / np.log(2)
+    shift = int(np.clip(32 - np.frexp(parts)[1], 0, 63))
+    return min(round(parts * 2.0**shift), 2**32 - 1), shift
+
+
+def octave_powers() -> NDArray[np.uint32]:
+    """(64,): 32768 * 2**(-k / 64)."""
+    return np.rint(2.0 ** (15 - np.arange(OCTAVE) / OCTAVE)).astype(np.uint32)

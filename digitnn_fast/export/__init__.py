@@ -10,7 +10,7 @@ import os
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from digitnn_fast.export import onnx, web
+from digitnn_fast.export import c, onnx, web
 from digitnn_fast.export._folder import check_folder, filling, list_files
 from digitnn_fast.export._ways import (
     Answers,
@@ -45,7 +45,7 @@ __all__ = [
     "options_of",
 ]
 
-EXPORTERS: dict[str, Exporter] = {exporter.name: exporter for exporter in (onnx.EXPORTER, web.EXPORTER)}
+EXPORTERS: dict[str, Exporter] = {exporter.name: exporter for exporter in (c.EXPORTER, onnx.EXPORTER, web.EXPORTER)}
 
 
 class Exported(NamedTuple):
