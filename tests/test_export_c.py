@@ -8,7 +8,7 @@ import pytest
 
 from digitnn_fast import Network, kaggle, reference
 from digitnn_fast.engines import Int8, prepare
-from digitnn_fast.export.c import _run
+from digitnn_fast.export.c import _cost, _run
 from digitnn_fast.export.c._source import BLOCK, Integers, noise, pack, sources
 from digitnn_fast.predictor import BUNDLED
 from digitnn_fast.quantization import LARGEST, quantize
@@ -105,6 +105,45 @@ def test_other_processors_give_the_same_integers(tmp_path, rows, processor, bits
     network, images = integers(bits), np.concatenate([rows[:1000], HOSTILE])
     program = built(network, tmp_path, (compiler, "-static", "-O2", *_run.STRICT))
     check(network, images, _run.answers([emulator, program], images))
+
+
+LIMITS = {8: (54 * 1024, 1024), 4: (28 * 1024, 1024), 2: (15 * 1024, 1024)}  # bytes of flash and of RAM
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("bits", LARGEST)
+@pytest.mark.parametrize("board", _cost.BOARDS, ids=lambda board: board.name)
+def test_bare_metal_gives_the_same_integers_within_the_limits(tmp_path, rows, board, bits):
+    needs(_cost.COMPILER, _cost.EMULATOR)
+    W1, b1, W2, b2 = SMALL.parameters
+    inside = np.zeros((28, 28), np.float32)
+    inside[2:26, 4:25] = 1  # as after fine-tuning
+    network = integers(bits)
+    if bits < 8:
+        network = Integers(quantize((W1 * inside.reshape(-1, 1), b1, W2, b2), bits), bits, "deskewed")
+    for name, text in sources(network).items():
+        (tmp_path / name).write_text(text)
+    images = np.concatenate([rows[:1000], HOSTILE])
+    cost, answers = _cost.measure(tmp_path, board, images)
+    check(network, images, answers)
+    flash, ram = LIMITS[bits]
+    assert cost.flash <= flash
+    assert cost.ram <= ram
+    assert cost.static == 0
+    products, dense = _cost.multiply_adds(network, images[:1000])
+    assert products < dense / 3
+    assert products < cost.instructions < 10 * products
+
+
+@pytest.mark.once
+def test_instructions_are_counted_and_not_timed(tmp_path):
+    needs(_cost.COMPILER, _cost.EMULATOR)
+    for name, text in sources(integers(2, "raw", 16)).items():
+        (tmp_path / name).write_text(text)
+    black = np.zeros((20, 784), np.uint8)
+    counts = [_cost.measure(tmp_path, _cost.BOARDS[1], images)[0].instructions for images in (black, black, black + 1)]
+    assert counts[0] == pytest.approx(counts[1], rel=0.01)
+    assert counts[2] > counts[0] + 784 * 16, "an instruction or more for each weight of 784 pixels that are not black"
 
 
 @pytest.mark.parametrize("bits", LARGEST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from digitnn_fast.engines import prepare
 from digitnn_fast.network import Network
 from digitnn_fast.quantization import QuantizedParameters, quantize
 from digitnn_fast.utils import get_predictions, softmax
+
+if TYPE_CHECKING:
+    from digitnn_fast.training import EpochReport
 
 Bytes = NDArray[np.uint8]
 Fact = tuple[str, str]
@@ -49,7 +52,17 @@ class Way:
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a target: a frozen dataclass of its own, a field for each option of the command line."""
+    """The options of a target: a frozen dataclass of its own, a field for each option of the command line.
+
+    `on_epoch` is called after each epoch by an exporter that `learns`.
+    """
+
+    on_epoch: Callable[[EpochReport], None] | None = None
+
+    @property
+    def learns(self) -> bool:
+        """Whether the export trains."""
+        return False
 
     @property
     def usual_loss(self) -> float:

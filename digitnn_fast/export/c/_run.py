@@ -33,10 +33,10 @@ def compiler() -> list[str] | None:
     return None
 
 
-def run_tool(command: Sequence[str | Path], given: bytes = b"") -> bytes:
-    """What a command prints; ToolError if it fails."""
+def run_tool(command: Sequence[str | Path], given: bytes = b"", folder: Path | None = None) -> bytes:
+    """What a command, run in a folder, prints; ToolError if it fails."""
     try:
-        done = subprocess.run(command, input=given, capture_output=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(command, input=given, capture_output=True, timeout=PATIENCE, check=False, cwd=folder)
     except subprocess.TimeoutExpired as error:
         raise ToolError(f"{command[0]} did not end within {PATIENCE} s") from error
     if done.returncode:

@@ -46,17 +46,18 @@ class Integers(NamedTuple):
 
 
 def sources(network: Integers) -> dict[str, str]:
-    """The text of digits.h, digits.c and selftest.c."""
-    about = f"a network 784-{len(network.quantized.b1)}-10, weights in {network.bits} bits"
-    common = {"about": about, "version": __version__}
+    """The text of digits.h, digits.c and selftest.c; ValueError for a network that is too wide for the C."""
+    if PIXELS * len(network.quantized.b1) >= 2**24:
+        raise ValueError(f"C is for at most {2**24 // PIXELS:,} hidden units, not {len(network.quantized.b1):,}")
     values = {"digits.h": {}, "digits.c": _network(network), "selftest.c": _selftest(network)}
-    return {name: fill(name, common | own) for name, own in values.items()}
+    return {name: fill(name, network, **own) for name, own in values.items()}
 
 
-def fill(name: str, values: dict[str, Any]) -> str:
-    """A template with `@name@` replaced by each value."""
+def fill(name: str, network: Integers, **values: Any) -> str:
+    """A template with `@name@` replaced by each value. None of them is text from a model file, which may be hostile."""
+    about = f"a network 784-{len(network.quantized.b1)}-10, weights in {network.bits} bits"
     text = (HERE / name).read_text(encoding="utf-8")
-    for key, value in values.items():
+    for key, value in {"about": about, "version": __version__, **values}.items():
         text = text.replace(f"@{key}@", str(value))
     return text
 

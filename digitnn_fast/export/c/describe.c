@@ -19,7 +19,9 @@ typedef struct {
 static void straighten(edges *seen, int32_t y)
 {
     uint8_t *const row = seen->upright[(y + 1) & 3];
-    const int32_t source = y + whole(seen->found.mean_y + 256), slide = slide_of(&seen->found, source);
+    const stance *const found = &seen->found;
+    const int32_t source = y + whole(found->mean_y + 256);
+    const int32_t slide = found->mean_x + 128 + whole(found->slant * (256 * (source - 14) - found->mean_y) + 128);
     const int32_t moved = whole(slide), right = slide - 256 * moved, left = 256 - right;
     const int32_t inside = y >= 0 && y < SIDE && source >= 0 && source < SIDE;
     int32_t x, here, next = 0;

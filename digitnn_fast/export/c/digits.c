@@ -7,11 +7,11 @@
  */
 #include "digits.h"
 
-#define DESKEWED @deskewed@   /* whether the network wants its digits upright and in the middle, */
+#define DESKEWED @deskewed@ /* whether the network wants its digits upright and in the middle, */
 #define DIRECTIONS @directions@ /* or the edges of those */
-#define BITS @bits@     /* of a weight in W1: 8, 4 or 2 */
-#define HIDDEN @hidden@  /* units, a multiple of BLOCK */
-#define SHIFT @shift@    /* of the hidden units' sums, after which they fit in 16 bits */
+#define BITS @bits@ /* of a weight in W1: 8, 4 or 2 */
+#define HIDDEN @hidden@ /* units, a multiple of BLOCK */
+#define SHIFT @shift@ /* of the hidden units' sums, after which they fit in 16 bits */
 
 #define SIDE 28
 #define TOP @top@ /* W1 has rows for the pixels in this rectangle; those of the others are 0 */
@@ -52,8 +52,8 @@ static const int32_t b2[DIGITS_CLASSES] = {
 
 #define EACH_OF_8(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 
-/* sums = before + levels * W1 of the listed pixels, each of which is its level + 256 * (where its weights are). */
-static void add_up(const uint32_t *list, const uint32_t *end, const int32_t *before, int32_t *sums)
+/* sums = before + levels * W1 of the listed pixels: each is its level + 256 * (where its weights are), and 0 ends them. */
+static void add_up(const uint32_t *list, const int32_t *before, int32_t *sums)
 {
     const packed *weights;
     for (weights = W1; weights < W1 + ROW; weights += BLOCK / PER_PACKED) {
@@ -63,7 +63,7 @@ static void add_up(const uint32_t *list, const uint32_t *end, const int32_t *bef
 #define ADD(i) s##i += level * w[i];
 #define END(i) sums[i] = s##i;
         EACH_OF_8(BEGIN)
-        for (pixel = list; pixel < end; pixel++) {
+        for (pixel = list; *pixel != 0; pixel++) {
             const int32_t level = (int32_t)(*pixel & 255u);
             const packed *const w = weights + (*pixel >> 8);
             EACH_OF_8(ADD)
@@ -79,7 +79,7 @@ static void add_up(const uint32_t *list, const uint32_t *end, const int32_t *bef
     sums[i] = before[i] + (int32_t)(s##i & 0xffffu); \
     sums[8 + i] = before[8 + i] + (int32_t)(s##i >> 16);
         EACH_OF_8(BEGIN)
-        for (pixel = list; pixel < end; pixel++) {
+        for (pixel = list; *pixel != 0; pixel++) {
             const uint32_t level = *pixel & 255u;
             const packed *const w = weights + (*pixel >> 8);
             EACH_OF_8(ADD)
@@ -153,21 +153,14 @@ static stance look(const uint8_t *image)
     if (found.slant < -256) found.slant = -256;
     return found;
 }
-
-/* How far row `source` slides to the left, in 1/256 pixel. */
-static int32_t slide_of(const stance *found, int32_t source)
-{
-    return found->mean_x + 128 + whole(found->slant * (256 * (source - 14) - found->mean_y) + 128);
-}
 #endif
 @describe@
-uint8_t digits_logits(const uint8_t image[DIGITS_PIXELS], int32_t logits[DIGITS_CLASSES])
+/* sums = b1 + image * W1, where weights count as their codes; returns the sum of all levels. */
+static int32_t first_layer(const uint8_t *image, int32_t *sums)
 {
-    int32_t sums[HIDDEN];
-    uint32_t list[LISTED], *end = list;
-    const int32_t *before = b1;
-    int32_t total = 0, x, y, first, last, unit;
-    uint8_t k, best = 0;
+    uint32_t list[LISTED + 1], *end = list;
+    const int32_t *before = b1; /* the first time; there is always one */
+    int32_t total = 0, x, y, first, last;
 #if DESKEWED
     const stance found = look(image);
     const int32_t lowered = whole(found.mean_y + 256);
@@ -178,12 +171,12 @@ uint8_t digits_logits(const uint8_t image[DIGITS_PIXELS], int32_t logits[DIGITS_
     for (y = TOP; y < BOTTOM; y++) {
         const uint32_t place = (uint32_t)((y - TOP) * (RIGHT - LEFT) - LEFT) * (256 * ROW);
 #if DESKEWED
-        const int32_t source = y + lowered;
-        const int32_t slide = slide_of(&found, source);
+        const int32_t source = y + lowered; /* the row that this one comes from */
+        if (source < 0 || source >= SIDE) continue;
+        const int32_t slide = found.mean_x + 128 + whole(found.slant * (256 * (source - 14) - found.mean_y) + 128);
         const int32_t moved = whole(slide), right = slide - 256 * moved, left = 256 - right;
         const uint8_t *const row = image + source * SIDE;
         int32_t here, next;
-        if (source < 0 || source >= SIDE) continue;
 #elif DIRECTIONS
         const uint8_t *const row = values_of(&seen, y);
 #else
@@ -213,22 +206,36 @@ uint8_t digits_logits(const uint8_t image[DIGITS_PIXELS], int32_t logits[DIGITS_
             total += level;
             *end++ = place + (uint32_t)x * (256 * ROW) + (uint32_t)level;
             if (end == list + LISTED) {
-                add_up(list, end, before, sums);
+                *end = 0;
+                add_up(list, before, sums);
                 before = sums;
                 end = list;
             }
         }
     }
-    add_up(list, end, before, sums);
+    *end = 0;
+    add_up(list, before, sums);
+    return total;
+}
 
-    before = b2;
-    for (unit = 0; unit < HIDDEN; unit++) {
-        const int32_t sum = sums[unit] - OFFSET * total;
-        const int32_t hidden = sum > 0 ? sum >> SHIFT : 0;
-        if (hidden == 0 && unit > 0) continue; /* the first one also brings b2 */
-        for (k = 0; k < DIGITS_CLASSES; k++) logits[k] = before[k] + hidden * W2[unit * DIGITS_CLASSES + k];
-        before = logits;
+uint8_t digits_logits(const uint8_t image[DIGITS_PIXELS], int32_t logits[DIGITS_CLASSES])
+{
+    int32_t sums[HIDDEN];
+    const int32_t extra = OFFSET * first_layer(image, sums);
+    const int16_t *w = W2;
+    int32_t unit;
+    uint8_t k, best = 0;
+#define EACH_CLASS(DO) EACH_OF_8(DO) DO(8) DO(9)
+#define FROM_BIAS(k) int32_t z##k = b2[k];
+#define ADD_UNIT(k) z##k += hidden * w[k];
+#define TO_LOGIT(k) logits[k] = z##k;
+    EACH_CLASS(FROM_BIAS)
+    for (unit = 0; unit < HIDDEN; unit++, w += DIGITS_CLASSES) {
+        const int32_t sum = sums[unit] - extra, hidden = sum >> SHIFT;
+        if (sum <= 0) continue;
+        EACH_CLASS(ADD_UNIT)
     }
+    EACH_CLASS(TO_LOGIT)
     for (k = 1; k < DIGITS_CLASSES; k++)
         if (logits[k] > logits[best]) best = k;
     return best;

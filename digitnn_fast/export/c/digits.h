@@ -22,6 +22,9 @@ uint8_t digits_logits(const uint8_t image[DIGITS_PIXELS], int32_t logits[DIGITS_
 /* Probabilities of logits, 255 is certain: the same integers on every machine. */
 void digits_probabilities(const int32_t logits[DIGITS_CLASSES], uint8_t probabilities[DIGITS_CLASSES]);
 
+/* How many answers of the self-test are wrong; it is in selftest.c. */
+uint16_t digits_selftest(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,5 +1,6 @@
 /* Self-test of digits.c: digits whose answers are known, and pictures of noise, by a checksum of all their logits.
- * On a computer: cc digits.c selftest.c && ./a.out; on a board call digits_selftest(), which returns 0 if all is well.
+ * On a computer: cc digits.c selftest.c && ./a.out; on a board, with DIGITS_NO_MAIN defined, call digits_selftest(). Both
+ * give 0 if all is well.
  * Made by digitnn-fast @version@.
  */
 #include "digits.h"
@@ -21,9 +22,6 @@ static const uint8_t probable[DIGITS][DIGITS_CLASSES] = {
 @probabilities@
 };
 
-uint16_t digits_selftest(void);
-
-/* How many answers are wrong. */
 uint16_t digits_selftest(void)
 {
     uint8_t image[DIGITS_PIXELS], probabilities[DIGITS_CLASSES], k;
@@ -49,7 +47,7 @@ uint16_t digits_selftest(void)
     return (uint16_t)(wrong + (checksum != @checksum@u));
 }
 
-#ifndef DIGITS_NO_MAIN
+#if !defined(DIGITS_NO_MAIN) && !defined(ARDUINO)
 int main(void)
 {
     return digits_selftest() != 0;
