@@ -75,7 +75,7 @@ def _report(world: World, folder: Path) -> Iterator[str]:
     yield ""
     yield "Networks and fine-tuning learned from the other rows. ± is the standard error of the difference."
     yield ""
-    yield "| bits | flash on Cortex-M4 (least / aim) | RAM + stack (1 KB / 0.5 KB) | points lost, held out (least / aim) |"
+    yield "| bits | flash, Cortex-M4 (at least / aim) | RAM + stack (1 KB / 0.5 KB) | points lost (at least / aim) |"
     yield "|---|---|---|---|"
     rows = []
     for bits, (flash, loss) in WANTED.items():
