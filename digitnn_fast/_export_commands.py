@@ -38,7 +38,8 @@ def export(
             min=0,
             max=100,
             metavar="PERCENT",
-            help="Fail if more of the sample's digits get another label than in float32; by default 0.5.",
+            help="Fail if more of the sample's digits get another label than in float32; by default 0.5, "
+            "in C with 4 bits 1, with 2 bits 2.",
         ),
     ] = None,
     bits: Annotated[int | None, _c("--bits", "8|4|2", "of a weight; fewer than 8 by fine-tuning.")] = None,

@@ -9,7 +9,7 @@
 typedef struct {
     const uint8_t *image;
     stance found;
-    int32_t next; /* row of pixels to add */
+    int32_t row, next; /* of cells to finish; of pixels to add */
     uint32_t sums[2][WIDE];
     uint8_t upright[4][SIDE + 2]; /* row y is upright[(y + 1) % 4], with paper at both ends */
     uint8_t values[CELLS * TURNS];
@@ -39,7 +39,7 @@ static void begin(edges *seen, const uint8_t *image)
     int32_t k;
     seen->image = image;
     seen->found = look(image);
-    seen->next = 0;
+    seen->row = seen->next = 0;
     for (k = 0; k < 2 * WIDE; k++) sum[k] = 0;
     straighten(seen, -1);
     straighten(seen, 0);
@@ -104,13 +104,13 @@ static uint8_t root(uint32_t square)
     return (uint8_t)found;
 }
 
-/* Row y of the values; they must be asked for one after the other. */
+/* Row y of the values; rows have to be asked for from above to below. */
 static const uint8_t *values_of(edges *seen, int32_t y)
 {
-    uint32_t *const sums = seen->sums[y / 4 & 1] + TURNS;
     int32_t k;
-    if (y % 4 == 0) {
-        while (seen->next < SIDE && seen->next < y + 6) add_row(seen);
+    for (; seen->row <= y / 4; seen->row++) {
+        uint32_t *const sums = seen->sums[seen->row & 1] + TURNS;
+        while (seen->next < SIDE && seen->next < 4 * seen->row + 6) add_row(seen);
         for (k = 0; k < CELLS * TURNS; k++) {
             const uint32_t square = sums[k] >> 7;
             seen->values[k] = square < FAINT * FAINT ? 0 : root(square);
