@@ -38,8 +38,7 @@ class FineTuning:
 
 BATCH = 256
 WARMUP = 0.05  # share of the steps
-CLIP = 2.6  # 4 bits: the largest weight, in root mean squares of its unit: it rounds normal weights best
-THRESHOLD = 0.5  # 2 bits: of the mean absolute weight; what is below is 0. With 0.7, as in Li, Zhang, Liu 2016, worse
+CLIP = {4: 2.6, 2: 1.5}  # the largest weight, in root mean squares of its unit: what rounds normal weights best
 FINE_TUNINGS = {
     tuning.bits: tuning for tuning in (FineTuning(4, 8_000, 0.002, 0.001), FineTuning(2, 20_000, 0.004, 0.003))
 }
@@ -132,15 +131,11 @@ def on_grid(weights: Floats, inside: NDArray[np.bool_], bits: int) -> Floats:
 
     The largest weight of each unit is the largest of the grid, so that `quantize` finds that grid again.
     """
-    size = np.abs(weights)
-    if bits == 2:
-        kept = size > THRESHOLD * size.sum(axis=1, keepdims=True) / inside.sum()
-        level = (size * kept).sum(axis=1, keepdims=True) / np.maximum(kept.sum(axis=1, keepdims=True), 1)
-        return np.asarray(np.sign(weights) * kept * level, np.float32)
     spread = np.sqrt(np.square(weights).sum(axis=1, keepdims=True) / inside.sum())
-    highest = np.minimum(size.max(axis=1, keepdims=True), CLIP * spread)
+    highest = np.minimum(np.abs(weights).max(axis=1, keepdims=True), CLIP[bits] * spread)
     step = np.maximum(highest, np.finfo(np.float32).tiny) / LARGEST[bits]
-    return np.asarray(np.clip(np.rint(weights / step), -LARGEST[bits], LARGEST[bits]) * step, np.float32)
+    whole = np.rint(weights / step) if bits > 2 else 2 * np.floor(weights / (2 * step)) + 1
+    return np.asarray(np.clip(whole, -LARGEST[bits], LARGEST[bits]) * step * inside, np.float32)
 
 
 def window(pixels: NDArray[np.uint8], spared: float) -> NDArray[np.bool_]:

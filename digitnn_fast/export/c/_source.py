@@ -13,7 +13,7 @@ from digitnn_fast import __version__, reference
 from digitnn_fast.deskewing import SIDE
 from digitnn_fast.engines import prepare
 from digitnn_fast.network import Preprocessing
-from digitnn_fast.quantization import LARGEST, QuantizedParameters, octave_factor, octave_powers
+from digitnn_fast.quantization import LARGEST, QuantizedParameters, octave_factor, octave_powers, rectangle
 from digitnn_fast.sample import load_sample
 from digitnn_fast.utils import CLASSES, PIXELS
 
@@ -36,10 +36,7 @@ class Integers(NamedTuple):
 
     def window(self) -> tuple[int, int, int, int]:
         """Top, bottom, left and right of the pixels that have a weight; at least one pixel."""
-        rows = self.quantized.W1.any(axis=1).reshape(SIDE, SIDE)
-        edges = [np.flatnonzero(rows.any(axis=axis)) for axis in (1, 0)]
-        spans = [(int(edge[0]), int(edge[-1]) + 1) if len(edge) else (0, 1) for edge in edges]
-        return (*spans[0], *spans[1])
+        return rectangle(np.asarray(self.quantized.W1.any(axis=1)))
 
 
 def sources(network: Integers) -> dict[str, str]:
@@ -85,14 +82,15 @@ def _network(network: Integers) -> dict[str, Any]:
 
 
 def pack(weights: NDArray[np.int8], bits: int) -> NDArray[Any]:
-    """Weights (pixels, H) as the C reads them: bytes, or words of codes, each the weight + the largest.
+    """Weights (pixels, H) as the C reads them: bytes, or words of codes: weight + 7, or half of weight + 3.
 
     Units come in blocks of 16. In the low and high half of a block's words stand its units 0 to 7 and 8 to 15, so
     that a shift and a mask give two units at once: with 2 bits from one word, with 4 from two.
     """
     if bits == 8:
         return weights
-    halves = (weights.astype(np.int64) + LARGEST[bits]).reshape(len(weights), -1, 2, 8)
+    codes = (weights.astype(np.int64) + LARGEST[bits]) // (4 // bits)
+    halves = codes.reshape(len(weights), -1, 2, 8)
     both = halves[:, :, 0] | halves[:, :, 1] << 16  # (pixels, blocks, 8)
     words = both.reshape(len(weights), -1, 8 // bits * 2, order="C") if bits == 4 else both
     places = bits * np.arange(words.shape[-1])

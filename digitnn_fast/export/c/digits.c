@@ -23,11 +23,12 @@ typedef int8_t packed; /* a weight */
 #define BLOCK 8        /* units that are added up together */
 #define OFFSET 0
 #else
-/* Codes, which are weight + OFFSET, several in a word. Multiplied by a level, two of them at a time are the halves of
- * a word: no list is so long that a half could overflow, 16 * 255 * 14 < 65536. */
+/* Codes of weights, several in a word: a weight is STEP * code - OFFSET. Multiplied by a level, two of them at a time
+ * are the halves of a word: no list is so long that a half could overflow, 16 * 255 * 14 < 65536. */
 typedef uint32_t packed;
 #define BLOCK 16
-#define OFFSET (BITS == 4 ? 7 : 1)
+#define STEP (4 / BITS)
+#define OFFSET (BITS == 4 ? 7 : 3)
 #endif
 #define PER_PACKED (8 * (int)sizeof(packed) / BITS)
 #define ROW (HIDDEN / PER_PACKED) /* of one pixel in W1 */
@@ -74,9 +75,9 @@ static void add_up(const uint32_t *list, const int32_t *before, int32_t *sums)
 #else
 #define ADD(i) s##i += level * (w[0] >> (2 * i) & 0x00030003u);
 #endif
-#define END(i)                                       \
-    sums[i] = before[i] + (int32_t)(s##i & 0xffffu); \
-    sums[8 + i] = before[8 + i] + (int32_t)(s##i >> 16);
+#define END(i)                                              \
+    sums[i] = before[i] + STEP * (int32_t)(s##i & 0xffffu); \
+    sums[8 + i] = before[8 + i] + STEP * (int32_t)(s##i >> 16);
         EACH_OF_8(BEGIN)
         for (pixel = list; *pixel != 0; pixel++) {
             const uint32_t level = *pixel & 255u;
@@ -154,7 +155,7 @@ static stance look(const uint8_t *image)
 }
 #endif
 
-/* sums = b1 + image * W1, where weights count as their codes; returns the sum of all levels. */
+/* sums = b1 + image * W1, as if OFFSET were 0; returns the sum of all levels, times which it has to be taken off. */
 static int32_t first_layer(const uint8_t *image, int32_t *sums)
 {
     uint32_t list[LISTED + 1], *end = list;
