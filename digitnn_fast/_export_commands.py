@@ -70,7 +70,7 @@ def export(
                 options = replace(options, on_epoch=stack.enter_context(_progress.epochs_shown(1)))
             result = export_network(network, to, out, options, max_loss)
     except SelfTestError as error:
-        print(printable(f"error: {error}"), file=sys.stderr)
+        print(printable(f"error: {error}; nothing was written"), file=sys.stderr)
         raise typer.Exit(FAILED) from error
     facts = [("network", _report.shape_text(network)), ("folder", out)]
     facts += [(name, f"{size:,} bytes") for name, size in result.files]
@@ -91,11 +91,17 @@ def verify(
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
 
-    _progress.compile_kernels("inference.forward", "int8.forward", "deskew.deskew_next", "csv.parse_rows")
+    _progress.compile_kernels(
+        "inference.forward", "int8.forward", "deskew.deskew_next", "directions.describe", "csv.parse_rows"
+    )
     network = Network.load(model_path(model))
     with _progress.bytes_shown("reading") as progress:
         images = kaggle.read_images(data, threads, progress)
-    verdicts = list(verification.verify(network, images, threads))
+    verdicts = []
+    for verdict in verification.verify(network, images, threads):
+        verdicts.append(verdict)
+        if _progress.is_terminal(sys.stderr):  # a wide network takes minutes
+            print(printable(f"{verdict.name}: {verdict.seconds:.1f} s"), file=sys.stderr)
     ran = [verdict for verdict in verdicts if verdict.agrees is not None]
     wrong = sum(not verdict.agrees for verdict in ran)
     text = f"{wrong} of {len(ran)} paths do not agree" if wrong else f"all {len(ran)} paths that could run agree"

@@ -44,6 +44,7 @@ Out = Annotated[str, file_option("--out", "Where to write; an older file is repl
 MODEL_HELP = "Model file, or a bundled one: small, accurate."
 Model = Annotated[str | None, file_option("--model", "Model file, or a bundled one: small (the default), accurate.")]
 Plot = Annotated[str | None, file_option("--plot", "Also draw it: a .png, .svg or .pdf (needs the extra `plots`).")]
+Mistakes = Annotated[str | None, file_option("--mistakes", "Draw the wrong digits, up to 400: a .png, .svg or .pdf.")]
 Recipe = Annotated[str, typer.Option("--recipe", metavar="NAME", help="How to train; see below.")]
 Seed = Annotated[int, _number("--seed", "The same seed gives the same network.", 0)]
 Threads = Annotated[int | None, _number("--threads", "Threads; by default one per CPU.", 1, MAX_THREADS)]

@@ -51,6 +51,11 @@ def heldout_text(record: TrainingRecord | None) -> str:
     return f"{accuracy} (standard error; {record.heldout_rows:,} of {_rows(record):,} rows)"
 
 
+def heldout_fact(record: TrainingRecord | None) -> Fact:
+    """The same with its name."""
+    return "held-out accuracy", heldout_text(record)
+
+
 def validated_text(record: TrainingRecord) -> str:
     """Accuracy by cross-validation, with its standard error."""
     accuracy = percent(record.cross_validated_accuracy, record.cross_validated_standard_error)
@@ -124,7 +129,7 @@ def training_facts(record: TrainingRecord | None) -> list[Fact]:
         ("recipe", f"{record.recipe} ({settings})" if settings else record.recipe),
         ("seed", str(record.seed)),
         ("training data", f"{_rows(record):,} rows, SHA-256 {record.data_digest}"),
-        ("held-out accuracy", heldout_text(record)),
+        heldout_fact(record),
         *([("cross-validated", validated_text(record))] if record.folds else []),
     ]
     epochs = len(record.history)
@@ -175,16 +180,19 @@ def print_speeds(speeds: Iterable[Speed]) -> None:
 
 
 def print_verdicts(verdicts: Iterable[Verdict]) -> None:
-    """A line for each way to run a network."""
+    """A line for each way to run a network, and below why some could not."""
     header = ["path", "rows", "labels that agree", "probabilities within", "integers", "seconds", "verdict"]
-    print_table("", header, [_verdict_cells(verdict) for verdict in verdicts])
+    lines = list(verdicts)
+    print_table("", header, [_verdict_cells(verdict) for verdict in lines])
+    if reasons := [(verdict.name, verdict.reason) for verdict in lines if verdict.reason]:
+        print()
+        print_facts(reasons)
 
 
 def _verdict_cells(verdict: Verdict) -> list[str]:
     found, words = verdict.difference, {True: "agrees", False: "DIFFERS", None: "specification"}
     if found is None:
-        failed = "FAILED" if verdict.agrees is False else "not run"
-        return [verdict.name, "-", "-", "-", "-", "-", printable(f"{failed}: {verdict.reason}")]
+        return [verdict.name, *"-----", "FAILED" if verdict.agrees is False else "not run"]
     within = "-" if found.probabilities is None else f"{found.probabilities:.1e}"
     integers = {True: "equal", False: "differ", None: "-"}[found.integers_equal]
     counts = f"{found.rows:,}", f"{found.same_labels:,}"

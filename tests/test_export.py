@@ -31,6 +31,7 @@ NETWORKS = {
     "raw": Network(*SMALL.parameters),
     "accurate": Network.load(BUNDLED["accurate"]),
     "one unit": Network(*initialize_parameters(3, 1), "deskewed"),
+    "directions": Network(*initialize_parameters(5, 64), "directions"),
     "random": Network(*initialize_parameters(4, 100)),
 }
 WEB_FILES = {"draw.html", "digits.mjs", "digits.d.mts", "digits-int8.mjs", "digits-int8.d.mts"}
@@ -86,7 +87,7 @@ def test_javascript_on_digits(network, tmp_path):
 
 
 @pytest.mark.parametrize("target", ["onnx", pytest.param("web", marks=pytest.mark.once)])
-@pytest.mark.parametrize("name", ["small", "raw"])
+@pytest.mark.parametrize("name", ["small", "raw", "directions"])
 def test_hostile_images(target, name, tmp_path):
     if target == "web":
         needs("node")
@@ -208,6 +209,26 @@ def test_the_modules_answer_what_their_types_say(web):
         types = (web / f"{name}.d.mts").read_text(encoding="utf-8")
         assert f"logits(images: Images): {logits};" in types
         assert "/*" not in types.replace("/**", "")
+
+
+USE = """
+import { predict, probabilities } from "./out/digits.mjs";
+import { logits } from "./out/digits-int8.mjs";
+const images = new Uint8Array(784);
+const digits: Uint8Array = predict(images), shares: Float32Array = probabilities(new Uint8ClampedArray(784));
+const integers: Int32Array = logits(images);
+// @ts-expect-error
+predict([1, 2]);
+"""
+
+
+@pytest.mark.once
+def test_typescript_takes_the_types(web):
+    needs("tsc")
+    (web.parent / "use.mts").write_text(USE)
+    command = ["tsc", "--strict", "--noEmit", "--module", "nodenext", "--target", "es2022", "use.mts"]
+    done = subprocess.run(command, cwd=web.parent, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.once

@@ -69,6 +69,7 @@ def export(
     2,000 test digits get another label than in float32; then nothing is written.
     """
     exporter = find_exporter(target)
+    exporter.check(network)
     options = options or exporter.options()
     check_folder(out)
     with filling(out) as folder:
@@ -107,12 +108,10 @@ def _test(way: Way, network: Network, max_loss: float) -> str:
     answers = way.run(images) if way.run else wanted
     difference = compare(answers, wanted)
     if not difference.agrees:
-        raise SelfTestError(f"{way.name}: the self-test failed: {difference.text}; nothing was written")
+        raise SelfTestError(f"{way.name}: the self-test failed: {difference.text}")
     same = int((answers.labels == float_answers(network, images).labels).sum())
     loss = 100 * (1 - same / len(images))
     agreement = f"{same:,} of {len(images):,} labels as in float32"
     if loss > max_loss:
-        raise SelfTestError(
-            f"{way.name}: only {agreement}: {loss:.2f}% lost, allowed are {max_loss:g}%; nothing was written"
-        )
+        raise SelfTestError(f"{way.name}: only {agreement}: {loss:.2f}% lost, allowed are {max_loss:g}%")
     return f"{difference.text}; {agreement}" if way.run else f"not run: {way.missing}; by its specification {agreement}"

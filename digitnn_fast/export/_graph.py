@@ -1,4 +1,4 @@
-"""A few lines to write ONNX graphs as formulas, and deskewing as such a graph."""
+"""A few lines to write ONNX graphs as formulas, and the preprocessings as such graphs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.deskewing import MARGIN, SIDE
+from digitnn_fast.directions import FAINT, SHIFT, UNIT_X, UNIT_Y, WINDOW
 from digitnn_fast.utils import PIXELS
 
 OPSET, IR_VERSION = 21, 10  # onnx 1.16 and onnxruntime 1.18: the first with 16 bits in QuantizeLinear
@@ -104,6 +105,30 @@ def deskew(graph: Graph, images: str) -> str:
     mixed = g("Add", g("Mul", near, g("Sub", _int32(256), share)), g("Mul", far, share))
     levels = g("Div", g("Add", mixed, _int32(128)), _int32(256))
     return g.cast(g("Reshape", levels, np.array([0, SIDE**2])), np.uint8)
+
+
+def describe(graph: Graph, images: str) -> str:
+    """`directions.describe` of images (n, 784), uint8, the same bytes.
+
+    In float32, which holds these integers: above 2**24 sums may be rounded, but from 2**23 on the value is 255.
+    """
+    g, edge = graph, np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    picture = g("Reshape", g.cast(images, np.float32), np.array([0, 1, SIDE, SIDE]))
+
+    def crossed(shift: int, sign: int) -> str:
+        """Cross products (n, 16, 28, 28) of the gradient (Sobel's) and the direction `shift` places on."""
+        x, y = (np.roll(unit, -shift)[:, None, None] for unit in (UNIT_X, UNIT_Y))
+        kernels = sign * (x * edge.T - y * edge)
+        return g("Conv", picture, kernels[:, None].astype(np.float32), pads=[1, 1, 1, 1])
+
+    part = g("Relu", g("Min", crossed(-1, 1), crossed(1, -1)))
+    window = WINDOW.astype(np.float32)
+    sums = g("MatMul", g("MatMul", window, part), np.ascontiguousarray(window.T))  # (n, 16, 7, 7)
+    shifted = g("Floor", g("Div", sums, np.array([2**SHIFT], np.float32)))
+    roots = g("Floor", g("Sqrt", g("Add", shifted, np.array([0.5], np.float32))))  # no rounding can make it cross n * n
+    values = g("Min", roots, np.array([255], np.float32))
+    kept = g("Where", g("Less", values, np.array([FAINT], np.float32)), np.array([0], np.float32), values)
+    return g.cast(g("Reshape", g("Transpose", kept, perm=[0, 2, 3, 1]), np.array([0, SIDE**2])), np.uint8)
 
 
 def _divide(graph: Graph, numerators: str, denominators: str) -> str:

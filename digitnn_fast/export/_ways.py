@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from digitnn_fast import reference
 from digitnn_fast.engines import prepare
-from digitnn_fast.network import Network
+from digitnn_fast.network import PREPROCESSINGS, Network, Preprocessing
 from digitnn_fast.quantization import QuantizedParameters, quantize
-from digitnn_fast.utils import get_predictions, softmax
+from digitnn_fast.utils import get_predictions, require, softmax
 
 if TYPE_CHECKING:
     from digitnn_fast.training import EpochReport
@@ -25,7 +25,7 @@ CLOSE = 1e-5  # probabilities in float32 against the reference's float64
 
 
 class SelfTestError(RuntimeError):
-    """What was exported does not do what the network does; nothing was written."""
+    """What was exported does not do what the network does, or costs more than it may; nothing was written."""
 
 
 class Answers(NamedTuple):
@@ -83,7 +83,13 @@ class Exporter:
     options: type[Options]
     write: Callable[[Network, Path, Any], Iterable[Fact]]
     ways: Callable[[Network, Path, Any], Iterable[Way]]
+    preprocessings: tuple[Preprocessing, ...] = PREPROCESSINGS
     costs: Callable[[Network, Path, Any], Iterable[Fact]] = lambda network, folder, options: ()
+
+    def check(self, network: Network) -> None:
+        """ValueError for a network of a preprocessing that the target can't do."""
+        possible, own = " or ".join(self.preprocessings), network.preprocessing
+        require(own in self.preprocessings, f"--to {self.name} takes networks of {possible} pixels, not of {own}")
 
 
 class Difference(NamedTuple):

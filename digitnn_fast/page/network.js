@@ -1,7 +1,9 @@
 // What the network makes of 784 pixels: deskewing.py, `forward` and `forward_int8` of reference.py, number for number.
 "use strict";
 
-const SIDE = 28, PIXELS = 784, CLASSES = 10;
+const SIDE = 28, PIXELS = 784, CLASSES = 10, EDGE_CELLS = 7, DIRECTIONS = 16, FAINT = 16;
+const UNIT_X = [64, 59, 45, 24, 0, -24, -45, -59, -64, -59, -45, -24, 0, 24, 45, 59]; // 64 * cosine
+const UNIT_Y = UNIT_X.map((_, k) => UNIT_X[(k + 12) % DIRECTIONS]); // 64 * sine
 
 // The model, whose arrays are Base64 of little-endian numbers: {preprocessing, kinds: {W1: "Float32", ...}, W1, ...}.
 function decoded({ kinds, ...model }) {
@@ -41,9 +43,44 @@ function deskewed(pixels) {
   return upright;
 }
 
-// Pixels (784,) as the model sees them.
+// Edges (784,) of pixels (784,), value 16 * cell + direction: directions.py.
+function described(pixels) {
+  const at = (row, column) => (row >= 0 && row < SIDE && column >= 0 && column < SIDE ? pixels[row * SIDE + column] : 0);
+  const sums = new Float64Array(PIXELS);
+  for (let row = 0; row < SIDE; row++)
+    for (let column = 0; column < SIDE; column++) {
+      let x = 0, y = 0;
+      for (let step = -1; step <= 1; step++) {
+        const weight = 2 - Math.abs(step);
+        x += weight * (at(row + step, column + 1) - at(row + step, column - 1));
+        y += weight * (at(row + 1, column + step) - at(row - 1, column + step));
+      }
+      if (x || y) addEdge(sums, row, column, x, y);
+    }
+  return Uint8Array.from(sums, (sum) => {
+    const root = Math.floor(Math.sqrt(sum >> 7));
+    return root < FAINT ? 0 : Math.min(root, 255);
+  });
+}
+
+// Adds the gradient (x, y) at a pixel to the cells around it, split between the two directions that enclose it.
+function addEdge(sums, row, column, x, y) {
+  const weight = (cell, place) => Math.max(0, 8 - Math.abs(2 * place - 8 * cell - 3));
+  for (let k = 0; k < DIRECTIONS; k++) {
+    const before = (k + DIRECTIONS - 1) % DIRECTIONS, behind = (k + 1) % DIRECTIONS;
+    const part = Math.min(UNIT_X[before] * y - UNIT_Y[before] * x, UNIT_Y[behind] * x - UNIT_X[behind] * y);
+    if (part <= 0) continue;
+    for (let down = 0; down < EDGE_CELLS; down++)
+      for (let along = 0; along < EDGE_CELLS; along++)
+        sums[DIRECTIONS * (EDGE_CELLS * down + along) + k] += part * weight(down, row) * weight(along, column);
+  }
+}
+
+// The picture (784,) that the model makes of pixels (784,), and what it sees of it.
+const upright = (model, pixels) => (model.preprocessing === "raw" ? pixels : deskewed(pixels));
 function prepared(model, pixels) {
-  return model.preprocessing === "deskewed" ? deskewed(pixels) : pixels;
+  const picture = upright(model, pixels);
+  return model.preprocessing === "directions" ? described(picture) : picture;
 }
 
 // Sums (n,) of start (n,) and of the rows of weights (m, n) times inputs (m,) * unit; an input of 0 costs nothing.

@@ -139,7 +139,7 @@ def _selftest(code: Path) -> str:
         try:
             _run.run_tool([program])
         except _run.ToolError as error:
-            raise SelfTestError("selftest.c: the C answers otherwise than it should; nothing was written") from error
+            raise SelfTestError("selftest.c: the C answers otherwise than it should") from error
     return f"compiled by {command[0]} and passed"
 
 
@@ -158,13 +158,19 @@ def costs(network: Network, folder: Path, options: COptions) -> Iterator[Fact]:
     for board in _cost.BOARDS:
         cost, answers = _cost.measure(code, board, images)
         if answers is not None and not np.array_equal(answers["logits"], integers.logits(images)):
-            raise SelfTestError(f"{board.name}: the emulated board gives other integers; nothing was written")
+            raise SelfTestError(f"{board.name}: the emulated board gives other integers")
         for name, limit in limits:
             if limit is not None and getattr(cost, name) > limit:
-                raise SelfTestError(
-                    f"{board.name}: {getattr(cost, name):,} bytes of {name}, allowed are {limit:,}; nothing was written"
-                )
+                raise SelfTestError(f"{board.name}: {getattr(cost, name):,} bytes of {name}, allowed are {limit:,}")
         yield board.name, cost.text(options.clock)
 
 
-EXPORTER = Exporter("c", "C99 for microcontrollers: digits.h, digits.c, a self-test", COptions, write, ways, costs)
+EXPORTER = Exporter(
+    name="c",
+    summary="C99 for microcontrollers: digits.h, digits.c, a self-test",
+    options=COptions,
+    write=write,
+    ways=ways,
+    preprocessings=("raw", "deskewed"),
+    costs=costs,
+)
