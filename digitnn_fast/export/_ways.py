@@ -83,8 +83,8 @@ class Exporter:
     options: type[Options]
     write: Callable[[Network, Path, Any], Iterable[Fact]]
     ways: Callable[[Network, Path, Any], Iterable[Way]]
-    costs: Callable[[Network, Path, Any], Iterable[Fact]] = lambda network, folder, options: ()
     preprocessings: tuple[Preprocessing, ...] = PREPROCESSINGS
+    costs: Callable[[Network, Path, Any], Iterable[Fact]] = lambda network, folder, options: ()
 
     def check(self, network: Network) -> None:
         """ValueError for a network of a preprocessing that the target can't do."""

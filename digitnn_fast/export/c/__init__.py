@@ -165,5 +165,12 @@ def costs(network: Network, folder: Path, options: COptions) -> Iterator[Fact]:
         yield board.name, cost.text(options.clock)
 
 
-SUMMARY = "C99 for microcontrollers: digits.h, digits.c, a self-test"
-EXPORTER = Exporter("c", SUMMARY, COptions, write, ways, costs, ("raw", "deskewed"))
+EXPORTER = Exporter(
+    name="c",
+    summary="C99 for microcontrollers: digits.h, digits.c, a self-test",
+    options=COptions,
+    write=write,
+    ways=ways,
+    preprocessings=("raw", "deskewed"),
+    costs=costs,
+)
