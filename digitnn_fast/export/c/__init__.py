@@ -165,6 +165,4 @@ def _costs(integers: Integers, code: Path, options: COptions) -> Iterator[Fact]:
         yield board.name, cost.text(options.clock)
 
 
-EXPORTER = Exporter(
-    "c", "C99 for microcontrollers: digits.h, digits.c, a self-test", COptions, write, ways, ("raw", "deskewed")
-)
+EXPORTER = Exporter("c", "C99 for microcontrollers: digits.h, digits.c, a self-test", COptions, write, ways)
