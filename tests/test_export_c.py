@@ -74,6 +74,7 @@ def rows(request):
         return DIGITS
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("bits", "preprocessing"), MANY)
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_every_compiler_gives_the_specified_integers_without_a_warning(tmp_path, compiler, bits, preprocessing):

@@ -76,6 +76,7 @@ def export(
         files = [(path.relative_to(folder).as_posix(), path.stat().st_size) for path in list_files(folder)]
         limit = options.usual_loss if max_loss is None else max_loss
         tests = [(way.name, _test(way, network, limit)) for way in exporter.ways(network, folder, options)]
+        facts += exporter.costs(network, folder, options)
     return Exported(files, tests, facts)
 
 

@@ -75,6 +75,7 @@ class Exporter:
     """A target: `write(network, folder, options)` fills an empty folder and returns what to report beside the files.
 
     `ways(network, folder, options)` are the ways to run what was written, for the self-test and for `verify`.
+    `costs(network, folder, options)`, for the export alone, reports what it costs to run it.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Exporter:
     options: type[Options]
     write: Callable[[Network, Path, Any], Iterable[Fact]]
     ways: Callable[[Network, Path, Any], Iterable[Way]]
+    costs: Callable[[Network, Path, Any], Iterable[Fact]] = lambda network, folder, options: ()
 
 
 class Difference(NamedTuple):

@@ -62,17 +62,13 @@ class COptions(Options):
 
 
 def write(network: Network, folder: Path, options: COptions) -> Iterable[Fact]:
-    """Write the sources, run the self-test, and see what they cost."""
+    """Write the sources, and run the self-test."""
     if options.learns:
-        network, text = _fine_tuned(network, options)
+        tuned, text = _fine_tuned(network, options)
         yield "fine-tuned", text
-        network.save(folder / MODEL)
-    integers = _integers(network, options.bits)
-    code = _write_files(integers, folder, options.layout)
+        tuned.save(folder / MODEL)
+    code = _write_files(_integers(network, folder, options), folder, options.layout)
     yield "selftest.c", _selftest(code)
-    products, dense = _cost.multiply_adds(integers, load_sample().test_images)
-    yield "multiply-adds", f"{products:,.0f} per image (mean of the sample's test digits) instead of {dense:,}"
-    yield from _costs(integers, code, options)
 
 
 def _fine_tuned(network: Network, options: COptions) -> tuple[Network, str]:
@@ -92,8 +88,11 @@ def _fine_tuned(network: Network, options: COptions) -> tuple[Network, str]:
     return tuned, f"to {options.bits} bits, on {len(labels):,} rows of {name}"
 
 
-def _integers(network: Network, bits: int) -> Integers:
-    return Integers(quantize(network.parameters, bits), bits, network.preprocessing)
+def _integers(network: Network, folder: Path, options: COptions) -> Integers:
+    """What the C computes: the network, or what fine-tuning left of it in the folder."""
+    if options.learns:
+        network = Network.load(folder / MODEL)
+    return Integers(quantize(network.parameters, options.bits), options.bits, network.preprocessing)
 
 
 def _write_files(integers: Integers, folder: Path, layout: str) -> Path:
@@ -111,9 +110,7 @@ def _write_files(integers: Integers, folder: Path, layout: str) -> Path:
 
 def ways(network: Network, folder: Path, options: COptions) -> Iterable[Way]:
     """The C that `write` left in the folder, compiled by this computer's compiler."""
-    wanted = integer_answers
-    if options.learns:
-        wanted = partial(_specified, _integers(Network.load(folder / MODEL), options.bits))
+    wanted = partial(_specified, _integers(network, folder, options)) if options.learns else integer_answers
     found = _run.compiler() is not None
     run = partial(_compiled, folder / LAYOUTS[options.layout]) if found else None
     yield Way(f"C, {options.bits} bits", wanted, run, "" if found else NO_COMPILER)
@@ -146,8 +143,11 @@ def _selftest(code: Path) -> str:
     return f"compiled by {command[0]} and passed"
 
 
-def _costs(integers: Integers, code: Path, options: COptions) -> Iterator[Fact]:
-    """A line for each board; SelfTestError if one exceeds a limit or answers otherwise than it should."""
+def costs(network: Network, folder: Path, options: COptions) -> Iterator[Fact]:
+    """What a prediction costs on each board; SelfTestError if that exceeds a limit or the board answers wrong."""
+    integers, code = _integers(network, folder, options), folder / LAYOUTS[options.layout]
+    products, dense = _cost.multiply_adds(integers, load_sample().test_images)
+    yield "multiply-adds", f"{products:,.0f} per image (mean of the sample's test digits) instead of {dense:,}"
     limits = ("flash", options.max_flash), ("ram", options.max_ram)
     if absent := _cost.missing(_cost.COMPILER):
         if any(limit is not None for _, limit in limits):
@@ -165,4 +165,4 @@ def _costs(integers: Integers, code: Path, options: COptions) -> Iterator[Fact]:
         yield board.name, cost.text(options.clock)
 
 
-EXPORTER = Exporter("c", "C99 for microcontrollers: digits.h, digits.c, a self-test", COptions, write, ways)
+EXPORTER = Exporter("c", "C99 for microcontrollers: digits.h, digits.c, a self-test", COptions, write, ways, costs)
