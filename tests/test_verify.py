@@ -29,7 +29,7 @@ def data(tmp_path_factory):
 
 def table(text: str) -> dict[str, list[str]]:
     """The cells of each path; two spaces or more are between them."""
-    lines = text[text.index("labels that agree") :].split("\n\n")[0].splitlines()[1:]
+    lines = text[text.index("p within") :].split("\n\n")[0].splitlines()[1:]
     return {cells[0]: cells[1:] for cells in (re.split(r" {2,}", line.strip()) for line in lines)}
 
 
