@@ -1,7 +1,8 @@
 """`python -m bench.edge [--data FOLDER]`: what the C costs and loses, against emlearn and a dense loop.
 
-Writes bench/EDGE.md. Needs the Debian packages of .ci/debian.txt, libnewlib-arm-none-eabi for emlearn's C, and the
-extra `bench`. All answers are checked before an instruction is counted; instructions do not depend on this machine.
+Writes bench/EDGE.md, and its first and last table between the edge markers of README.md. Needs the Debian packages of
+.ci/debian.txt, libnewlib-arm-none-eabi for emlearn's C, and the extra `bench`. All answers are checked before an
+instruction is counted; instructions do not depend on this machine.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from digitnn_fast.finetuning import FINE_TUNINGS, fine_tune
 from digitnn_fast.quantization import quantize
 from digitnn_fast.training import split, train
 
+README, BEGIN, END = HERE.parent / "README.md", "<!-- edge -->\n", "<!-- /edge -->"
 COUNTED = 100  # images of test.csv
 HELDOUT = 0.2
 PEERS = HERE / "peers"
@@ -53,6 +55,9 @@ def main() -> None:
             *_report(World(arguments.data, Path(folder)), arguments.small),
         ]
     (HERE / "EDGE.md").write_text("\n".join([*lines, ""]))
+    tables = [part for part in "\n".join(lines).split("\n\n") if part.startswith("| ")]
+    before, _, rest = README.read_text().partition(BEGIN)
+    README.write_text(f"{before}{BEGIN}{tables[0]}\n\n{tables[-1]}\n{END}{rest.partition(END)[2]}")
     print("\n".join(lines))
 
 
@@ -68,7 +73,7 @@ def _about() -> str:
 
 def _version(tool: str) -> str:
     first = subprocess.run([tool, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
-    found = re.search(r"\d+\.\d+[.\d]*", first)
+    found = re.search(r"\d+(\.\d+)+", first)
     return f"{tool} {found.group() if found else first}"
 
 
