@@ -1,7 +1,7 @@
 """`python -m bench.edge [--data FOLDER]`: what the C costs and loses, against emlearn and a dense loop.
 
-Writes bench/EDGE.md, and its first and last table between the edge markers of README.md. Needs the Debian packages of
-.ci/debian.txt, libnewlib-arm-none-eabi for emlearn's C, and the extra `bench`. All answers are checked before an
+Writes bench/EDGE.md, and its first and last table between the edge markers of README.md. Needs the Debian packages
+of .ci/debian.txt, libnewlib-arm-none-eabi for emlearn's C, and the extra `bench`. All answers are checked before an
 instruction is counted; instructions do not depend on this machine.
 """
 

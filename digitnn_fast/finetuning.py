@@ -40,7 +40,7 @@ BATCH = 256
 WARMUP = 0.05  # share of the steps
 CLIP = {4: 2.6, 2: 1.5}  # the largest weight, in root mean squares of its unit: what rounds normal weights best
 FINE_TUNINGS = {
-    tuning.bits: tuning for tuning in (FineTuning(4, 8_000, 0.002, 0.001), FineTuning(2, 20_000, 0.004, 0.003))
+    tuning.bits: tuning for tuning in (FineTuning(4, 8_000, 0.002, 0.001), FineTuning(2, 20_000, 0.002, 0.001))
 }
 
 
