@@ -82,7 +82,7 @@ def submit(
     from digitnn_fast.utils import get_accuracy
 
     chosen = _recipe(recipe)
-    _progress.compile_kernels("csv.parse_rows", *chosen.kernels)
+    _progress.compile_kernels(*chosen.kernels)
     _files.check_output(out, [train, test, model_out])
     if model_out:
         _files.check_output(model_out, [train, test], device=False)
@@ -146,7 +146,7 @@ def train(
     from digitnn_fast import _files, kaggle, plots
 
     chosen = _recipe(recipe)
-    _progress.compile_kernels("csv.parse_rows", *chosen.kernels)
+    _progress.compile_kernels(*chosen.kernels)
     if folds and checkpoint:
         raise ValueError("--checkpoint goes without --folds: it keeps the state of one training")
     _files.check_output(out, [train, checkpoint], device=False)

@@ -56,9 +56,11 @@ class Recipe:
 
     @property
     def kernels(self) -> tuple[str, ...]:
-        """What is worth compiling before a training by this recipe begins."""
-        learn = ("listing.list_blocks", "fullbatch.epoch") if self.full_batch else ("training.epoch",)
-        return (*learn, "inference.forward", *(("deskew.deskew_next",) if self.preprocessing == "deskewed" else ()))
+        """What a training by this recipe, on a file, will need; what takes longest to compile comes first."""
+        deskew = ("deskew.deskew_next",) if self.preprocessing == "deskewed" else ()
+        if self.full_batch:
+            return ("fullbatch.epoch", "inference.forward", "listing.list_blocks", *deskew, "csv.parse_rows")
+        return ("training.epoch", "inference.forward", *deskew, "csv.parse_rows")
 
     def settings(self) -> dict[str, int | float | str]:
         """The fields that are not as usual, as numbers and text: what a training record keeps."""
