@@ -33,11 +33,11 @@ AT_ONCE = 256  # images that are prepared together: 200 kB, which the L2 cache h
 class Engine(Protocol):
     """A network ready for its kernel."""
 
-    def call(self) -> Callable[..., object]:
+    def call(self, most: int = BLOCK) -> Callable[..., object]:
         """A call with memory of its own: call(taken, pixels (n, 784), labels (n,), probabilities (n, 10) or (0, 10)).
 
         It fills labels and, unless it has no rows, probabilities. Threads may do that together, with a call each and
-        one `taken` (1,) of 0: then each takes what the others have not.
+        one `taken` (1,) of 0: then each takes what the others have not. Less than BLOCK images need less memory.
         """
 
 
@@ -56,11 +56,12 @@ class Float32:
         last[:CLASSES] = b2
         self._weights = rows.ravel(), bias, outgoing.ravel(), last
 
-    def call(self) -> Call:
-        room = BLOCK * PIXELS + 64
-        lists = aligned(room, np.uint16), aligned(room), aligned(room, np.uint8), np.zeros(2 * BLOCK + 1, np.int64)
+    def call(self, most: int = BLOCK) -> Call:
+        block = _block(most)
+        room = block * PIXELS + 64
+        lists = aligned(room, np.uint16), aligned(room), aligned(room, np.uint8), np.zeros(2 * block + 1, np.int64)
         return KERNELS["inference.forward"].bind(
-            *self._weights, *lists, aligned(BLOCK * TILE), aligned(BLOCK * 16), *NO_IMAGES
+            *self._weights, *lists, aligned(block * TILE), aligned(block * 16), *NO_IMAGES
         )
 
 
@@ -82,13 +83,14 @@ class Int8:
         pairs[...] = outgoing.reshape(-1, 2, 16).transpose(0, 2, 1)
         self._weights = groups.ravel(), bias, pairs.ravel(), last, shift, scale
 
-    def call(self, out: NDArray[np.int32] = NO_LOGITS) -> Call:
+    def call(self, most: int = BLOCK, out: NDArray[np.int32] = NO_LOGITS) -> Call:
         """As `Engine` says, and it also fills the logits `out` (n, 10) unless that has no rows."""
-        room = BLOCK * PIXELS // 4 + 16
-        lists = aligned(room, np.int32), aligned(room, np.int32), np.zeros(2 * BLOCK + 1, np.int64)
-        sums, hidden = aligned(BLOCK * TILE, np.int32), aligned(BLOCK * TILE, np.int16)
+        block = _block(most)
+        room = block * PIXELS // 4 + 16
+        lists = aligned(room, np.int32), aligned(room, np.int32), np.zeros(2 * block + 1, np.int64)
+        sums, hidden = aligned(block * TILE, np.int32), aligned(block * TILE, np.int16)
         return KERNELS["int8.forward"].bind(
-            *self._weights, *lists, sums, hidden, aligned(BLOCK * 16, np.int32), out, *NO_IMAGES
+            *self._weights, *lists, sums, hidden, aligned(block * 16, np.int32), out, *NO_IMAGES
         )
 
 
@@ -98,8 +100,8 @@ class Deskewed:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def call(self) -> DeskewedCall:
-        return DeskewedCall(self._engine.call())
+    def call(self, most: int = BLOCK) -> DeskewedCall:
+        return DeskewedCall(self._engine.call(most))
 
 
 class DeskewedCall:
@@ -149,6 +151,11 @@ def _bind_deskew() -> Call:
     return KERNELS["deskew.deskew_next"].bind(
         aligned(96, np.int32), aligned(28 * 96, np.uint8), *NO_IMAGES[:2], NO_IMAGES[1]
     )
+
+
+def _block(most: int) -> int:
+    """Images that a kernel holds at once, if it is never given more than `most`; they are finished by fours."""
+    return min(BLOCK, -(-most // 4) * 4)
 
 
 def _tiles(W1: NDArray[Any], tiles: int) -> NDArray[Any]:
