@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 
-from bench.measure import OURS, Case, Result, World, race, ratio, require
+from bench.measure import OURS, PAUSE, Case, Result, World, race, ratio, require
 from bench.peers import inference as peers
-from digitnn_fast import Predictor, reference
+from digitnn_fast import Network, Predictor, kaggle, reference
 from digitnn_fast._threads import available_cpus
-from digitnn_fast.benchmark import check
+from digitnn_fast.benchmark import check, in_turn
 from digitnn_fast.quantization import quantize
 
 BATCHES = 1, 2, 4, 16, 64, 256, 1024, 4096, 28_000, 100_000
@@ -73,24 +78,49 @@ def int8_accuracy(world: World) -> Result:
 
 
 def batch_sizes(world: World) -> dict[str, dict[int, float]]:
-    """Images per second of everybody for each batch size, with one thread and with all."""
-    images = np.concatenate([world.images] * 4)
+    """Images per second of everybody for each batch size, with one thread and with all.
+
+    Each has a process of its own, or the threads that one keeps ready would disturb the others; they take turns.
+    """
     series: dict[str, dict[int, float]] = {}
-    cpus = available_cpus()
-    for threads in sorted({1, cpus}):
-        works: dict[str, Predict] = {
-            "digitnn-fast float32": Predictor(world.network, threads=threads).predict_proba,
-            "digitnn-fast int8": Predictor(world.network, threads=threads, precision="int8").predict,
-        }
-        works |= {name: peer(world.network, threads) for name, peer in {**peers.FLOAT32, **peers.INT8}.items()}
-        names = {name: f"{name}, {threads} thread{'s' * (threads > 1)}" for name in works}
-        series |= {name: {} for name in names.values()}
-        for batch in BATCHES:
-            calls = max(1, 20_000 // batch) if batch < 1000 else 1
-            repeated = {names[n]: partial(_repeat, work, images[:batch], calls) for n, work in works.items()}
-            for name, seconds in race(repeated, 5).items():
-                series[name][batch] = calls * batch / statistics.median(seconds)
+    for threads in sorted({1, available_cpus()}):
+        with ExitStack() as stack:
+            pools = {
+                f"{name}, {threads} thread{'s' * (threads > 1)}": stack.enter_context(
+                    ProcessPoolExecutor(1, get_context("spawn"), _prepare, (name, world.network, world.test, threads))
+                )
+                for name in (*OWN, *peers.FLOAT32, *peers.INT8)
+            }
+            for batch in BATCHES:
+                works = [partial(_in_process, pool, batch) for pool in pools.values()]
+                for name, seconds in zip(pools, in_turn(works, 5), strict=True):
+                    series.setdefault(name, {})[batch] = 1 / statistics.median(seconds)
     return series
+
+
+OWN = {
+    "digitnn-fast float32": lambda network, threads: Predictor(network, threads=threads).predict_proba,
+    "digitnn-fast int8": lambda network, threads: Predictor(network, threads=threads, precision="int8").predict,
+}
+_prepared: list = []  # in a process of its own: predict, images
+
+
+def _prepare(name: str, network: Network, test: Path, threads: int) -> None:
+    predict = {**OWN, **peers.FLOAT32, **peers.INT8}[name](network, threads)
+    _prepared[:] = predict, np.concatenate([kaggle.read_test(test)] * 4)
+
+
+def _in_process(pool: ProcessPoolExecutor, batch: int) -> float:
+    return pool.submit(_seconds_per_image, batch).result()
+
+
+def _seconds_per_image(batch: int) -> float:
+    predict, images = _prepared
+    calls = max(1, 20_000 // batch) if batch < 1000 else 1
+    time.sleep(PAUSE)
+    start = time.perf_counter()
+    _repeat(predict, images[:batch], calls)
+    return (time.perf_counter() - start) / (calls * batch)
 
 
 def _against(world: World, ours: Predict, rivals: dict) -> Result:

@@ -23,7 +23,7 @@ from digitnn_fast.training import split, train
 HERE = Path(__file__).parent
 OURS = "digitnn-fast"
 CLI = [sys.executable, "-m", "digitnn_fast"]
-PAUSE = 0.05  # seconds before each work: the threads of some libraries spin that long after their last one
+PAUSE = 0.15  # seconds before each work: the threads of OpenBLAS spin for 0.1 after their last one
 
 Work = Callable[[], object]
 Times = dict[str, list[float]]  # seconds of each run, by name

@@ -85,7 +85,7 @@ def submit(
     from digitnn_fast.utils import get_accuracy
 
     chosen = _recipe(recipe)
-    _progress.compile_kernels("csv.parse_rows", *chosen.kernels)
+    _progress.compile_kernels(*chosen.kernels)
     _files.check_output(out, [train, test, model_out])
     if model_out:
         _files.check_output(model_out, [train, test], device=False)
@@ -151,7 +151,7 @@ def train(
     from digitnn_fast import _files, kaggle, plots
 
     chosen = _recipe(recipe)
-    _progress.compile_kernels("csv.parse_rows", *chosen.kernels)
+    _progress.compile_kernels(*chosen.kernels)
     _files.check_output(out, [train, checkpoint], device=False)
     if patience and (folds or not heldout):
         raise ValueError("--patience needs rows that are held out: it goes without --folds and --heldout 0")
@@ -195,11 +195,14 @@ def predict(
     """Predict a test.csv with a trained network."""
     stages = _progress.Stages()
     from digitnn_fast import _files, kaggle
-    from digitnn_fast.predictor import Predictor
+    from digitnn_fast.kernels import PREPARING
+    from digitnn_fast.network import Network
+    from digitnn_fast.predictor import Predictor, model_path
 
     _files.check_output(out, [test, model])
-    _progress.compile_kernels("inference.forward", "deskew.deskew_next", "directions.describe", "csv.parse_rows")
-    predictor = Predictor.load(model, threads=1)  # map_test has threads of its own
+    network = Network.load(model_path(model))
+    _progress.compile_kernels("inference.forward", *PREPARING[network.preprocessing], "csv.parse_rows")
+    predictor = Predictor(network, threads=1)  # map_test has threads of its own
     function = predictor.predict_proba if probabilities else predictor.predict
     with stages("predict"), _progress.bytes_shown("predicting") as progress:
         answers = kaggle.map_test(test, function, threads, progress)

@@ -34,11 +34,11 @@ AT_ONCE = 256  # images that are prepared together: 200 kB, which the L2 cache h
 class Engine(Protocol):
     """A network ready for its kernel."""
 
-    def call(self) -> Callable[..., object]:
+    def call(self, most: int = BLOCK) -> Callable[..., object]:
         """A call with memory of its own: call(taken, pixels (n, 784), labels (n,), probabilities (n, 10) or (0, 10)).
 
         It fills labels and, unless it has no rows, probabilities. Threads may do that together, with a call each and
-        one `taken` (1,) of 0: then each takes what the others have not.
+        one `taken` (1,) of 0: then each takes what the others have not. Less than BLOCK images need less memory.
         """
 
 
@@ -57,11 +57,12 @@ class Float32:
         last[:CLASSES] = b2
         self._weights = rows.ravel(), bias, outgoing.ravel(), last
 
-    def call(self) -> Call:
-        room = BLOCK * PIXELS + 64
-        lists = aligned(room, np.uint16), aligned(room), aligned(room, np.uint8), np.zeros(2 * BLOCK + 1, np.int64)
+    def call(self, most: int = BLOCK) -> Call:
+        block = _block(most)
+        room = block * PIXELS + 64
+        lists = aligned(room, np.uint16), aligned(room), aligned(room, np.uint8), np.zeros(2 * block + 1, np.int64)
         return KERNELS["inference.forward"].bind(
-            *self._weights, *lists, aligned(BLOCK * TILE), aligned(BLOCK * 16), *NO_IMAGES
+            *self._weights, *lists, aligned(block * TILE), aligned(block * 16), *NO_IMAGES
         )
 
 
@@ -83,13 +84,14 @@ class Int8:
         pairs[...] = outgoing.reshape(-1, 2, 16).transpose(0, 2, 1)
         self._weights = groups.ravel(), bias, pairs.ravel(), last, shift, scale
 
-    def call(self, out: NDArray[np.int32] = NO_LOGITS) -> Call:
+    def call(self, most: int = BLOCK, out: NDArray[np.int32] = NO_LOGITS) -> Call:
         """As `Engine` says, and it also fills the logits `out` (n, 10) unless that has no rows."""
-        room = BLOCK * PIXELS // 4 + 16
-        lists = aligned(room, np.int32), aligned(room, np.int32), np.zeros(2 * BLOCK + 1, np.int64)
-        sums, hidden = aligned(BLOCK * TILE, np.int32), aligned(BLOCK * TILE, np.int16)
+        block = _block(most)
+        room = block * PIXELS // 4 + 16
+        lists = aligned(room, np.int32), aligned(room, np.int32), np.zeros(2 * block + 1, np.int64)
+        sums, hidden = aligned(block * TILE, np.int32), aligned(block * TILE, np.int16)
         return KERNELS["int8.forward"].bind(
-            *self._weights, *lists, sums, hidden, aligned(BLOCK * 16, np.int32), out, *NO_IMAGES
+            *self._weights, *lists, sums, hidden, aligned(block * 16, np.int32), out, *NO_IMAGES
         )
 
 
@@ -99,8 +101,8 @@ class Prepared:
     def __init__(self, engine: Engine, preprocessing: Preprocessing) -> None:
         self._engine, self._preprocessing = engine, preprocessing
 
-    def call(self) -> PreparedCall:
-        return PreparedCall(self._engine.call(), self._preprocessing)
+    def call(self, most: int = BLOCK) -> PreparedCall:
+        return PreparedCall(self._engine.call(most), self._preprocessing)
 
 
 class PreparedCall:
@@ -202,6 +204,11 @@ def _bind_describe() -> Call:
 
 # The kernel that makes of a PICTURE what the network sees, if that is not the picture itself.
 BEYOND: dict[Preprocessing, Callable[[], Call] | None] = {"raw": None, "deskewed": None, "directions": _bind_describe}
+
+
+def _block(most: int) -> int:
+    """Images that a kernel holds at once, if it is never given more than `most`; they are finished by fours."""
+    return min(BLOCK, -(-most // 4) * 4)
 
 
 def _tiles(W1: NDArray[Any], tiles: int) -> NDArray[Any]:

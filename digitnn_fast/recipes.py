@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from digitnn_fast.kernels import PREPARING
 from digitnn_fast.network import Preprocessing
 
 
@@ -56,9 +57,9 @@ class Recipe:
 
     @property
     def kernels(self) -> tuple[str, ...]:
-        """What is worth compiling before a training by this recipe begins."""
-        learn = ("listing.list_blocks", "fullbatch.epoch") if self.full_batch else ("training.epoch",)
-        return (*learn, "inference.forward", *(("deskew.deskew_next",) if self.preprocessing == "deskewed" else ()))
+        """What a training by this recipe, on a file, will need; what takes longest to compile comes first."""
+        learn = ("fullbatch.epoch", "listing.list_blocks") if self.full_batch else ("training.epoch",)
+        return (*learn, "inference.forward", *PREPARING[self.preprocessing], "csv.parse_rows")
 
     def settings(self) -> dict[str, int | float | str]:
         """The fields that are not as usual, as numbers and text: what a training record keeps."""

@@ -95,7 +95,7 @@ def _int8_kernel(network: Network, images: Bytes) -> Answers:
     labels, logits = np.full(len(images), 255, np.uint8), np.zeros((len(images), CLASSES), np.int32)
     probabilities = np.full((len(images), CLASSES), np.nan, np.float32)
     seen = prepare(images, network.preprocessing)
-    Int8(network.parameters).call(logits)(np.zeros(1, np.int64), seen, labels, probabilities)
+    Int8(network.parameters).call(out=logits)(np.zeros(1, np.int64), seen, labels, probabilities)
     return Answers(labels, probabilities, logits)
 
 

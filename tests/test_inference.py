@@ -184,6 +184,18 @@ def test_softmax_kernel(rows):
         np.testing.assert_allclose(row, naive.softmax(wanted), rtol=0, atol=1e-6)
 
 
+def test_exp_is_as_exact_as_it_says():
+    """Of logits 0 and x the probabilities stand as 1 to e**x: two units in the last place, and a rounding of either."""
+    x = -np.concatenate([RANDOM.uniform(0, 87, 100_000), np.arange(0, 87, 0.5), [1e-30, 1e-6]]).astype(np.float32)
+    logits = np.full((len(x), 10), -np.inf, np.float32)
+    logits[:, 0], logits[:, 1] = 0, x
+    got = softmax(logits).astype(np.float64)
+    floor = np.exp(-87.0)
+    wanted = np.exp(x.astype(np.float64))
+    assert np.abs(got[:, 1] / got[:, 0] / wanted - 1).max() < 3 * 2.0**-23
+    np.testing.assert_allclose(got[:, 2], floor * got[:, 0], rtol=1e-6)  # where it stays below -87
+
+
 @pytest.mark.parametrize("place", [0, 4, 9])
 def test_softmax_kernel_shows_nan_and_infinity(place):
     logits = np.zeros((3, 10), np.float32)

@@ -13,7 +13,7 @@ from digitnn_fast.utils import Parameters
 def kernel_logits(parameters, images):
     """Labels and logits of the kernel."""
     labels, logits = np.full(len(images), 99, np.uint8), np.full((len(images), 10), -99, np.int32)
-    call = Int8(parameters).call(logits)
+    call = Int8(parameters).call(out=logits)
     call(np.zeros(1, np.int64), images, labels, np.empty((0, 10), np.float32))
     return labels, logits
 

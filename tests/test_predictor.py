@@ -336,3 +336,18 @@ def test_the_bundled_models_read_digits(name, precision):
 
 def test_small_is_the_default():
     assert Predictor.load().network.W1.tobytes() == Predictor.load("small").network.W1.tobytes()
+
+
+@pytest.mark.parametrize("precision", ENGINES)
+@pytest.mark.parametrize("rows", [1, 2, 31, 32, 33])
+def test_an_answer_stays_what_it_was(rows, precision):
+    """Few images are answered from memory that the next call uses again: what was given out must not be that."""
+    images = load_sample().test_images
+    predictor = Predictor.load(precision=precision)
+    wanted = predictor.predict(images[:500]), predictor.predict_proba(images[:500])
+    answers = [
+        (predictor.predict(images[at : at + rows]), predictor.predict_proba(images[at : at + rows]))
+        for at in range(0, 5 * rows, rows)
+    ]
+    for got, expected in zip(zip(*answers, strict=True), wanted, strict=True):
+        assert np.concatenate(got).tobytes() == expected[: 5 * rows].tobytes()

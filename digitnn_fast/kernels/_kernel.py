@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from digitnn_fast.kernels import _cache
-from digitnn_fast.kernels._jit import DISABLE_JIT, Compiler, compile_here, processor
+from digitnn_fast.kernels._jit import DISABLE_JIT, Compiler, compile_alone, compile_here, processor
 
 
 class Kernel:
@@ -43,7 +43,7 @@ class Kernel:
         self._arguments = [_Argument(text) for text in re.findall(r"\w+(?:\[[:, 1]*\])?", arguments)]
         self._lock = threading.Lock()
         self.entry: Callable[[int], int] | None = None
-        self._compiler: Compiler | None = None
+        self.compiler: Compiler | None = None  # the process that is compiling it
 
     def __repr__(self) -> str:
         return f"Kernel({self.name!r}, {self.signature!r})"
@@ -93,25 +93,24 @@ class Kernel:
         """Names everything that decides the machine code: kernel sources, LLVM, processor."""
         return hashlib.sha256(f"{self.signature} {_environment()}".encode()).hexdigest()[:16]
 
-    def start_compiling(self) -> bool:
-        """Compile in the background unless the machine code is on disk; whether that is necessary."""
+    def is_missing(self) -> bool:
+        """Whether it has neither been loaded, nor compiled on this machine, nor is just being compiled."""
         with self._lock:
-            if self.entry is None and self._compiler is None and not DISABLE_JIT and not self.is_cached():
-                self._compiler = Compiler(self.name)
-            return self._compiler is not None
+            return self.entry is None and self.compiler is None and not DISABLE_JIT and not self.is_cached()
 
     def emit(self) -> None:
-        """Print the machine code behind its checksum: what a `Compiler` does."""
-        sys.stdout.buffer.write(_cache.sealed(self.name, self._compile(self._symbol())))
+        """Print the length of the machine code behind its checksum, and these: what a `Compiler` does."""
+        content = _cache.sealed(self.name, self._compile(self._symbol(), compile_alone))
+        sys.stdout.buffer.write(len(content).to_bytes(8, "little") + content)
 
     def _compiled(self, symbol: str) -> bytes:
-        compiler = self._compiler or Compiler(self.name)
-        self._compiler = None
-        return _cache.unsealed(self.name, compiler.result() or b"") or self._compile(symbol)
+        compiler = self.compiler or Compiler(self.name)
+        self.compiler = None
+        return _cache.unsealed(self.name, compiler.result(self.name) or b"") or self._compile(symbol)
 
-    def _compile(self, symbol: str) -> bytes:
+    def _compile(self, symbol: str, how: Callable[..., bytes] = compile_here) -> bytes:
         kinds = [kind for argument in self._arguments for kind in argument.kinds]
-        return compile_here(self.function(), self.signature, symbol, kinds)
+        return how(self.function(), self.signature, symbol, kinds)
 
 
 class Call:
