@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from digitnn_fast import __version__, _model_commands, _picture_commands, _progress, _report
+from digitnn_fast import __version__, _kaggle_commands, _model_commands, _picture_commands, _progress, _report
 from digitnn_fast._options import (
     TEST_HELP,
     TRAIN_HELP,
@@ -232,6 +232,7 @@ for command in (
     *(_model_commands.bench, _model_commands.warmup),
 ):
     app.command()(command)
+app.add_typer(_kaggle_commands.app, name="kaggle")
 
 
 def _recipe(name: str) -> recipes.Recipe:
