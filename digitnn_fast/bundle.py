@@ -64,7 +64,8 @@ def write_bundle(out: str | os.PathLike[str], username: str) -> Bundle:
         if target.exists():
             target.rename(Path(folder) / "older")
         made.rename(target)
-    return Bundle(target / "dataset", target / "kernel", target / "dataset" / wheel_name, sum(map(len, files.values())))
+    dataset = Path(out, "dataset")
+    return Bundle(dataset, Path(out, "kernel"), dataset / wheel_name, sum(map(len, files.values())))
 
 
 def _check_target(target: Path) -> None:
