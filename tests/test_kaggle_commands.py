@@ -47,6 +47,13 @@ def run(program, *arguments, home, **environment):
     return subprocess.run(command, capture_output=True, text=True, env=settings, cwd=home, timeout=100)
 
 
+def readme_commands():
+    """The commands of README's section, word by word."""
+    section = (ROOT / "README.md").read_text("utf-8").partition("## On Kaggle\n")[2].partition("\n## ")[0]
+    lines = "".join(re.findall(r"```sh\n(.*?)```", section, re.S)).splitlines()
+    return [shlex.split(line.replace("NAME", "someone"), comments=True) for line in lines]
+
+
 # The bundle
 
 
@@ -126,19 +133,24 @@ def test_a_notebook_with_pictures_in_it_is_too_large(made, tmp_path):
 
 @pytest.mark.once
 def test_wheel_holds_what_pip_would_put_into_it(made, tmp_path):
-    """An editable installation has no list of the package's files, so that they are found in the folder."""
+    """Bundled from an installation by pip, and from this one, which is editable and has no list of its files."""
     source = tmp_path / "source"  # not the checkout, where pip would leave its own files
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
     shutil.copytree(ROOT / "digitnn_fast", source / "digitnn_fast", ignore=ignored)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(source)]
-    subprocess.run(pip, check=True, capture_output=True, timeout=300)
-    ours, theirs = (
-        {name: archive.read(name) for name in archive.namelist()}
-        for archive in map(zipfile.ZipFile, (made.wheel, *tmp_path.glob("*.whl")))
+    pip = [sys.executable, "-m", "pip"]
+    for command in (["wheel", "-w", tmp_path, source], ["install", "--no-index", "--target", tmp_path / "installed"]):
+        wheels = tmp_path.glob("*.whl")
+        subprocess.run([*pip, *command, "-q", "--no-deps", *wheels], check=True, capture_output=True, timeout=300)
+    command = "-m", "digitnn_fast", "kaggle", "bundle", "--username", "someone", "--out", "out"
+    done = run("python", *command, home=tmp_path, PYTHONPATH=str(tmp_path / "installed"))
+    assert done.returncode == 0, done.stderr
+    [theirs], [ours] = (
+        [{name: archive.read(name) for name in archive.namelist()} for archive in map(zipfile.ZipFile, paths)]
+        for paths in (tmp_path.glob("*.whl"), tmp_path.glob("out/dataset/*.whl"))
     )
-    assert ours.keys() == theirs.keys()
+    assert ours.keys() == theirs.keys() == set(zipfile.ZipFile(made.wheel).namelist())
     differ = {name.rpartition("/")[2] for name in ours if ours[name] != theirs[name]}
     assert differ <= {"WHEEL", "RECORD"}, "who made it, and in which order its files are listed"
 
@@ -156,16 +168,18 @@ def server(tmp_path_factory):
 @needs_client
 @pytest.mark.once
 def test_the_commands_that_bundle_prints(server, tmp_path):
-    """Kaggle's client takes both folders, and asks Kaggle for a kernel without internet."""
-    out = run("digitnn-fast", "kaggle", "bundle", "--username", "someone", "--out", "my bundle", home=tmp_path)
+    """They stand in README. Kaggle's client takes both folders, and asks Kaggle for a kernel without internet."""
+    bundle_it, create, push, *_ = readme_commands()
+    out = run(*bundle_it, home=tmp_path)
     assert out.returncode == 0, out.stderr
-    create, push = (re.search(rf"^{name} +(kaggle .*)$", out.stdout, re.M)[1] for name in ("first", "then"))
+    printed = [re.search(rf"^{name} +(kaggle .*)$", out.stdout, re.M)[1] for name in ("first", "then")]
+    assert [shlex.split(line) for line in printed] == [create, push]
     for command in (create, push):
-        done = run(*shlex.split(command), home=tmp_path, **server.signed_in)
+        done = run(*command, home=tmp_path, **server.signed_in)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "does not resolve" not in done.stdout
     asked = dict(server.calls)
-    [wheel] = (tmp_path / "my bundle" / "dataset").glob("*.whl")
+    [wheel] = (tmp_path / "bundle" / "dataset").glob("*.whl")
     assert server.uploads == [wheel.read_bytes()]
     assert asked["StartBlobUpload"]["name"] == wheel.name
     assert asked["CreateDataset"]["slug"] == "digitnn-fast-wheel"
@@ -200,7 +214,8 @@ PIXELS = ",".join(f"pixel{i}" for i in range(784))
 def test_download(server, tmp_path):
     files = {"train.csv": table(3, f"label,{PIXELS}"), "test.csv": table(2, PIXELS), "../../outside": b"!"}
     server.pack(files)
-    done = run("digitnn-fast", "kaggle", "download", "--out", "data", home=tmp_path, **server.signed_in)
+    *_, command, _ = readme_commands()
+    done = run(*command, home=tmp_path, **server.signed_in)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^train.csv +3 rows", done.stdout, re.M), done.stdout
     good = contents(tmp_path / "data")
@@ -215,7 +230,7 @@ def test_download(server, tmp_path):
     ]:
         server.pack(archive)
         server.status = status
-        done = run("digitnn-fast", "kaggle", "download", "--out", "data", home=tmp_path, **server.signed_in)
+        done = run(*command, home=tmp_path, **server.signed_in)
         assert done.returncode == 2
         assert said in done.stderr
         assert done.stderr.count("\n") == 1, done.stderr
@@ -227,8 +242,8 @@ def test_download(server, tmp_path):
 def test_submit(server, tmp_path):
     submission = tmp_path / "submission.csv"
     kaggle.write_submission(submission, np.arange(28_000) % 10)
-    arguments = "kaggle", "submit", submission, "-m", "784-64-10"
-    done = run("digitnn-fast", *arguments, home=tmp_path, **server.signed_in)
+    *_, command = readme_commands()
+    done = run(*command, home=tmp_path, **server.signed_in)
     assert done.returncode == 0, done.stderr
     assert "Successfully submitted to Digit Recognizer" in done.stdout
     assert server.uploads == [submission.read_bytes()]
@@ -237,13 +252,13 @@ def test_submit(server, tmp_path):
     assert asked["CreateSubmission"]["competitionName"] == "digit-recognizer"
 
     server.broken = True
-    done = run("digitnn-fast", *arguments, home=tmp_path, **server.signed_in)
+    done = run(*command, home=tmp_path, **server.signed_in)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (2, "error: Could not submit to competition")
     server.calls.clear()
     kaggle.write_submission(submission, np.zeros(27_999, int))
-    done = run("digitnn-fast", *arguments, home=tmp_path, **server.signed_in)
+    done = run(*command, home=tmp_path, **server.signed_in)
     assert (done.returncode, server.calls) == (2, []), "not sent"
-    assert done.stderr == f"error: {submission}: 27,999 rows instead of 28,000\n"
+    assert done.stderr == "error: submission.csv: 27,999 rows instead of 28,000\n"
 
 
 def test_without_the_client_one_line_says_how_to_get_it(tmp_path, monkeypatch):
