@@ -92,7 +92,7 @@ def submit(
     from digitnn_fast.utils import get_accuracy
 
     chosen = _recipe(recipe)
-    _progress.compile_kernels("training.epoch", "inference.forward", "csv.parse_rows")
+    _progress.compile_kernels("csv.parse_rows", *chosen.kernels)
     _files.check_output(out, [train, test, model_out])
     if model_out:
         _files.check_output(model_out, [train, test], device=False)
@@ -157,7 +157,7 @@ def train(
     from digitnn_fast import _files, kaggle, plots
 
     chosen = _recipe(recipe)
-    _progress.compile_kernels("training.epoch", "inference.forward", "csv.parse_rows")
+    _progress.compile_kernels("csv.parse_rows", *chosen.kernels)
     _files.check_output(out, [train, checkpoint], device=False)
     if mistakes and not folds:
         raise ValueError("--mistakes needs --folds: else ask `evaluate`, with digits that were not learned from")

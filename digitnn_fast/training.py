@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from digitnn_fast._threads import thread_count
 from digitnn_fast.checkpoint import Checkpoint, State
-from digitnn_fast.descent import Descent, Schedule
+from digitnn_fast.descent import Descent, Schedule, descent_for
 from digitnn_fast.engines import PICTURE, describe_distorted, prepare
 from digitnn_fast.kernels import ADAM, MOMENTUM
 from digitnn_fast.network import Network, TrainingRecord, data_digest, join
@@ -81,7 +81,7 @@ def train_on(
     for member in range(len(state.done), chosen.members):
         own_seed = seed + (member << 32)
         start = initialize_parameters(own_seed, chosen.hidden, chosen.deviation)
-        descent = Descent(start, pixels, labels[learned], threads)
+        descent = descent_for(chosen, start, pixels, labels[learned], threads)
         descent.restore(state.descent)
         first = len(state.history) - member * chosen.epochs
         for loss, accuracy in _epochs(chosen, descent, own_seed, first):
