@@ -11,21 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from digitnn_fast import (
-    __version__,
-    _export_commands,
-    _kaggle_commands,
-    _model_commands,
-    _picture_commands,
-    _progress,
-    _report,
-)
+from digitnn_fast import __version__, _export_commands, _model_commands, _picture_commands, _progress, _report
+from digitnn_fast._kaggle_commands import app as kaggle_app
 from digitnn_fast._options import (
     TEST_HELP,
     TRAIN_HELP,
     Mistakes,
     Model,
     Out,
+    Patience,
     Plot,
     Recipe,
     Seed,
@@ -145,6 +139,7 @@ def train(
     checkpoint: Annotated[
         str | None, file_option("--checkpoint", "Keep the state here each minute, and go on from it after a kill.")
     ] = None,
+    patience: Patience = None,
     plot: Plot = None,
     mistakes: Mistakes = None,
     threads: Threads = None,
@@ -159,6 +154,8 @@ def train(
     chosen = _recipe(recipe)
     _progress.compile_kernels("csv.parse_rows", *chosen.kernels)
     _files.check_output(out, [train, checkpoint], device=False)
+    if patience and (folds or not heldout):
+        raise ValueError("--patience needs rows that are held out: it goes without --folds and --heldout 0")
     if mistakes and not folds:
         raise ValueError("--mistakes needs --folds: else ask `evaluate`, with digits that were not learned from")
     _files.check_plots([plot, mistakes], [train, out, checkpoint])
@@ -170,7 +167,7 @@ def train(
         if folds:
             network, validation = _cross_validate(images, labels, chosen, folds=folds, **options)
         else:
-            network = _train(images, labels, chosen, heldout=heldout, **options)
+            network = _train(images, labels, chosen, heldout=heldout, patience=patience, **options)
     network.save(out)
     if plot and network.training:
         plots.write_figures(plot, [plots.curves(network.training)])
@@ -245,7 +242,7 @@ for command in (
 ):
     app.command()(command)
 app.command(cls=_export_commands.WithTargets)(_export_commands.export)
-app.add_typer(_kaggle_commands.app, name="kaggle")
+app.add_typer(kaggle_app, name="kaggle")
 
 
 def _recipe(name: str) -> recipes.Recipe:

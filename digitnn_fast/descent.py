@@ -125,7 +125,8 @@ class Descent:
             for thread in range(self.threads)
         ]
         right, *_ = run_together(calls, on_failure=lambda: meetings.__setitem__(1, 1))
-        losses = np.log(self.sums, dtype=np.float64) - self.margins
+        met = slice(len(order))
+        losses = np.log(self.sums[met], dtype=np.float64) - self.margins[met]
         return float(losses.mean()), right / len(order)
 
     def state(self) -> tuple[NDArray[np.float32], ...]:

@@ -100,12 +100,13 @@ def mistakes(images: Bytes, labels: Bytes, probabilities: Floats, most: int = WO
 
 
 def hidden_units(network: Network) -> Figure:
-    """What hidden units look for: columns of W1 (784, H) as 28x28, red for ink wanted, blue for ink unwanted."""
+    """What hidden units look for: columns of W1 (784, H) as 28x28, red for what is wanted, blue for unwanted."""
     weights = np.asarray(network.W1)
     strongest = np.sort(np.argsort(-np.abs(weights).sum(axis=0), kind="stable")[:UNITS])
     figure = _figure(10, 0.95 * -(-len(strongest) // 10) + 0.5)
     shown = "the hidden units" if len(strongest) == network.hidden else f"{UNITS} of {network.hidden:,} hidden units"
-    figure.suptitle(f"What {shown} look for: red ink, and no ink where it is blue")
+    wanted = "edges" if network.preprocessing == "directions" else "ink"
+    figure.suptitle(f"What {shown} look for: red {wanted}, and no {wanted} where it is blue")
     for axes, unit in zip(_tiles(figure, len(strongest)), strongest, strict=True):
         limit = float(np.abs(weights[:, unit]).max()) or 1.0
         axes.imshow(weights[:, unit].reshape(28, 28), cmap="RdBu_r", vmin=-limit, vmax=limit)
