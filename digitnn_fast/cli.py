@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from digitnn_fast import __version__, _export_commands, _model_commands, _picture_commands, _progress, _report
+from digitnn_fast._kaggle_commands import app as kaggle_app
 from digitnn_fast._options import (
     TEST_HELP,
     TRAIN_HELP,
@@ -244,6 +245,7 @@ for command in (
 ):
     app.command()(command)
 app.command(cls=_export_commands.WithTargets)(_export_commands.export)
+app.add_typer(kaggle_app, name="kaggle")
 
 
 def _recipe(name: str) -> recipes.Recipe:

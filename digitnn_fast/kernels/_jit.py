@@ -24,6 +24,7 @@ OPTIONS: dict[str, Any] = {
     "_nrt": False,  # kernels own no memory: nothing to count, and nothing of numba's runtime to link
 }
 
+POINTER = "i8*"  # to LLVM 14, which numba 0.60 brings; since LLVM 15 it reads this as "ptr"
 SYSTEM = ("memcpy", "memset", "memmove", "sched_yield", "SwitchToThread")  # what kernels may call
 
 
@@ -111,9 +112,7 @@ def compile_here(
     machine = llvm.Target.from_triple(module.triple).create_target_machine(
         *processor(), opt=3, reloc="default", codemodel="jitdefault", jit=True
     )
-    passes = llvm.create_new_module_pass_manager()
-    passes.add_global_dead_code_eliminate_pass()
-    passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options()))
+    _remove_uncalled(module, machine)
     unknown = [f.name for f in module.functions if f.is_declaration and not f.name.startswith(("llvm.", *SYSTEM))]
     if unknown:  # LLVM would link these to address 0
         raise RuntimeError(f"{symbol} calls {', '.join(unknown)}, which is not there without numba")
@@ -122,16 +121,34 @@ def compile_here(
 
 def _entry_code(symbol: str, kinds: Sequence[str], triple: str) -> str:
     """LLVM assembly of the function that takes the words and calls the kernel with them."""
-    kinds = ["ptr", "ptr", *kinds]
-    loads = "".join(
-        f"  %a{i} = getelementptr i64, ptr %words, i64 {i}\n  %w{i} = load {kind}, ptr %a{i}\n"
-        for i, kind in enumerate(kinds)
-    )
-    passed = ", ".join(f"{kind} %w{i}" for i, kind in enumerate(kinds))
-    return (
-        f'target triple = "{triple}"\ndeclare i32 @kernel({", ".join(kinds)})\n'
-        f"define i32 @{symbol}(ptr %words) {{\n{loads}  %r = call i32 @kernel({passed})\n  ret i32 %r\n}}\n"
-    )
+    lines, passed = [], []
+    kinds = [POINTER, POINTER, *kinds]
+    for i, kind in enumerate(kinds):
+        stored = "i64" if kind == POINTER else kind
+        lines += [
+            f"%a{i} = getelementptr i64, i64* %words, i64 {i}",
+            f"%b{i} = bitcast i64* %a{i} to {stored}*",
+            f"%w{i} = load {stored}, {stored}* %b{i}",
+            *([f"%p{i} = inttoptr i64 %w{i} to {POINTER}"] if kind == POINTER else []),
+        ]
+        passed.append(f"{kind} %{'p' if kind == POINTER else 'w'}{i}")
+    lines += [f"%r = call i32 @kernel({', '.join(passed)})", "ret i32 %r"]
+    body = "".join(f"  {line}\n" for line in lines)
+    declared = f"declare i32 @kernel({', '.join(kinds)})"
+    return f'target triple = "{triple}"\n{declared}\ndefine i32 @{symbol}(i64* %words) {{\n{body}}}\n'
+
+
+def _remove_uncalled(module: Any, machine: Any) -> None:
+    import llvmlite.binding as llvm
+
+    if hasattr(llvm, "create_module_pass_manager"):  # until numba 0.61
+        passes = llvm.create_module_pass_manager()
+        passes.add_global_dce_pass()
+        passes.run(module)
+    else:
+        passes = llvm.create_new_module_pass_manager()
+        passes.add_global_dead_code_eliminate_pass()
+        passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options()))
 
 
 class Compiler:

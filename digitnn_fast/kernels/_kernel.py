@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from digitnn_fast.kernels import _cache
-from digitnn_fast.kernels._jit import DISABLE_JIT, Compiler, compile_alone, compile_here, processor
+from digitnn_fast.kernels._jit import DISABLE_JIT, POINTER, Compiler, compile_alone, compile_here, processor
 
 
 class Kernel:
@@ -150,7 +150,9 @@ class _Argument:
         self.ndim = dimensions.count(":") - dimensions.count("::") if dimensions else 0
         # In LLVM's words. A word of 8 bytes holds a float in its first 4: little-endian, as all that numba runs on.
         scalar_kind = {"f4": "float", "f8": "double"}.get(self.dtype.str[1:], "i64")
-        self.kinds = ["ptr", "ptr", "i64", "i64", "ptr", *["i64"] * (2 * self.ndim)] if self.ndim else [scalar_kind]
+        self.kinds = (
+            [POINTER, POINTER, "i64", "i64", POINTER, *["i64"] * (2 * self.ndim)] if self.ndim else [scalar_kind]
+        )
 
     def words(self, kernel: str, value: Any) -> tuple[int, ...]:
         """What the entry reads for this argument; TypeError if it is not of the signature's type."""
