@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from digitnn_fast import __version__, _model_commands, _picture_commands, _progress, _report
+from digitnn_fast import __version__, _model_commands, _picture_commands, _progress, _report, _shard_commands
 from digitnn_fast._options import (
     TEST_HELP,
     TRAIN_HELP,
@@ -229,6 +229,7 @@ def validate(
 for command in (
     *(_model_commands.evaluate, _model_commands.report, _model_commands.info),
     *(_picture_commands.image, _picture_commands.draw),
+    _shard_commands.shards,
     *(_model_commands.bench, _model_commands.warmup),
 ):
     app.command()(command)

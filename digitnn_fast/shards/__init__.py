@@ -126,6 +126,8 @@ def attempt_shard(task: Task, predictor: Predictor, options: Options) -> Outcome
     start = time.perf_counter()
     try:
         return predict_shard(task.source, task.result, predictor, options)
-    except (ShardError, OSError, MemoryError) as error:
-        reason = str(error) or type(error).__name__
-        return Outcome(task, 0, time.perf_counter() - start, error=reason)
+    except ShardError as error:
+        reason = str(error)
+    except Exception as error:  # no memory, or a bug that only this shard meets
+        reason = f"{task.source}: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return Outcome(task, 0, time.perf_counter() - start, error=reason)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -20,6 +21,7 @@ from digitnn_fast.utils import replacing
 STORE_BLOCK = 8 << 20  # bytes of one request to a store
 SPOOLED = 16 << 20  # bytes of a result that wait in memory for their put; more wait in a temporary file
 SETTLED = 2.0  # seconds; a file may be written twice within one tick of a file system's clock
+HALF_WRITTEN = re.compile(r"\.\d+-[0-9a-f]{8}\.tmp$")  # as `utils.replacing` calls it
 LITTER = 600.0  # seconds after which nobody writes a temporary file any more
 
 
@@ -186,6 +188,5 @@ def sweep(folder: str) -> None:
         return
     for name in files_in(folder):
         path = os.path.join(folder, name)
-        # the names that `utils.replacing` gives
-        if name.endswith(".tmp") and time.time() - os.stat(path).st_mtime > LITTER and "-" in name[-14:]:
+        if HALF_WRITTEN.search(name) and time.time() - os.stat(path).st_mtime > LITTER:
             os.unlink(path)
