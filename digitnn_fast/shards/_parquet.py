@@ -26,6 +26,7 @@ def pyarrow(name: str) -> Any:
     """The package with its Parquet; ShardError if it is not here."""
     try:
         import pyarrow
+        import pyarrow.compute
         import pyarrow.parquet
     except ImportError:
         raise ShardError(f"{name}: Parquet needs pyarrow: install the extra `parquet`") from None
@@ -77,24 +78,34 @@ class ParquetImages:
         return np.ascontiguousarray(np.stack(columns).T)
 
     def _numbers(self, column: Any, name: str, row: int) -> NDArray[Any]:
-        """All numbers in a column, one for each row, or 784."""
-        types, each = self._arrow.types, PIXELS if name in WHOLE_IMAGES else 1
-        rows = len(column)
+        """All numbers in a column, one for each row, or 784; lists may hold lists."""
+        types, rows, each = self._arrow.types, len(column), 1
+
+        def refuse(reason: str, at: int | None = None) -> ShardError:
+            place = "" if at is None else f"row {row + at // each}, "
+            return ShardError(f"{self._name}: {place}column {name}: {reason}")
+
         while True:
             if column.null_count:
-                at = next(index for index, value in enumerate(column) if not value.is_valid)
-                raise ShardError(f"{self._name}: row {row + at // max(1, len(column) // rows)}, column {name}: null")
+                raise refuse("null", int(np.argmin(column.is_valid())))
             if not (types.is_list(column.type) or types.is_large_list(column.type) or _is_fixed(types, column)):
                 break
-            column = column.flatten()
+            lengths = np.asarray(self._arrow.compute.list_value_length(column))
+            if len(lengths) and (odd := lengths != lengths[0]).any():
+                raise refuse(f"{lengths[odd][0]} values instead of {lengths[0]}", int(odd.argmax()))
+            column, each = column.flatten(), each * (int(lengths[0]) if len(lengths) else 1)
         if types.is_binary(column.type) or types.is_large_binary(column.type) or _is_bytes(types, column):
-            numbers = np.frombuffer(b"".join(column.to_pylist()), np.uint8)
+            parts = column.to_pylist()
+            for at, part in enumerate(parts):
+                if len(part) != PIXELS:
+                    raise refuse(f"{len(part)} bytes instead of {PIXELS}", at)
+            numbers = np.frombuffer(b"".join(parts), np.uint8)
         elif types.is_integer(column.type) or types.is_floating(column.type):
             numbers = column.to_numpy(zero_copy_only=False)
         else:
-            raise ShardError(f"{self._name}: column {name}: images must hold numbers, not {column.type}")
-        if len(numbers) != rows * each:
-            raise ShardError(f"{self._name}: column {name}: {len(numbers):,} values in {rows:,} rows, not {each} each")
+            raise refuse(f"images must hold numbers, not {column.type}")
+        if len(numbers) != rows * (wanted := PIXELS if name in WHOLE_IMAGES else 1):
+            raise refuse(f"{len(numbers) // max(1, rows)} values instead of {wanted}", 0)
         return np.asarray(numbers)
 
     def _damaged(self, error: Exception) -> ShardError:

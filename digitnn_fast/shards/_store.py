@@ -59,7 +59,8 @@ def reached(path: str) -> Iterator[None]:
     except ValueError as error:
         if isinstance(error, ShardError):
             raise
-        raise ShardError(f"{path}: {_one_line(error)}") from error
+        reason = _one_line(error)  # of a CSV it begins with the file
+        raise ShardError(reason if reason.startswith(path) else f"{path}: {reason}") from error
     except FileNotFoundError as error:
         raise ShardError(f"{path}: no such file") from error
     except OSError as error:
@@ -96,8 +97,8 @@ def open_raw(path: str) -> Any:
 
 def read_whole(path: str, limit: int) -> bytes:
     """All that is in a file; ShardError if it has more than `limit` bytes."""
-    with reached(path), open_raw(path) as file:
-        content = io.BufferedReader(file).read(limit + 1)
+    with reached(path), io.BufferedReader(open_raw(path)) as file:
+        content = file.read(limit + 1)
         if len(content) > limit:
             raise ShardError(f"{path}: more than {limit:,} bytes")
         return content
