@@ -69,6 +69,7 @@ def predict_shard(source: str, result: str, predictor: Predictor, options: Optio
     result then stays as it was.
     """
     options, start = options or Options(), time.perf_counter()
+    source, result = _store.local(source), _store.local(result)
     wanted = _manifest.recipe(predictor.network, {**asdict(options), "precision": predictor.precision})
     del wanted["options"]["verify"]  # it changes no result
     task = Task(source, result)

@@ -41,7 +41,8 @@ def find_shards(inputs: Sequence[str], out: str, format: str = "csv") -> list[Ta
     ShardError if there are none, or if two would be called the same.
     """
     tasks: dict[str, Task] = {}
-    for given in inputs:
+    out = _store.local(out)
+    for given in map(_store.local, inputs):
         for source, name in _expand(given):
             result = _store.join(out, f"{_stem(name)}.{format}")
             other = tasks.setdefault(result, Task(source, result)).source
@@ -58,13 +59,11 @@ def _same(source: str, result: str) -> bool:
 
 def _expand(given: str) -> Iterator[tuple[str, str]]:
     """Each shard, and its name below the folder of results."""
-    if has_magic(given) and not (os.path.exists(given) or given.lower().startswith(("http:", "https:"))):
-        base = given[: given.rfind("/", 0, min(given.find(c) for c in "*?[" if c in given)) + 1]
+    if has_magic(given) and not os.path.exists(given):
         found = sorted(_matches(given))
         if not found:
             raise ShardError(f"{given}: no file fits this pattern")
-        for path in found:
-            yield path, path[len(base) :]
+        yield from found
     elif not _store.is_folder(given):
         yield given, _store.name_of(given)
     else:
@@ -79,12 +78,19 @@ def _expand(given: str) -> Iterator[tuple[str, str]]:
             yield (_store.join(given, folder), folder) if folder else (given, _store.name_of(given) or "pictures")
 
 
-def _matches(pattern: str) -> list[str]:
+def _matches(pattern: str) -> list[tuple[str, str]]:
+    """Each file that fits, and its name from where the pattern's first wildcard is."""
     if not _store.is_url(pattern):
-        return glob(pattern, recursive=True)
+        base = _base(pattern.replace(os.sep, "/"))
+        return [(path, path[base:].replace(os.sep, "/")) for path in glob(pattern, recursive=True)]
     system, place = _store.connect(pattern)
     with _store.reached(pattern):
-        return [str(system.unstrip_protocol(path)) for path in system.glob(place)]
+        return [(str(system.unstrip_protocol(path)), path[_base(place) :]) for path in system.glob(place)]
+
+
+def _base(pattern: str) -> int:
+    """Length of the folder before the first wildcard."""
+    return pattern.rfind("/", 0, min(pattern.find(c) for c in "*?[" if c in pattern)) + 1
 
 
 def _is_hidden(name: str) -> bool:

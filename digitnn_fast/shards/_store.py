@@ -41,6 +41,11 @@ def is_url(path: str) -> bool:
     return "://" in path
 
 
+def local(path: str) -> str:
+    """The path itself of a `file://` URL: here a result can be moved into place."""
+    return str(connect(path)[1]) if path.startswith(("file://", "local://")) else path
+
+
 def name_of(path: str) -> str:
     """The last part."""
     return path.replace(os.sep, "/").rstrip("/").rpartition("/")[2]
@@ -151,7 +156,12 @@ def _put(path: str, spool: Any) -> None:
     system, place = connect(path)
     if spool.seek(0, os.SEEK_END) <= SPOOLED:
         spool.seek(0)
-        system.pipe_file(place, spool.read())
+        content = spool.read()
+        try:
+            system.pipe_file(place, content)
+        except FileNotFoundError:  # a store with real folders, as HDFS
+            system.makedirs(place.rpartition("/")[0], exist_ok=True)
+            system.pipe_file(place, content)
         return
     with tempfile.NamedTemporaryFile() as whole:
         spool.seek(0)
