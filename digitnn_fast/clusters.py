@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-AHEAD = 4  # tasks that wait for each thread, so that none is idle while the scheduler thinks
+AHEAD = 8  # tasks that wait for each thread, so that none is idle while the scheduler thinks
 CONNECT = "10s"
 FIRST_WORKER = 60  # seconds
 PREDICTING = "inference.forward", "int8.forward", "deskew.deskew_next", "csv.parse_rows"
 # Each worker has one thread: what libraries would start besides only gets in the way of the other workers.
 ONE_THREAD = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+# Its own cluster is looked at by nobody: samples of the workers' stacks and of the machine are not wanted.
+QUIET = {"distributed.worker.profile.enabled": False, "distributed.admin.system-monitor.interval": "10s"}
 
 
 class ClusterError(ValueError):
@@ -86,19 +90,19 @@ def run_on(
     origin: dict[str, Task] = {}
 
     def submitted(count: int) -> list[Any]:
-        futures = []
-        for task in islice(left, count):
-            future = client.submit(attempt_shard, task, predictor, options, pure=False)
-            origin[future.key] = task
-            futures.append(future)
-        return futures
+        some = list(islice(left, count))
+        # Many at once: the scheduler takes 2 ms for each graph, however small.
+        futures = client.map(attempt_shard, some, predictor=predictor, options=options, pure=False) if some else []
+        origin.update(zip((future.key for future in futures), some, strict=True))
+        return list(futures)
 
-    threads = sum(client.nthreads().values())
-    completed = as_completed(submitted((1 + AHEAD) * max(1, threads)))
+    enough = (1 + AHEAD) * max(1, sum(client.nthreads().values()))
+    completed = as_completed(submitted(enough))
     for future in completed:
         task = origin.pop(future.key)
         outcome = _outcome(future, task)
-        completed.update(submitted(1))
+        if len(origin) <= enough // 2:
+            completed.update(submitted(enough - len(origin)))
         yield outcome
 
 
@@ -137,11 +141,16 @@ def connected(scheduler: str | None, workers: int | None) -> Iterator[Any]:
         raise ClusterError("--engine dask needs the package distributed: install the extra `dask`") from None
     with ExitStack() as stack:
         if scheduler is None:
-            stack.enter_context(dask.config.set({"distributed.nanny.pre-spawn-environ": node_environment()}))
+            stack.enter_context(dask.config.set({**QUIET, "distributed.nanny.pre-spawn-environ": node_environment()}))
             count = thread_count(workers)
-            scheduler = stack.enter_context(
-                LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None, silence_logs=50)
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # of the health check; 8787 may be another's
+                silence_logs=50,
             )
+            scheduler = stack.enter_context(cluster)
         try:
             client = stack.enter_context(Client(scheduler, timeout=CONNECT))
         except (OSError, ValueError) as error:  # TimeoutError too

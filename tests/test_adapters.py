@@ -1,10 +1,8 @@
-"""The callables for Ray and Spark: alone, and in the engines themselves where they are installed."""
+"""The callables for Ray and Spark, alone; in the engines themselves the README's blocks run, in test_readme.py."""
 
 from __future__ import annotations
 
-import os
 import pickle
-import shutil
 
 import numpy as np
 import pandas as pd
@@ -51,42 +49,3 @@ def test_a_predictor_travels_as_arrays():
     content = pickle.dumps(Predictor.load(threads=1))
     weights = sum(array.nbytes for array in Network.load(model_path()).parameters)
     assert weights < len(content) < weights + 50_000
-
-
-@pytest.mark.once
-@pytest.mark.filterwarnings("ignore")
-def test_in_ray(monkeypatch):
-    if not os.environ.get("CI"):
-        pytest.importorskip("ray")
-    monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    import ray
-
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
-    try:
-        dataset = ray.data.from_items([{"id": number, "pixels": row} for number, row in enumerate(IMAGES)])
-        rows = dataset.map_batches(RayDigits, batch_size=128, concurrency=1).take_all()
-    finally:
-        ray.shutdown()
-    found = {row["id"]: row["label"] for row in rows}
-    assert found == dict(enumerate(LABELS))
-
-
-@pytest.mark.once
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.skipif(not shutil.which("java"), reason="no Java here")
-def test_in_spark(monkeypatch):
-    pyspark = pytest.importorskip("pyspark")
-    import sys
-
-    for name in ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"):
-        monkeypatch.setenv(name, sys.executable)
-    spark = pyspark.sql.SparkSession.builder.master("local[2]").config("spark.ui.enabled", False).getOrCreate()
-    try:
-        frame = spark.createDataFrame(
-            [(number, bytearray(row.tobytes())) for number, row in enumerate(IMAGES)], "id long, pixels binary"
-        )
-        rows = frame.repartition(3).mapInPandas(spark_digits(), "id long, label int").collect()
-    finally:
-        spark.stop()
-    assert {row.id: row.label for row in rows} == dict(enumerate(LABELS))
