@@ -31,11 +31,12 @@ from digitnn_fast.benchmark import cpu_name
 from digitnn_fast.clusters import connected, run_local, run_on
 from digitnn_fast.predictor import model_path
 from digitnn_fast.shards import Options, Outcome, find_shards, predict_shard
+from digitnn_fast.shards._store import STORE_BLOCK
 
-SHARDS, ROWS, ROUNDS = 40, 50_000, 5
+SHARDS, ROWS, ROUNDS = 40, 50_000, 7
 README = HERE.parent / "README.md"
 BEGIN, END = "<!-- shards -->\n", "<!-- /shards -->"
-LIBRARIES = "numpy", "distributed", "pyarrow", "fsspec"
+LIBRARIES = "numpy", "distributed", "pyarrow", "s3fs"
 BILLION = 10**9
 LINK = 1.25e9  # bytes per second: 10 Gbit/s, what a machine of a cloud commonly has; an assumption
 
@@ -45,6 +46,15 @@ from digitnn_fast import Predictor
 from digitnn_fast.shards import predict_shard
 predict_shard(sys.argv[1], sys.argv[2], Predictor.load(threads=1))
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+SERVER = """
+import threading
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+threading.Event().wait()
 """
 
 
@@ -69,9 +79,8 @@ def main() -> None:
         costs = _costs(Path(folder), images)
         memory = _memory(Path(folder), images)
     plan = _plan(costs)
-    text = "\n".join(
-        ["# Many shards", "", _about(), "", *speeds, "", *memory, "", "## A billion images, on paper", "", *plan]
-    )
+    title = "## A billion images, on paper"
+    text = "\n".join(["# Many shards", "", _about(), "", *speeds, "", *memory, "", title, "", *plan])
     print(text)
     if not arguments.dry:
         (HERE / "SHARDS.md").write_text(text + "\n")
@@ -81,10 +90,10 @@ def main() -> None:
 
 def _images(data: Path) -> np.ndarray:
     """The 70,000 real digits of train.csv and test.csv."""
-    paths = {
-        name: next(p for p in (data / name, data / f"{name}.gz") if p.exists()) for name in ("train.csv", "test.csv")
-    }
-    return np.concatenate([kaggle.read_train(paths["train.csv"])[0], kaggle.read_test(paths["test.csv"])])
+    train, test = (
+        next(path for path in (data / name, data / f"{name}.gz") if path.exists()) for name in ("train.csv", "test.csv")
+    )
+    return np.concatenate([kaggle.read_train(train)[0], kaggle.read_test(test)])
 
 
 def _about() -> str:
@@ -120,10 +129,10 @@ def _speeds(folder: Path, images: np.ndarray) -> list[str]:
                 seconds[name].append(_timed(work, folder / "out"))
     shutil.rmtree(folder / "out")
     median = {name: statistics.median(times) for name, times in seconds.items()}
-    overhead = statistics.median(d / l - 1 for d, l in zip(seconds["dask, 1"], seconds["local, 1"], strict=True))
+    overhead = statistics.median(d / own - 1 for d, own in zip(seconds["dask, 1"], seconds["local, 1"], strict=True))
     faster = statistics.median(one / two for one, two in zip(seconds["dask, 1"], seconds["dask, 2"], strict=True))
     return [
-        f"{SHARDS} shards `.npy` of {ROWS:,} real digits, model `small`; medians of {ROUNDS} rounds, in which the ways take turns:",
+        f"{SHARDS} shards `.npy` of {ROWS:,} real digits, model `small`; medians of {ROUNDS} rounds of all ways in turn:",
         "",
         "| engine, threads or workers | seconds | images/s |",
         "|---|---|---|",
@@ -179,20 +188,39 @@ def _costs(folder: Path, images: np.ndarray) -> list[Cost]:
         ("CSV", "d.csv", "small", "float32"),
         ("`.csv.gz`", "e.csv.gz", "small", "float32"),
     ]
-    return [_cost(folder, *way) for way in ways]
+    return [*(_cost(folder, *way) for way in ways), _cost_of_store(folder)]
+
+
+def _cost_of_store(folder: Path) -> Cost:
+    """The same when a client reads it from a server that speaks S3; the server's own time does not count."""
+    import s3fs
+
+    os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
+    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{server.stdout.readline().strip()}"
+            system = s3fs.S3FileSystem()
+            system.mkdir("digits")
+            system.put_file(str(folder / "a.npy"), "digits/a.npy")
+            cost = _cost(folder, "`.npy` from S3 (loopback, no TLS)", "s3://digits/a.npy", "small", "float32")
+            return cost._replace(bytes=(folder / "a.npy").stat().st_size / ROWS)
+        finally:
+            server.kill()
 
 
 def _cost(folder: Path, name: str, file: str, model: str, precision: Any) -> Cost:
     predictor = Predictor.load(model, threads=1, precision=precision)
-    source, result = folder / file, folder / "cost.csv"
+    source, result = file if "://" in file else str(folder / file), folder / "cost.csv"
     times = []
     for _ in range(ROUNDS):
         result.unlink(missing_ok=True)
         start = time.process_time()
-        outcome = predict_shard(str(source), str(result), predictor)
+        outcome = predict_shard(source, str(result), predictor)
         times.append(time.process_time() - start)
         require(outcome.rows == ROWS and not outcome.skipped, f"{name} is not complete")
-    return Cost(name, statistics.median(times) / ROWS, source.stat().st_size / ROWS, result.stat().st_size / ROWS)
+    size = 0 if "://" in file else (folder / file).stat().st_size
+    return Cost(name, statistics.median(times) / ROWS, size / ROWS, result.stat().st_size / ROWS)
 
 
 def _memory(folder: Path, images: np.ndarray) -> list[str]:
@@ -215,31 +243,31 @@ def _memory(folder: Path, images: np.ndarray) -> list[str]:
 
 def _plan(costs: list[Cost]) -> list[str]:
     """What a billion images would take: core time and bytes measured here, the network's speed assumed."""
-    plain = costs[0]
-    packed = min(costs, key=lambda cost: cost.bytes)
-    files = BILLION // ROWS
+    plain, stored = costs[0], costs[-1]
+    packed = min(costs[:-1], key=lambda cost: cost.bytes)
+    hours, terabytes = BILLION / 3600, BILLION / 1e12
     table = [
         "| shards of real digits | core time per image | core-hours | to read | cores that 10 Gbit/s feed |",
         "|---|---|---|---|---|",
     ]
     for cost in costs:
-        hours, terabytes = BILLION * cost.seconds / 3600, BILLION * cost.bytes / 1e12
+        times = f"{amount(cost.seconds)} | {hours * cost.seconds:.2f}"
         feeds = LINK * cost.seconds / cost.bytes
-        table.append(f"| {cost.name} | {amount(cost.seconds)} | {hours:.2f} | {terabytes:.2f} TB | {feeds:.1f} |")
-    reading, most = BILLION * plain.bytes / LINK, LINK * plain.seconds / plain.bytes
+        table.append(f"| {cost.name} | {times} | {terabytes * cost.bytes:.2f} TB | {feeds:.1f} |")
     return [
-        f"Measured on one core of {cpu_name()} (processor time from file to result, model `small` in float32 if nothing "
-        f"else is said, shards of {ROWS:,}; the whole of [bench/SHARDS.md](bench/SHARDS.md) by `python -m bench.shards`). "
-        "Assumed: an object store that gives each machine 10 Gbit/s, as clouds sell it.",
+        f"Measured on one core of {cpu_name()}: processor time from file to result, model `small` in float32 if nothing",
+        f"else is said, shards of {ROWS:,}. Assumed: an object store that gives each machine 10 Gbit/s. All of it, with",
+        "versions: [bench/SHARDS.md](bench/SHARDS.md), by `python -m bench.shards`.",
         "",
         *table,
         "",
-        f"The limit is reading. Plain `.npy` takes {BILLION * plain.seconds / 3600:.2f} core-hours, but one machine's link "
-        f"needs {reading / 60:.0f} minutes for the {BILLION * plain.bytes / 1e12:.2f} TB, and feeds {most:.1f} cores: more cores in "
-        "it wait, so add machines, whose links add up, until the store's own limits. "
-        f"{packed.name} is {plain.bytes / packed.bytes:.1f} times smaller for {packed.seconds / plain.seconds:.1f} times the core "
-        f"time: worth it where cores wait. {files:,} shards are {files:,} reading requests and {2 * files:,} writing ones "
-        f"(result and manifest) at least, and {BILLION * plain.written / 1e9:.0f} GB of labels.",
+        f"The limit is reading. From a store, a billion images in `.npy` cost {hours * stored.seconds:.2f} core-hours, but one",
+        f"machine's link needs {BILLION * stored.bytes / LINK / 60:.0f} minutes for the {terabytes * stored.bytes:.2f} TB",
+        f"and feeds {LINK * stored.seconds / stored.bytes:.1f} cores; more cores in it wait. So add machines, whose links",
+        f"add up, until the store's own limit. {packed.name} is {plain.bytes / packed.bytes:.1f} times smaller for",
+        f"{packed.seconds / plain.seconds:.1f} times the core time: worth it where cores wait for the link. In shards of",
+        f"{ROWS:,} that is {BILLION // ROWS:,} shards, twice as many requests to write (result and manifest), at least",
+        f"{BILLION * plain.bytes / STORE_BLOCK:,.0f} to read, and {BILLION * plain.written / 1e9:.0f} GB of labels.",
     ]
 
 
