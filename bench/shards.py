@@ -21,6 +21,7 @@ from contextlib import ExitStack
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -132,7 +133,7 @@ def _speeds(folder: Path, images: np.ndarray) -> list[str]:
     overhead = statistics.median(d / own - 1 for d, own in zip(seconds["dask, 1"], seconds["local, 1"], strict=True))
     faster = statistics.median(one / two for one, two in zip(seconds["dask, 1"], seconds["dask, 2"], strict=True))
     return [
-        f"{SHARDS} shards `.npy` of {ROWS:,} real digits, model `small`; medians of {ROUNDS} rounds of all ways in turn:",
+        f"{SHARDS} shards `.npy` of {ROWS:,} real digits, model `small`; medians of {ROUNDS} rounds, all in turn:",
         "",
         "| engine, threads or workers | seconds | images/s |",
         "|---|---|---|",
@@ -195,8 +196,9 @@ def _cost_of_store(folder: Path) -> Cost:
     """The same when a client reads it from a server that speaks S3; the server's own time does not count."""
     import s3fs
 
+    command = [sys.executable, "-c", SERVER]
     os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
-    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         try:
             assert server.stdout is not None
             os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{server.stdout.readline().strip()}"
@@ -254,21 +256,23 @@ def _plan(costs: list[Cost]) -> list[str]:
         times = f"{amount(cost.seconds)} | {hours * cost.seconds:.2f}"
         feeds = LINK * cost.seconds / cost.bytes
         table.append(f"| {cost.name} | {times} | {terabytes * cost.bytes:.2f} TB | {feeds:.1f} |")
-    return [
-        f"Measured on one core of {cpu_name()}: processor time from file to result, model `small` in float32 if nothing",
-        f"else is said, shards of {ROWS:,}. Assumed: an object store that gives each machine 10 Gbit/s. All of it, with",
-        "versions: [bench/SHARDS.md](bench/SHARDS.md), by `python -m bench.shards`.",
-        "",
-        *table,
-        "",
-        f"The limit is reading. From a store, a billion images in `.npy` cost {hours * stored.seconds:.2f} core-hours, but one",
-        f"machine's link needs {BILLION * stored.bytes / LINK / 60:.0f} minutes for the {terabytes * stored.bytes:.2f} TB",
-        f"and feeds {LINK * stored.seconds / stored.bytes:.1f} cores; more cores in it wait. So add machines, whose links",
-        f"add up, until the store's own limit. {packed.name} is {plain.bytes / packed.bytes:.1f} times smaller for",
-        f"{packed.seconds / plain.seconds:.1f} times the core time: worth it where cores wait for the link. In shards of",
-        f"{ROWS:,} that is {BILLION // ROWS:,} shards, twice as many requests to write (result and manifest), at least",
-        f"{BILLION * plain.bytes / STORE_BLOCK:,.0f} to read, and {BILLION * plain.written / 1e9:.0f} GB of labels.",
-    ]
+    link = f"{BILLION * stored.bytes / LINK / 60:.0f} minutes for the {terabytes * stored.bytes:.2f} TB"
+    about = (
+        f"Measured on one core of {cpu_name()}: processor time from file to result, model `small` in float32 if nothing "
+        f"else is said, shards of {ROWS:,}. Assumed: an object store that gives each machine 10 Gbit/s. "
+        "All of it, with versions: [bench/SHARDS.md](bench/SHARDS.md), by `python -m bench.shards`."
+    )
+    answer = (
+        "The limit is reading. From a store, a billion images in `.npy` cost "
+        f"{hours * stored.seconds:.2f} core-hours, but one machine's link needs {link} and feeds "
+        f"{LINK * stored.seconds / stored.bytes:.1f} cores; more cores in it wait. So add machines, whose links add up, "
+        f"until the store's own limit. {packed.name} is {plain.bytes / packed.bytes:.1f} times smaller for "
+        f"{packed.seconds / plain.seconds:.1f} times the core time: worth it where cores wait for the link. "
+        f"In shards of {ROWS:,} that is {BILLION // ROWS:,} shards, "
+        "twice as many requests to write (result and manifest), at least "
+        f"{BILLION * plain.bytes / STORE_BLOCK:,.0f} to read, and {BILLION * plain.written / 1e9:.0f} GB of labels."
+    )
+    return [fill(about, 120), "", *table, "", fill(answer, 120)]
 
 
 if __name__ == "__main__":
