@@ -258,15 +258,15 @@ def _plan(costs: list[Cost]) -> list[str]:
         table.append(f"| {cost.name} | {times} | {terabytes * cost.bytes:.2f} TB | {feeds:.1f} |")
     link = f"{BILLION * stored.bytes / LINK / 60:.0f} minutes for the {terabytes * stored.bytes:.2f} TB"
     about = (
-        f"Measured on one core of {cpu_name()}: processor time from file to result, model `small` in float32 if nothing "
-        f"else is said, shards of {ROWS:,}. Assumed: an object store that gives each machine 10 Gbit/s. "
+        f"Measured on one core of {cpu_name()}: processor time from file to result, model `small` in float32 if "
+        f"nothing else is said, shards of {ROWS:,}. Assumed: an object store that gives each machine 10 Gbit/s. "
         "All of it, with versions: [bench/SHARDS.md](bench/SHARDS.md), by `python -m bench.shards`."
     )
     answer = (
         "The limit is reading. From a store, a billion images in `.npy` cost "
         f"{hours * stored.seconds:.2f} core-hours, but one machine's link needs {link} and feeds "
-        f"{LINK * stored.seconds / stored.bytes:.1f} cores; more cores in it wait. So add machines, whose links add up, "
-        f"until the store's own limit. {packed.name} is {plain.bytes / packed.bytes:.1f} times smaller for "
+        f"{LINK * stored.seconds / stored.bytes:.1f} cores; more cores in it wait. So add machines, whose links add "
+        f"up, until the store's own limit. {packed.name} is {plain.bytes / packed.bytes:.1f} times smaller for "
         f"{packed.seconds / plain.seconds:.1f} times the core time: worth it where cores wait for the link. "
         f"In shards of {ROWS:,} that is {BILLION // ROWS:,} shards, "
         "twice as many requests to write (result and manifest), at least "

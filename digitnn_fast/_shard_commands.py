@@ -102,7 +102,7 @@ def _run(
     from digitnn_fast import clusters
     from digitnn_fast.predictor import Predictor
 
-    _progress.compile_kernels("inference.forward", "deskew.deskew_next", "csv.parse_rows")
+    _progress.compile_kernels("inference.forward", "deskew.deskew_next", "directions.describe", "csv.parse_rows")
     predictor = Predictor(network, threads=1, precision=precision)  # type: ignore[arg-type]  # it says what is wrong
     if engine is Runner.local:
         return clusters.run_local(tasks, predictor, options, workers)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitnn_fast import Predictor, deskewing, distortion, reference, train
+from digitnn_fast import Predictor, deskewing, directions, distortion, reference, train
 from digitnn_fast.descent import Descent, Schedule
 from digitnn_fast.kernels import ADAM, KERNELS, MOMENTUM
 from digitnn_fast.network import Network, data_digest, join
@@ -83,12 +83,14 @@ def reference_train(recipe, images, labels, seed):
     batch = recipe.batch or len(labels)
     optimizer = (Adam if recipe.adam else GradientDescent)(parameters, recipe, recipe.epochs * -(-len(labels) // batch))
     history = []
-    if recipe.preprocessing == "deskewed":
+    if recipe.preprocessing != "raw":
         images = deskewing.deskew(images)
     for _ in range(recipe.epochs):
         order = random.permutation(len(labels)) if recipe.batch else np.arange(len(labels))
         key = int(random.integers(2**62))
         seen = distortion.distort(images, key, recipe.distortion.limits()) if recipe.distortion else images
+        if recipe.preprocessing == "directions":
+            seen = directions.describe(seen)
         parameters, *report = reference_epoch(optimizer, parameters, seen, labels, order)
         history.append(report)
     return parameters, np.array(history)
@@ -180,6 +182,8 @@ def test_seed_recipe_is_the_reference():
         SMALL,
         replace(SMALL, distortion=None, batch=64),
         replace(SMALL, preprocessing="deskewed", weight_decay=0.5, smoothing=0.1),
+        replace(SMALL, preprocessing="directions"),
+        replace(SMALL, preprocessing="directions", distortion=None, batch=64),
     ],
 )
 def test_adam_recipe_is_the_reference(recipe):
@@ -199,11 +203,12 @@ def test_recipes_learn(name):
     assert history[-1, 3] > (0.2 if name == "seed" else 0.88)
 
 
-def test_deterministic(tmp_path):
+@pytest.mark.parametrize("recipe", [SMALL, replace(SMALL, preprocessing="directions")])
+def test_deterministic(recipe, tmp_path):
     """The same model file for any number of threads; another seed gives another one."""
     contents = []
     for threads, seed in ((1, 0), (1, 0), (2, 0), (3, 0), (2, 1)):
-        train(IMAGES, LABELS, SMALL, seed=seed, heldout=0.2, threads=threads).save(tmp_path / "model.npz")
+        train(IMAGES, LABELS, recipe, seed=seed, heldout=0.2, threads=threads).save(tmp_path / "model.npz")
         contents.append((tmp_path / "model.npz").read_bytes())
     assert len(set(contents[:4])) == 1
     assert contents[4] != contents[0]
