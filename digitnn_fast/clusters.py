@@ -17,7 +17,7 @@ from digitnn_fast.kernels import KERNELS, start_compiling
 from digitnn_fast.kernels._jit import DISABLE_JIT
 from digitnn_fast.network import Network, Preprocessing
 from digitnn_fast.predictor import Precision, Predictor
-from digitnn_fast.shards import Options, Outcome, Task, attempt_shard
+from digitnn_fast.shards import Options, Outcome, Task, attempt_shard, is_url
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,8 +91,11 @@ def run_on(
 
     def submitted(count: int) -> list[Any]:
         some = list(islice(left, count))
+        if not some:
+            return []
         # Many at once: the scheduler takes 2 ms for each graph, however small.
-        futures = client.map(attempt_shard, some, predictor=predictor, options=options, pure=False) if some else []
+        everywhere = [Task(*map(_absolute, task)) for task in some]  # a worker may have started in another folder
+        futures = client.map(attempt_shard, everywhere, predictor=predictor, options=options, pure=False)
         origin.update(zip((future.key for future in futures), some, strict=True))
         return list(futures)
 
@@ -116,7 +119,11 @@ def _outcome(future: Any, task: Task) -> Outcome:
         return Outcome(
             task, 0, 0.0, error=f"{task.source}: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
         )
-    return outcome
+    return outcome._replace(task=task)
+
+
+def _absolute(path: str) -> str:
+    return path if is_url(path) else os.path.abspath(path)
 
 
 def _predictor(

@@ -192,7 +192,8 @@ def cluster(tmp_path):
     need("distributed")
     file, log = tmp_path / "scheduler.json", open(tmp_path / "log", "w")  # noqa: SIM115
     dask = [sys.executable, "-m", "dask"]
-    common = {"stdout": log, "stderr": log, "cwd": tmp_path}
+    (tmp_path / "elsewhere").mkdir()
+    common = {"stdout": log, "stderr": log, "cwd": tmp_path / "elsewhere"}
     scheduler = [
         *dask,
         "scheduler",
@@ -243,7 +244,8 @@ def test_the_client_is_killed_and_started_again(digits, local, cluster, tmp_path
     assert int(skipped.split()[1]) >= there and int(finished.split()[1]) + int(skipped.split()[1]) == SHARDS
 
     damaged = damage(digits, tmp_path / "in")
-    done = subprocess.run(command(damaged, tmp_path / "bad", *options), capture_output=True, text=True, timeout=120)
+    relative = command(Path("in"), Path("bad"), *options)  # the workers are in another folder
+    done = subprocess.run(relative, capture_output=True, text=True, timeout=120, cwd=tmp_path)
     assert done.returncode == 2
     check_damaged(tmp_path / "bad", damaged, local, done.stdout, done.stderr)
 

@@ -130,5 +130,6 @@ def test_block(word, folder):
 
         pyarrow.parquet.write_table(pyarrow.table({"id": range(ROWS), "pixels": list(IMAGES)}), "digits.parquet")
     [block] = [block for block in BLOCKS if word in block]
-    Path("script.py").write_text(block, encoding="utf-8")
-    check(runpy.run_path("script.py", run_name="__main__"))
+    script = folder / "script.py"
+    script.write_text(block, encoding="utf-8")
+    check(runpy.run_path(str(script), run_name="__main__"))

@@ -19,7 +19,7 @@ from digitnn_fast.shards._digest import HashedWriter
 from digitnn_fast.shards._find import Task, find_shards
 from digitnn_fast.shards._inputs import Contents, Shard
 from digitnn_fast.shards._results import WRITERS
-from digitnn_fast.shards._store import ShardError, sweep
+from digitnn_fast.shards._store import ShardError, is_url, sweep
 
 __all__ = [
     "WRITERS",
@@ -29,6 +29,7 @@ __all__ = [
     "Task",
     "attempt_shard",
     "find_shards",
+    "is_url",
     "predict_shard",
     "sweep",
 ]
