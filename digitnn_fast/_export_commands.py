@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +22,10 @@ class WithTargets(WithTable):
     title, home, table = "Targets", "digitnn_fast.export", "EXPORTERS"
 
 
+def _c(flag: str, metavar: str, help_text: str, least: float | None = None) -> Any:
+    return typer.Option(flag, metavar=metavar, help=f"C: {help_text}", min=least)
+
+
 def export(
     context: typer.Context,
     model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
@@ -32,9 +38,18 @@ def export(
             min=0,
             max=100,
             metavar="PERCENT",
-            help="Fail if more of the sample's digits get another label than in float32; by default 0.5.",
+            help="Fail if more of the sample's digits get another label than in float32; by default 0.5, "
+            "in C with 4 bits 1, with 2 bits 2.",
         ),
     ] = None,
+    bits: Annotated[int | None, _c("--bits", "8|4|2", "of a weight; fewer than 8 by fine-tuning.")] = None,
+    train: Annotated[str | None, _c("--train", "FILE", "digits to fine-tune on; by default the sample's.")] = None,
+    seed: Annotated[int | None, _c("--seed", "N", "of the fine-tuning.", 0)] = None,
+    layout: Annotated[str | None, _c("--layout", "plain|arduino", "how the files lie.")] = None,
+    clock: Annotated[float | None, _c("--clock", "MHZ", "of the board, to estimate times.", 0.001)] = None,
+    max_flash: Annotated[int | None, _c("--max-flash", "BYTES", "fail if it needs more.", 0)] = None,
+    max_ram: Annotated[int | None, _c("--max-ram", "BYTES", "fail if RAM and stack need more.", 0)] = None,
+    threads: Threads = None,
 ) -> None:
     """Write a network as C, ONNX or JavaScript, and test what was written.
 
@@ -50,9 +65,12 @@ def export(
     options = options_of(to, given)
     network = Network.load(model_path(model))
     try:
-        result = export_network(network, to, out, options, max_loss)
+        with ExitStack() as stack:
+            if options.learns:
+                options = replace(options, on_epoch=stack.enter_context(_progress.epochs_shown(1)))
+            result = export_network(network, to, out, options, max_loss)
     except SelfTestError as error:
-        print(printable(f"error: {error}"), file=sys.stderr)
+        print(printable(f"error: {error}; nothing was written"), file=sys.stderr)
         raise typer.Exit(FAILED) from error
     facts = [("network", _report.shape_text(network)), ("folder", out)]
     facts += [(name, f"{size:,} bytes") for name, size in result.files]
@@ -73,11 +91,17 @@ def verify(
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
 
-    _progress.compile_kernels("inference.forward", "int8.forward", "deskew.deskew_next", "csv.parse_rows")
+    _progress.compile_kernels(
+        "inference.forward", "int8.forward", "deskew.deskew_next", "directions.describe", "csv.parse_rows"
+    )
     network = Network.load(model_path(model))
     with _progress.bytes_shown("reading") as progress:
         images = kaggle.read_images(data, threads, progress)
-    verdicts = list(verification.verify(network, images, threads))
+    verdicts = []
+    for verdict in verification.verify(network, images, threads):
+        verdicts.append(verdict)
+        if _progress.is_terminal(sys.stderr):  # a wide network takes minutes
+            print(printable(f"{verdict.name}: {verdict.seconds:.1f} s"), file=sys.stderr)
     ran = [verdict for verdict in verdicts if verdict.agrees is not None]
     wrong = sum(not verdict.agrees for verdict in ran)
     text = f"{wrong} of {len(ran)} paths do not agree" if wrong else f"all {len(ran)} paths that could run agree"

@@ -108,7 +108,8 @@ def epochs_shown(epochs: int) -> Iterator[Callable[[EpochReport], None]]:
     def show(report: EpochReport) -> None:
         held = report.heldout_accuracy
         accuracy, kind = (held, "held-out") if held == held else (report.training_accuracy, "training")
-        progress.update(task, completed=report.epoch, figures=f"loss {report.training_loss:.4f}, {kind} {accuracy:.2%}")
+        figures = f"loss {report.training_loss:.4f}, {kind} {accuracy:.2%}"
+        progress.update(task, completed=report.epoch, total=report.epochs, figures=figures)
 
     try:
         yield show

@@ -180,16 +180,19 @@ def print_speeds(speeds: Iterable[Speed]) -> None:
 
 
 def print_verdicts(verdicts: Iterable[Verdict]) -> None:
-    """A line for each way to run a network."""
+    """A line for each way to run a network, and below why some could not."""
     header = ["path", "rows", "labels that agree", "probabilities within", "integers", "seconds", "verdict"]
-    print_table("", header, [_verdict_cells(verdict) for verdict in verdicts])
+    lines = list(verdicts)
+    print_table("", header, [_verdict_cells(verdict) for verdict in lines])
+    if reasons := [(verdict.name, verdict.reason) for verdict in lines if verdict.reason]:
+        print()
+        print_facts(reasons)
 
 
 def _verdict_cells(verdict: Verdict) -> list[str]:
     found, words = verdict.difference, {True: "agrees", False: "DIFFERS", None: "specification"}
     if found is None:
-        failed = "FAILED" if verdict.agrees is False else "not run"
-        return [verdict.name, "-", "-", "-", "-", "-", printable(f"{failed}: {verdict.reason}")]
+        return [verdict.name, *"-----", "FAILED" if verdict.agrees is False else "not run"]
     within = "-" if found.probabilities is None else f"{found.probabilities:.1e}"
     integers = {True: "equal", False: "differ", None: "-"}[found.integers_equal]
     counts = f"{found.rows:,}", f"{found.same_labels:,}"

@@ -11,21 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from digitnn_fast import (
-    __version__,
-    _export_commands,
-    _model_commands,
-    _picture_commands,
-    _progress,
-    _report,
-    _shard_commands,
-)
+from digitnn_fast import __version__, _export_commands, _model_commands, _picture_commands, _progress, _report
 from digitnn_fast._options import (
     TEST_HELP,
     TRAIN_HELP,
     Mistakes,
     Model,
     Out,
+    Patience,
     Plot,
     Recipe,
     Seed,
@@ -33,6 +26,7 @@ from digitnn_fast._options import (
     WithRecipes,
     file_option,
 )
+from digitnn_fast._shard_commands import shards
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,7 +86,7 @@ def submit(
     from digitnn_fast.utils import get_accuracy
 
     chosen = _recipe(recipe)
-    _progress.compile_kernels("training.epoch", "inference.forward", "csv.parse_rows")
+    _progress.compile_kernels("csv.parse_rows", *chosen.kernels)
     _files.check_output(out, [train, test, model_out])
     if model_out:
         _files.check_output(model_out, [train, test], device=False)
@@ -145,6 +139,7 @@ def train(
     checkpoint: Annotated[
         str | None, file_option("--checkpoint", "Keep the state here each minute, and go on from it after a kill.")
     ] = None,
+    patience: Patience = None,
     plot: Plot = None,
     mistakes: Mistakes = None,
     threads: Threads = None,
@@ -157,8 +152,10 @@ def train(
     from digitnn_fast import _files, kaggle, plots
 
     chosen = _recipe(recipe)
-    _progress.compile_kernels("training.epoch", "inference.forward", "csv.parse_rows")
+    _progress.compile_kernels("csv.parse_rows", *chosen.kernels)
     _files.check_output(out, [train, checkpoint], device=False)
+    if patience and (folds or not heldout):
+        raise ValueError("--patience needs rows that are held out: it goes without --folds and --heldout 0")
     if mistakes and not folds:
         raise ValueError("--mistakes needs --folds: else ask `evaluate`, with digits that were not learned from")
     _files.check_plots([plot, mistakes], [train, out, checkpoint])
@@ -170,7 +167,7 @@ def train(
         if folds:
             network, validation = _cross_validate(images, labels, chosen, folds=folds, **options)
         else:
-            network = _train(images, labels, chosen, heldout=heldout, **options)
+            network = _train(images, labels, chosen, heldout=heldout, patience=patience, **options)
     network.save(out)
     if plot and network.training:
         plots.write_figures(plot, [plots.curves(network.training)])
@@ -240,8 +237,7 @@ def validate(
 
 for command in (
     *(_model_commands.evaluate, _model_commands.report, _model_commands.info),
-    *(_picture_commands.image, _picture_commands.draw),
-    _shard_commands.shards,
+    *(_picture_commands.image, _picture_commands.draw, shards),
     *(_export_commands.verify, _model_commands.bench, _model_commands.warmup),
 ):
     app.command()(command)

@@ -68,8 +68,8 @@ class Float32:
 class Int8:
     """The quantised network in groups of four pixels: see kernels/int8.py."""
 
-    def __init__(self, parameters: Parameters) -> None:
-        W1, b1, W2, b2, shift, scale = quantize(parameters)
+    def __init__(self, parameters: Parameters, bits: int = 8) -> None:
+        W1, b1, W2, b2, shift, scale = quantize(parameters, bits)
         tiles = -(-len(b1) // TILE)
         groups = aligned((tiles, PIXELS // 4, TILE, 4), np.int8)
         groups[...] = _tiles(W1, tiles).reshape(tiles, PIXELS // 4, 4, TILE).transpose(0, 1, 3, 2)

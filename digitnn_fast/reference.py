@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from digitnn_fast.quantization import OCTAVE, octave_factor, octave_powers
 from digitnn_fast.utils import CLASSES, PIXEL_SCALE, Parameters, one_hot_encode, relu, relu_derivative, softmax
 
 if TYPE_CHECKING:
@@ -45,6 +46,19 @@ def forward_int8(quantized: QuantizedParameters, images: ArrayLike) -> NDArray[n
     sums = np.asarray(images, np.int32) @ W1.astype(np.int32) + b1
     hidden = np.maximum(sums, 0) >> shift
     return np.asarray(hidden @ W2.astype(np.int32) + b2)
+
+
+def softmax_uint8(logits: NDArray[np.int32], scale: float) -> NDArray[np.uint8]:
+    """Probabilities (n, 10) of logits (n, 10) in units of `scale`, 255 is certain; exact integers on every machine.
+
+    Each is off by 2/255 at most: powers of two from a table, cut off after 15 bits.
+    """
+    factor, shift = octave_factor(scale)
+    below = (logits.max(axis=1, keepdims=True).astype(np.int64) - logits).astype(np.uint64)
+    parts = np.minimum(below * np.uint64(factor) >> np.uint64(shift), 16 * OCTAVE).astype(np.int64)
+    shares = octave_powers()[parts % OCTAVE] >> (parts // OCTAVE)
+    total = shares.sum(axis=1, keepdims=True)
+    return np.asarray((shares * 255 + total // 2) // total).astype(np.uint8)
 
 
 def cross_entropy(probabilities: ArrayLike, labels: ArrayLike) -> float:

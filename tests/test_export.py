@@ -31,6 +31,7 @@ NETWORKS = {
     "raw": Network(*SMALL.parameters),
     "accurate": Network.load(BUNDLED["accurate"]),
     "one unit": Network(*initialize_parameters(3, 1), "deskewed"),
+    "directions": Network(*initialize_parameters(5, 64), "directions"),
     "random": Network(*initialize_parameters(4, 100)),
 }
 WEB_FILES = {"draw.html", "digits.mjs", "digits.d.mts", "digits-int8.mjs", "digits-int8.d.mts"}
@@ -86,7 +87,7 @@ def test_javascript_on_digits(network, tmp_path):
 
 
 @pytest.mark.parametrize("target", ["onnx", pytest.param("web", marks=pytest.mark.once)])
-@pytest.mark.parametrize("name", ["small", "raw"])
+@pytest.mark.parametrize("name", ["small", "raw", "directions"])
 def test_hostile_images(target, name, tmp_path):
     if target == "web":
         needs("node")
@@ -208,6 +209,26 @@ def test_the_modules_answer_what_their_types_say(web):
         types = (web / f"{name}.d.mts").read_text(encoding="utf-8")
         assert f"logits(images: Images): {logits};" in types
         assert "/*" not in types.replace("/**", "")
+
+
+USE = """
+import { predict, probabilities } from "./out/digits.mjs";
+import { logits } from "./out/digits-int8.mjs";
+const images = new Uint8Array(784);
+const digits: Uint8Array = predict(images), shares: Float32Array = probabilities(new Uint8ClampedArray(784));
+const integers: Int32Array = logits(images);
+// @ts-expect-error
+predict([1, 2]);
+"""
+
+
+@pytest.mark.once
+def test_typescript_takes_the_types(web):
+    needs("tsc")
+    (web.parent / "use.mts").write_text(USE)
+    command = ["tsc", "--strict", "--noEmit", "--module", "nodenext", "--target", "es2022", "use.mts"]
+    done = subprocess.run(command, cwd=web.parent, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.once
@@ -336,14 +357,16 @@ def test_every_option_is_on_the_command_line(command):
     parameters = inspect.signature(_export_commands.export).parameters
     text = command("export", "--help")[1]
     for exporter in EXPORTERS.values():
-        assert {field.name for field in fields(exporter.options)} <= set(parameters)
+        assert {field.name for field in fields(exporter.options)} <= {*parameters, "on_epoch"}
         assert exporter.name in text
         assert " ".join(exporter.summary.split()[:3]) in text
 
 
 def test_options_of_another_target_are_refused():
     assert options_of("onnx", {}) == Options()
-    for name in {field for exporter in EXPORTERS.values() for field in exporter.options.__dataclass_fields__}:
+    for name in {field for exporter in EXPORTERS.values() for field in exporter.options.__dataclass_fields__} - {
+        "on_epoch"
+    }:
         with pytest.raises(ValueError, match=f"--{name.replace('_', '-')} goes with --to .*, not with --to onnx"):
             options_of("onnx", {name: 1})
 

@@ -309,6 +309,10 @@ for _ in range(2):
     wanted = reference.train(wanted, seen, labels, 1, 0.1)
 answers["descent"] = far(train(images, labels, distorting, heldout=0, threads=1).parameters, wanted)
 
+wanted = reference.train(initialize_parameters(0, hidden), images, labels, 3, 0.1)
+got = train(images, labels, Recipe("", "", hidden, 3, 0.1), heldout=0, threads=1).parameters
+answers["full batch"] = far(got, wanted)
+
 start = initialize_parameters(0, hidden)
 nothing = Parameters(*(np.zeros(array.shape) for array in start))
 gradients, moments = reference.backward(start, images, labels), reference.Moments(nothing, nothing)

@@ -12,6 +12,8 @@ from PIL import Image
 
 from digitnn_fast import Network, Predictor, cli, preprocess
 from digitnn_fast.deskewing import deskew
+from digitnn_fast.engines import prepare
+from digitnn_fast.network import PREPROCESSINGS
 from digitnn_fast.page import page
 from digitnn_fast.sample import load_sample
 
@@ -26,7 +28,9 @@ return pixels && {pixels: Array.from(pixels), probabilities: forward(MODEL, prep
 PREDICT = """
 return JSON.parse(arguments[0]).map((pixels) => forward(MODEL, prepared(MODEL, pixels)));
 """
-DESKEW = "return JSON.parse(arguments[0]).map((pixels) => Array.from(deskewed(pixels)));"
+PREPARE = """
+return JSON.parse(arguments[0]).map((pixels) => Array.from(prepared({preprocessing: arguments[1]}, pixels)));
+"""
 SEEN = """
 return {
   paper: paper.toDataURL().split(",")[1],
@@ -191,14 +195,15 @@ def test_the_page_loads_nothing(tmp_path, capsys):
     assert cli.run(["draw", "--no-open", "--out", str(tmp_path)]) == 2
 
 
-def test_deskewing_makes_the_same_bytes(browser):
+@pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
+def test_preprocessing_makes_the_same_bytes(browser, preprocessing):
     random = np.random.default_rng(0)
     wild = random.integers(0, 256, (60, 784)).astype(np.uint8) * (random.random((60, 784)) < random.random((60, 1)))
     corners = np.zeros((4, 784), np.uint8)
     corners[range(4), [0, 27, 756, 783]] = 255
     images = np.concatenate([SAMPLE.test_images[:200], wild, corners, np.zeros((1, 784), np.uint8)]).astype(np.uint8)
-    theirs = browser.execute_script(DESKEW, json.dumps(images.tolist()))
-    np.testing.assert_array_equal(theirs, deskew(images))
+    theirs = browser.execute_script(PREPARE, json.dumps(images.tolist()), preprocessing)
+    np.testing.assert_array_equal(theirs, prepare(images, preprocessing))
 
 
 def test_a_network_of_pixels_as_they_are(browser):

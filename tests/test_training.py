@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitnn_fast import Predictor, deskewing, directions, distortion, reference, train
-from digitnn_fast.descent import Descent, Schedule
+from digitnn_fast.descent import Descent, FullBatch, Schedule, descent_for
 from digitnn_fast.kernels import ADAM, KERNELS, MOMENTUM
 from digitnn_fast.network import Network, data_digest, join
 from digitnn_fast.recipes import RECIPES, Distortion, Recipe
@@ -102,10 +102,10 @@ def differences(got, wanted):
 
 
 @pytest.mark.parametrize("hidden", [10, 64, 100])
-@pytest.mark.parametrize("batch", [1, 70, 128, 200, 300])
+@pytest.mark.parametrize(("way", "batch"), [*((Descent, batch) for batch in (1, 70, 128, 200, 300)), (FullBatch, 300)])
 @pytest.mark.parametrize("kind", [GradientDescent, Momentum, Adam])
 @pytest.mark.parametrize("smoothing", [0, 0.1])
-def test_an_epoch_is_the_reference_epoch(kind, batch, hidden, smoothing):
+def test_an_epoch_is_the_reference_epoch(kind, way, batch, hidden, smoothing):
     rate, decay = (0.008, 3 * smoothing) if kind is Adam else (0.01, 0)
     recipe = Recipe("", "", hidden, 1, rate, batch, kind is Adam, weight_decay=decay, smoothing=smoothing)
     start = initialize_parameters(5, hidden)
@@ -115,12 +115,13 @@ def test_an_epoch_is_the_reference_epoch(kind, batch, hidden, smoothing):
     if kind is Momentum:
         schedule.rates[:, 1] = kind.decay
 
+    order = np.arange(300) if way is FullBatch else ORDER
     optimizer = kind(start, recipe, schedule.batches)
-    wanted, loss, accuracy = reference_epoch(optimizer, start, IMAGES, LABELS, ORDER)
+    wanted, loss, accuracy = reference_epoch(optimizer, start, IMAGES, LABELS, order)
     runs = []
     for threads in (1, 2, 3):
-        descent = Descent(start, IMAGES, LABELS, threads)
-        report = descent.epoch(optimizer.kernel, ORDER, schedule)
+        descent = way(start, IMAGES, LABELS, threads)
+        report = descent.epoch(optimizer.kernel, order, schedule)
         runs.append((report, [array.tobytes() for array in descent.parameters()]))
     assert runs[0] == runs[1] == runs[2], "other bits for other numbers of threads"
 
@@ -136,6 +137,37 @@ def test_an_epoch_is_the_reference_epoch(kind, batch, hidden, smoothing):
     else:
         # Weights about 0.1 are rounded to 4e-9 in each of up to 300 steps, and each rounding is fed back: 1e-6 seen.
         assert errors.max() < 1e-5
+
+
+@pytest.mark.parametrize("rows", [1, 129, 2179])
+def test_full_batch_is_the_reference_for_any_number_of_threads(rows):
+    """More blocks than parts, with a last one that is not full; images without any pixel and with all of them."""
+    images, labels = SAMPLE.train_images[:rows].copy(), SAMPLE.train_labels[:rows]
+    images[5:9], images[rows // 2] = 0, 255
+    start = initialize_parameters(5, 64)
+    schedule = Schedule.of_batches(rows, rows)
+    schedule.rates[:, 0] = 0.1
+    runs = []
+    for threads in (1, 2, 3, 20):
+        descent = FullBatch(start, images, labels, threads)
+        reports = [descent.epoch(MOMENTUM, np.arange(rows), schedule) for _ in range(3)]
+        runs.append((reports, [array.tobytes() for array in descent.parameters()]))
+    assert all(run == runs[0] for run in runs)
+    wanted = reference.train(start, images, labels, 3, 0.1)
+    assert differences(start, wanted).max() > 5e-4
+    assert differences(descent.parameters(), wanted).max() < 1e-6
+
+
+def test_full_batch_lists_only_what_finds_room(monkeypatch):
+    """Else the same training goes on without lists; only sums are rounded differently."""
+    start, recipe = initialize_parameters(5, 40), replace(RECIPES["seed"], hidden=40, epochs=2)
+    assert type(descent_for(recipe, start, IMAGES, LABELS, 1)) is FullBatch
+    assert type(descent_for(replace(recipe, distortion=SMALL.distortion), start, IMAGES, LABELS, 1)) is Descent
+    assert type(descent_for(replace(recipe, batch=300), start, IMAGES, LABELS, 1)) is Descent
+    listed = train(IMAGES, LABELS, recipe).parameters
+    monkeypatch.setattr(FullBatch, "ROOM", 12 * np.count_nonzero(IMAGES))
+    assert type(descent_for(recipe, start, IMAGES, LABELS, 1)) is Descent
+    assert 0 < differences(listed, train(IMAGES, LABELS, recipe).parameters).max() < 1e-6
 
 
 @pytest.mark.parametrize("hidden", [10, 100])

@@ -14,6 +14,7 @@ from test_export import BROKEN, DIGITS, SMALL, needs
 from digitnn_fast import Network, cli, kaggle
 from digitnn_fast.export import float_answers
 from digitnn_fast.sample import load_sample
+from digitnn_fast.utils import initialize_parameters
 from digitnn_fast.verification import verify
 
 ROWS = 60
@@ -29,7 +30,7 @@ def data(tmp_path_factory):
 
 def table(text: str) -> dict[str, list[str]]:
     """The cells of each path; two spaces or more are between them."""
-    lines = text[text.index("labels that agree") :].splitlines()[1:]
+    lines = text[text.index("labels that agree") :].split("\n\n")[0].splitlines()[1:]
     return {cells[0]: cells[1:] for cells in (re.split(r" {2,}", line.strip()) for line in lines)}
 
 
@@ -52,8 +53,10 @@ def test_all_paths_agree(capsys, data, name):
 def test_it_says_what_can_not_run(capsys, data, monkeypatch):
     monkeypatch.setenv("PATH", str(data))
     assert cli.run(["verify", "small", "--data", str(data / "test.csv")]) == 0
-    paths = table(capsys.readouterr().out)
-    assert paths["JavaScript int8"][-1] == "not run: there is no node here"
+    text = capsys.readouterr().out
+    paths = table(text)
+    assert paths["JavaScript int8"][-1] == "not run"
+    assert re.search("^JavaScript int8 +there is no node here$", text, re.MULTILINE)
     assert paths["kernels int8"][-1] == "agrees"
 
 
@@ -68,8 +71,8 @@ def test_a_path_that_differs(capsys, data, tmp_path, monkeypatch, kind):
     text = capsys.readouterr().out
     assert "2 of " in text
     assert "paths do not agree" in text
-    verdict = table(text)["JavaScript float32"][-1]
-    assert verdict.startswith("FAILED: digits.mjs does not run" if kind == "fails" else "DIFFERS")
+    assert table(text)["JavaScript float32"][-1] == ("FAILED" if kind == "fails" else "DIFFERS")
+    assert ("digits.mjs does not run in node: SyntaxError: not today" in text) == (kind == "fails")
 
 
 def test_the_integer_specification_is_compared_with_floats():
@@ -102,3 +105,13 @@ def test_read_images_takes_both_forms(data, tmp_path):
     (tmp_path / "quoted.csv").write_text(quoted)
     np.testing.assert_array_equal(kaggle.read_images(tmp_path / "quoted.csv"), DIGITS[:ROWS])
     assert float_answers(SMALL, DIGITS[:ROWS]).labels.shape == (ROWS,)
+
+
+def test_a_network_that_a_target_does_not_take(capsys, data, tmp_path):
+    Network(*initialize_parameters(1, 8), "directions").save(tmp_path / "edges.npz")
+    assert cli.run(["verify", str(tmp_path / "edges.npz"), "--data", str(data / "test.csv")]) == 0
+    text = capsys.readouterr().out
+    assert table(text)["c"][-1] == "not run"
+    assert "--to c takes networks of raw or deskewed pixels, not of directions" in text
+    assert cli.run(["export", str(tmp_path / "edges.npz"), "--to", "c", "--out", str(tmp_path / "c")]) == 2
+    assert not (tmp_path / "c").exists()

@@ -10,7 +10,7 @@ import os
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from digitnn_fast.export import onnx, web
+from digitnn_fast.export import c, onnx, web
 from digitnn_fast.export._folder import check_folder, filling, list_files
 from digitnn_fast.export._ways import (
     Answers,
@@ -45,7 +45,7 @@ __all__ = [
     "options_of",
 ]
 
-EXPORTERS: dict[str, Exporter] = {exporter.name: exporter for exporter in (onnx.EXPORTER, web.EXPORTER)}
+EXPORTERS: dict[str, Exporter] = {exporter.name: exporter for exporter in (c.EXPORTER, onnx.EXPORTER, web.EXPORTER)}
 
 
 class Exported(NamedTuple):
@@ -69,6 +69,7 @@ def export(
     2,000 test digits get another label than in float32; then nothing is written.
     """
     exporter = find_exporter(target)
+    exporter.check(network)
     options = options or exporter.options()
     check_folder(out)
     with filling(out) as folder:
@@ -106,12 +107,10 @@ def _test(way: Way, network: Network, max_loss: float) -> str:
     answers = way.run(images) if way.run else wanted
     difference = compare(answers, wanted)
     if not difference.agrees:
-        raise SelfTestError(f"{way.name}: the self-test failed: {difference.text}; nothing was written")
+        raise SelfTestError(f"{way.name}: the self-test failed: {difference.text}")
     same = int((answers.labels == float_answers(network, images).labels).sum())
     loss = 100 * (1 - same / len(images))
     agreement = f"{same:,} of {len(images):,} labels as in float32"
     if loss > max_loss:
-        raise SelfTestError(
-            f"{way.name}: only {agreement}: {loss:.2f}% lost, allowed are {max_loss:g}%; nothing was written"
-        )
+        raise SelfTestError(f"{way.name}: only {agreement}: {loss:.2f}% lost, allowed are {max_loss:g}%")
     return f"{difference.text}; {agreement}" if way.run else f"not run: {way.missing}; by its specification {agreement}"

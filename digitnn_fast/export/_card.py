@@ -26,4 +26,4 @@ def card(network: Network) -> dict[str, str]:
         }
         values = {name: getattr(record, name) for name in ACCURACIES}
         facts |= {name: f"{value:.4f}" for name, value in values.items() if not math.isnan(value)}
-    return facts
+    return {name: text.encode(errors="replace").decode() for name, text in facts.items()}  # of a stranger's model

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast import reference
 from digitnn_fast.engines import prepare
-from digitnn_fast.network import Network
+from digitnn_fast.network import PREPROCESSINGS, Network, Preprocessing
 from digitnn_fast.quantization import QuantizedParameters, quantize
-from digitnn_fast.utils import get_predictions, softmax
+from digitnn_fast.utils import get_predictions, require, softmax
+
+if TYPE_CHECKING:
+    from digitnn_fast.training import EpochReport
 
 Bytes = NDArray[np.uint8]
 Fact = tuple[str, str]
@@ -22,7 +25,7 @@ CLOSE = 1e-5  # probabilities in float32 against the reference's float64
 
 
 class SelfTestError(RuntimeError):
-    """What was exported does not do what the network does; nothing was written."""
+    """What was exported does not do what the network does, or costs more than it may; nothing was written."""
 
 
 class Answers(NamedTuple):
@@ -49,7 +52,17 @@ class Way:
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a target: a frozen dataclass of its own, a field for each option of the command line."""
+    """The options of a target: a frozen dataclass of its own, a field for each option of the command line.
+
+    `on_epoch` is called after each epoch by an exporter that `learns`.
+    """
+
+    on_epoch: Callable[[EpochReport], None] | None = None
+
+    @property
+    def learns(self) -> bool:
+        """Whether the export trains."""
+        return False
 
     @property
     def usual_loss(self) -> float:
@@ -69,6 +82,12 @@ class Exporter:
     options: type[Options]
     write: Callable[[Network, Path, Any], Iterable[Fact]]
     ways: Callable[[Network, Path, Any], Iterable[Way]]
+    preprocessings: tuple[Preprocessing, ...] = PREPROCESSINGS
+
+    def check(self, network: Network) -> None:
+        """ValueError for a network of a preprocessing that the target can't do."""
+        possible, own = " or ".join(self.preprocessings), network.preprocessing
+        require(own in self.preprocessings, f"--to {self.name} takes networks of {possible} pixels, not of {own}")
 
 
 class Difference(NamedTuple):

@@ -2,7 +2,7 @@
 
 `digits-float32.onnx` is the network as it is. `digits-int8.onnx` is the quantised one: its first layer, 98% of the
 work, between DequantizeLinear and QuantizeLinear, its second in int32. It also has logits (n, 10), the integers of
-the specification. Deskewing is part of the models, in integers.
+the specification. The preprocessing is part of the models, in integers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from digitnn_fast.export._card import card
-from digitnn_fast.export._graph import OPSET, Graph, deskew
+from digitnn_fast.export._graph import OPSET, PREPARE, Graph
 from digitnn_fast.export._ways import (
     Answers,
     Bytes,
@@ -107,7 +107,7 @@ def reach(parts: QuantizedParameters) -> int:
 
 def _prepared(graph: Graph, network: Network) -> str:
     """The pixels as the network sees them."""
-    return deskew(graph, "images") if network.preprocessing == "deskewed" else "images"
+    return PREPARE[network.preprocessing](graph, "images")
 
 
 def _missing() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Generator, Iterator
 from itertools import count
 
@@ -23,7 +22,7 @@ def find_id(path: Path, id_column: str | None = None, opener: Opener = open_file
         return id_column
     with Table(path, "test", opener) as table:
         header = table.read_line(LONGEST_HEADER).decode("utf-8-sig", "replace")
-    names = {name.strip() for name in next(csv.reader([header]), [])}
+    names = {name.strip(' \r\n"') for name in header.split(",")}
     return next((name for name in ID_NAMES if name in names), None)
 
 

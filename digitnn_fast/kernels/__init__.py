@@ -52,6 +52,18 @@ KERNELS = {
             "uint16[:,::1], float32[:,::1], int64[:,::1], uint16[:,::1], float32[:,::1], int64[:,::1], "
             "float32[::1], float32[:,::1], float32[:,::1], float32[:,::1], float32[::1], float32[::1])",
         ),
+        Kernel(
+            "listing.list_blocks",
+            "void(int64[::1], uint8[:,::1], int64[::1], uint8[::1], "
+            "uint16[::1], float32[::1], int64[:,::1], uint16[::1], float32[::1], int64[:,::1])",
+        ),
+        Kernel(
+            "fullbatch.epoch",
+            "int64(int64, int64, int64, uint8[::1], int64[::1], float32[:,::1], "
+            "int64[::1], uint16[::1], float32[::1], int64[:,::1], uint16[::1], float32[::1], int64[:,::1], "
+            "float32[::1], float32[::1], float32[::1], float32[:,::1], float32[:,::1], float32[:,::1], int64[::1], "
+            "float32[:,::1], float32[:,::1], float32[:,::1], float32[:,::1], float32[::1], float32[::1])",
+        ),
     )
 }
 

@@ -1,4 +1,5 @@
-// What the network makes of 784 pixels: deskewing.py, `forward` and `forward_int8` of reference.py, number for number.
+// What the network makes of 784 pixels, number for number as in Python: deskewing.py, directions.py, and in reference.py
+// `forward` and `forward_int8`.
 "use strict";
 
 const SIDE = 28, PIXELS = 784, CLASSES = 10;
@@ -41,9 +42,50 @@ function deskewed(pixels) {
   return upright;
 }
 
+// Edges (784,) of pixels (784,): value 16 * cell + direction, for 7 by 7 cells. The gradient (x, y) of a pixel is split
+// between the two directions that enclose it, and these parts between the four cells around it.
+function described(pixels) {
+  const unit = [64, 59, 45, 24, 0, -24, -45, -59, -64, -59, -45, -24, 0, 24, 45, 59]; // 64 * cosine
+  const cross = (k, x, y) => unit[k & 15] * y - unit[k - 4 & 15] * x;
+  const wide = SIDE + 2, level = new Uint8Array(wide * wide); // with paper around
+  for (let i = 0; i < SIDE; i++) level.set(pixels.subarray(SIDE * i, SIDE * (i + 1)), wide * (i + 1) + 1);
+  const three = (at, step) => level[at - step] + 2 * level[at] + level[at + step];
+  const sums = new Int32Array(9 * 9 * 16); // a cell more on each side, which nobody reads
+  for (let row = 0; row < SIDE; row++)
+    for (let column = 0; column < SIDE; column++) {
+      const at = wide * (row + 1) + column + 1;
+      const x = three(at + 1, wide) - three(at - 1, wide), y = three(at + wide, 1) - three(at - wide, 1);
+      if (!x && !y) continue;
+      const cell = 9 * (row + 2 >> 2) + (column + 2 >> 2);
+      const lower = 2 * (row + 2 & 3) + 1, right = 2 * (column + 2 & 3) + 1; // the share of the cells there, of 8
+      for (let k = 0; k < 16; k++) {
+        const part = Math.min(cross(k - 1, x, y), -cross(k + 1, x, y));
+        if (part <= 0) continue;
+        sums[16 * cell + k] += part * (8 - lower) * (8 - right);
+        sums[16 * (cell + 1) + k] += part * (8 - lower) * right;
+        sums[16 * (cell + 9) + k] += part * lower * (8 - right);
+        sums[16 * (cell + 10) + k] += part * lower * right;
+      }
+    }
+  return Uint8Array.from({ length: PIXELS }, (_, i) => {
+    const cell = i >> 4, sum = sums[16 * (9 * Math.floor(cell / 7) + cell % 7 + 10) + i % 16];
+    const root = Math.floor(Math.sqrt((sum >> 7) + 0.5)); // + 0.5: also if the root is a little off
+    return root < 16 ? 0 : Math.min(root, 255);
+  });
+}
+
+// Of each preprocessing the picture that it makes of pixels (784,), and what the network sees of that picture.
+const same = (pixels) => pixels;
+const PREPROCESSINGS = { raw: [same, same], deskewed: [deskewed, same], directions: [deskewed, described] };
+
+// The picture (784,) that the model looks at.
+function picture(model, pixels) {
+  return PREPROCESSINGS[model.preprocessing][0](pixels);
+}
+
 // Pixels (784,) as the model sees them.
 function prepared(model, pixels) {
-  return model.preprocessing === "deskewed" ? deskewed(pixels) : pixels;
+  return PREPROCESSINGS[model.preprocessing][1](picture(model, pixels));
 }
 
 // Sums (n,) of start (n,) and of the rows of weights (m, n) times inputs (m,) * unit; an input of 0 costs nothing.

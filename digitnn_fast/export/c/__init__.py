@@ -1,0 +1,170 @@
+"""The network as one C header and one C source, for microcontrollers, with a self-test.
+
+The templates are the C files beside this one.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from digitnn_fast import kaggle
+from digitnn_fast.export._ways import Answers, Bytes, Exporter, Fact, Options, SelfTestError, Way, integer_answers
+from digitnn_fast.export.c import _cost, _run
+from digitnn_fast.export.c._source import Integers, fill, sources
+from digitnn_fast.finetuning import fine_tune
+from digitnn_fast.network import Network
+from digitnn_fast.quantization import LARGEST, quantize
+from digitnn_fast.sample import load_sample
+
+NO_COMPILER = "there is no C compiler here"
+LAYOUTS = {"plain": ".", "arduino": "src"}  # and where the sources are
+MODEL = "digits.npz"  # the fine-tuned network
+COUNTED = 100  # digits that the emulated boards look at
+USUAL_CLOCK = 48.0  # MHz
+
+
+@dataclass(frozen=True)
+class COptions(Options):
+    """How many bits a weight has, the digits to fine-tune on, the layout, limits in bytes, the clock in MHz."""
+
+    bits: int = 8
+    train: str | None = None
+    seed: int = 0
+    layout: str = "plain"
+    clock: float = USUAL_CLOCK
+    max_flash: int | None = None
+    max_ram: int | None = None
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        """ValueError for what can't be."""
+        for name, value, choices in (("bits", self.bits, LARGEST), ("layout", self.layout, LAYOUTS)):
+            if value not in choices:
+                raise ValueError(f"--{name} must be {' or '.join(map(str, choices))}, got {value}")
+        if self.bits == 8 and self.train:
+            raise ValueError("--train goes with --bits 4 or 2: 8 bits need no fine-tuning")
+
+    @property
+    def learns(self) -> bool:
+        """Whether the network has to be fine-tuned."""
+        return self.bits < 8
+
+    @property
+    def usual_loss(self) -> float:
+        """Percent of the sample's digits that may get another label than in float32 if the user does not say."""
+        return {8: 0.5, 4: 1.0, 2: 2.0}[self.bits]
+
+
+def write(network: Network, folder: Path, options: COptions) -> Iterable[Fact]:
+    """Write the sources, run the self-test, and see what they cost."""
+    if options.learns:
+        network, text = _fine_tuned(network, options)
+        yield "fine-tuned", text
+        network.save(folder / MODEL)
+    integers = _integers(network, options.bits)
+    code = _write_files(integers, folder, options.layout)
+    yield "selftest.c", _selftest(code)
+    products, dense = _cost.multiply_adds(integers, load_sample().test_images)
+    yield "multiply-adds", f"{products:,.0f} per image (mean of the sample's test digits) instead of {dense:,}"
+    yield from _costs(integers, code, options)
+
+
+def _fine_tuned(network: Network, options: COptions) -> tuple[Network, str]:
+    """The network fine-tuned on the user's digits or on the sample's, but never on the sample's test digits."""
+    sample = load_sample()
+    images, labels, name = sample.train_images, sample.train_labels, "the embedded sample"
+    if options.train:
+        images, labels = kaggle.read_train(options.train, options.threads, None)
+        tested = {image.tobytes() for image in sample.test_images}
+        fresh = np.array([image.tobytes() not in tested for image in images])
+        images, labels, name = images[fresh], labels[fresh], options.train
+    if not len(labels):
+        raise ValueError(f"{name}: there are no digits to fine-tune on")
+    tuned = fine_tune(
+        network, images, labels, options.bits, seed=options.seed, threads=options.threads, on_epoch=options.on_epoch
+    )
+    return tuned, f"to {options.bits} bits, on {len(labels):,} rows of {name}"
+
+
+def _integers(network: Network, bits: int) -> Integers:
+    return Integers(quantize(network.parameters, bits), bits, network.preprocessing)
+
+
+def _write_files(integers: Integers, folder: Path, layout: str) -> Path:
+    """Write all files; where the C is."""
+    code = folder / LAYOUTS[layout]
+    texts = {code / name: text for name, text in sources(integers).items()}
+    if layout == "arduino":
+        texts[folder / "library.properties"] = fill("library.properties", integers)
+        texts[folder / "examples" / "Digits" / "Digits.ino"] = fill("Digits.ino", integers)
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    return code
+
+
+def ways(network: Network, folder: Path, options: COptions) -> Iterable[Way]:
+    """The C that `write` left in the folder, compiled by this computer's compiler."""
+    wanted = integer_answers
+    if options.learns:
+        wanted = partial(_specified, _integers(Network.load(folder / MODEL), options.bits))
+    found = _run.compiler() is not None
+    run = partial(_compiled, folder / LAYOUTS[options.layout]) if found else None
+    yield Way(f"C, {options.bits} bits", wanted, run, "" if found else NO_COMPILER)
+
+
+def _specified(integers: Integers, _: Network, images: Bytes) -> Answers:
+    logits = integers.logits(images)
+    return Answers(logits.argmax(axis=1), logits=logits)
+
+
+def _compiled(code: Path, images: Bytes) -> Answers:
+    """What the C in that folder answers."""
+    with tempfile.TemporaryDirectory() as scratch:
+        program = _run.build(code, Path(scratch) / "driver", [*(_run.compiler() or []), "-O2", *_run.STRICT])
+        given = _run.answers([program], images)
+    return Answers(given["label"], logits=np.asarray(given["logits"]))
+
+
+def _selftest(code: Path) -> str:
+    """Compile and run it."""
+    command = _run.compiler()
+    if command is None:
+        return f"not run: {NO_COMPILER}"
+    with tempfile.TemporaryDirectory() as scratch:
+        program = _run.build(code, Path(scratch) / "selftest", [*command, "-O2", *_run.STRICT], code / "selftest.c")
+        try:
+            _run.run_tool([program])
+        except _run.ToolError as error:
+            raise SelfTestError("selftest.c: the C answers otherwise than it should") from error
+    return f"compiled by {command[0]} and passed"
+
+
+def _costs(integers: Integers, code: Path, options: COptions) -> Iterator[Fact]:
+    """A line for each board; SelfTestError if one exceeds a limit or answers otherwise than it should."""
+    limits = ("flash", options.max_flash), ("ram", options.max_ram)
+    if absent := _cost.missing(_cost.COMPILER):
+        if any(limit is not None for _, limit in limits):
+            raise ValueError(f"--max-flash and --max-ram need a compiler for boards: {absent}")
+        yield "cost", f"not measured: {absent}"
+        return
+    images = load_sample().test_images[:COUNTED]
+    for board in _cost.BOARDS:
+        cost, answers = _cost.measure(code, board, images)
+        if answers is not None and not np.array_equal(answers["logits"], integers.logits(images)):
+            raise SelfTestError(f"{board.name}: the emulated board gives other integers")
+        for name, limit in limits:
+            if limit is not None and getattr(cost, name) > limit:
+                raise SelfTestError(f"{board.name}: {getattr(cost, name):,} bytes of {name}, allowed are {limit:,}")
+        yield board.name, cost.text(options.clock)
+
+
+EXPORTER = Exporter(
+    "c", "C99 for microcontrollers: digits.h, digits.c, a self-test", COptions, write, ways, ("raw", "deskewed")
+)

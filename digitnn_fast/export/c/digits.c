@@ -1,0 +1,268 @@
+/* Handwritten digits: @about@
+ * Made by digitnn-fast @version@. What this computes, to the last bit, is said in Python by the package's modules
+ * `reference` (forward_int8, softmax_uint8), `deskewing` and `directions`. The code is below the weights.
+ *
+ * Few pixels of an image are not black. They are listed, and whenever the list is full, level * W1[pixel] is added to
+ * the hidden units: a block of them at a time, whose sums stay in registers meanwhile.
+ */
+#include "digits.h"
+
+#define DESKEWED @deskewed@ /* whether the network wants its digits upright and in the middle, */
+#define DIRECTIONS @directions@ /* or the edges of those */
+#define BITS @bits@ /* of a weight in W1: 8, 4 or 2 */
+#define HIDDEN @hidden@ /* units, a multiple of BLOCK */
+#define SHIFT @shift@ /* of the hidden units' sums, after which they fit in 16 bits */
+
+#define SIDE 28
+#define TOP @top@ /* W1 has rows for the pixels in this rectangle; those of the others are 0 */
+#define BOTTOM @bottom@
+#define LEFT @left@
+#define RIGHT @right@
+
+#if BITS == 8
+typedef int8_t packed; /* a weight */
+#define BLOCK 8        /* units that are added up together */
+#define OFFSET 0
+#else
+/* Codes of weights, several in a word: a weight is STEP * code - OFFSET. Multiplied by a level, two of them at a time
+ * are the halves of a word: no list is so long that a half could overflow, 16 * 255 * 14 < 65536. */
+typedef uint32_t packed;
+#define BLOCK 16
+#define STEP (4 / BITS)
+#define OFFSET (BITS == 4 ? 7 : 3)
+#endif
+#define PER_PACKED (8 * (int)sizeof(packed) / BITS)
+#define ROW (HIDDEN / PER_PACKED) /* of one pixel in W1 */
+#define LISTED 16                 /* pixels in a full list */
+
+static const packed W1[(BOTTOM - TOP) * (RIGHT - LEFT) * ROW] = {
+@W1@
+};
+
+static const int32_t b1[HIDDEN] = {
+@b1@
+};
+
+static const int16_t W2[HIDDEN * DIGITS_CLASSES] = {
+@W2@
+};
+
+static const int32_t b2[DIGITS_CLASSES] = {
+@b2@
+};
+
+#define EACH_OF_8(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+
+/* sums = before + levels * W1 of the listed pixels: each is its level + 256 * (where its weights are), and 0 ends them. */
+static void add_up(const uint32_t *list, const int32_t *before, int32_t *sums)
+{
+    const packed *weights;
+    for (weights = W1; weights < W1 + ROW; weights += BLOCK / PER_PACKED) {
+        const uint32_t *pixel;
+#if BITS == 8
+#define BEGIN(i) int32_t s##i = before[i];
+#define ADD(i) s##i += level * w[i];
+#define END(i) sums[i] = s##i;
+        EACH_OF_8(BEGIN)
+        for (pixel = list; *pixel != 0; pixel++) {
+            const int32_t level = (int32_t)(*pixel & 255u);
+            const packed *const w = weights + (*pixel >> 8);
+            EACH_OF_8(ADD)
+        }
+#else
+#define BEGIN(i) uint32_t s##i = 0;
+#if BITS == 4
+#define ADD(i) s##i += level * (w[i / 4] >> (4 * (i % 4)) & 0x000f000fu);
+#else
+#define ADD(i) s##i += level * (w[0] >> (2 * i) & 0x00030003u);
+#endif
+#define END(i)                                              \
+    sums[i] = before[i] + STEP * (int32_t)(s##i & 0xffffu); \
+    sums[8 + i] = before[8 + i] + STEP * (int32_t)(s##i >> 16);
+        EACH_OF_8(BEGIN)
+        for (pixel = list; *pixel != 0; pixel++) {
+            const uint32_t level = *pixel & 255u;
+            const packed *const w = weights + (*pixel >> 8);
+            EACH_OF_8(ADD)
+        }
+#endif
+        EACH_OF_8(END)
+        before += BLOCK;
+        sums += BLOCK;
+    }
+}
+
+/* Whether four pixels are all black. */
+static int32_t black(const uint8_t *four)
+{
+    return (four[0] | four[1] | four[2] | four[3]) == 0;
+}
+
+#if DESKEWED || DIRECTIONS
+/* Where a digit stands and how it leans, in 1/256 pixel. */
+typedef struct {
+    int32_t mean_x, mean_y, slant;
+} stance;
+
+/* Down to the next integer; `value` is above -2**24. */
+static int32_t whole(int32_t value)
+{
+    return (int32_t)((uint32_t)(value + 0x1000000) >> 8) - 0x10000;
+}
+
+/* 256 * numerator / denominator to the nearest integer, halves up, at most 8191 either way; 0 of 0.
+ * Bit by bit: 64-bit division would bring a kilobyte of code. */
+static int32_t share(int64_t numerator, int64_t denominator)
+{
+    int64_t rest, part;
+    int32_t bit, quotient = -8192;
+    if (denominator == 0) return 0;
+    part = denominator * 2 * 8192;
+    rest = numerator * 512 + denominator + part;
+    for (bit = 8192; bit > 0; bit /= 2) {
+        if (rest >= part) {
+            rest -= part;
+            quotient += bit;
+        }
+        part /= 2;
+    }
+    return quotient;
+}
+
+static stance look(const uint8_t *image)
+{
+    stance found;
+    int32_t m00 = 0, m10 = 0, m01 = 0, m11 = 0, m02 = 0, x, y;
+    for (y = -SIDE / 2; y < SIDE / 2; y++) {
+        int32_t total = 0, moment = 0, four;
+        for (x = 0; x < SIDE; x += 4, image += 4) {
+            if (black(image)) continue;
+            four = image[0] + image[1] + image[2] + image[3];
+            total += four;
+            moment += four * (x - SIDE / 2) + image[1] + 2 * image[2] + 3 * image[3];
+        }
+        m00 += total;
+        m10 += moment;
+        m01 += total * y;
+        m11 += moment * y;
+        m02 += total * y * y;
+    }
+    found.mean_x = share(m10, m00);
+    found.mean_y = share(m01, m00);
+    found.slant = share((int64_t)m00 * m11 - (int64_t)m10 * m01, (int64_t)m00 * m02 - (int64_t)m01 * m01);
+    if (found.slant > 256) found.slant = 256;
+    if (found.slant < -256) found.slant = -256;
+    return found;
+}
+#endif
+@describe@
+/* sums = b1 + image * W1, as if OFFSET were 0; returns the sum of all levels, times which it has to be taken off. */
+static int32_t first_layer(const uint8_t *image, int32_t *sums)
+{
+    uint32_t list[LISTED + 1], *end = list;
+    const int32_t *before = b1; /* the first time; there is always one */
+    int32_t total = 0, x, y, first, last;
+#if DESKEWED
+    const stance found = look(image);
+    const int32_t lowered = whole(found.mean_y + 256);
+#elif DIRECTIONS
+    edges seen;
+    begin(&seen, image);
+#endif
+    for (y = TOP; y < BOTTOM; y++) {
+        const uint32_t place = (uint32_t)((y - TOP) * (RIGHT - LEFT) - LEFT) * (256 * ROW);
+#if DESKEWED
+        const int32_t source = y + lowered; /* the row that this one comes from */
+        if (source < 0 || source >= SIDE) continue;
+        const int32_t slide = found.mean_x + 128 + whole(found.slant * (256 * (source - 14) - found.mean_y) + 128);
+        const int32_t moved = whole(slide), right = slide - 256 * moved, left = 256 - right;
+        const uint8_t *const row = image + source * SIDE;
+        int32_t here, next;
+#elif DIRECTIONS
+        const uint8_t *const row = values_of(&seen, y);
+#else
+        const uint8_t *const row = image + y * SIDE;
+#endif
+        for (first = 0; first < SIDE && black(row + first); first += 4) continue;
+        for (last = SIDE; last > first && black(row + last - 4); last -= 4) continue;
+#if DESKEWED
+        first -= moved + 1;
+        last -= moved;
+#endif
+        if (first < LEFT) first = LEFT;
+        if (last > RIGHT) last = RIGHT;
+#if DESKEWED
+        next = first + moved >= 0 && first < last ? row[first + moved] : 0;
+#endif
+        for (x = first; x < last; x++) {
+#if DESKEWED
+            int32_t level;
+            here = next;
+            next = x + moved + 1 < SIDE ? row[x + moved + 1] : 0;
+            level = (here * left + next * right + 128) >> 8;
+#else
+            const int32_t level = row[x];
+#endif
+            if (level == 0) continue;
+            total += level;
+            *end++ = place + (uint32_t)x * (256 * ROW) + (uint32_t)level;
+            if (end == list + LISTED) {
+                *end = 0;
+                add_up(list, before, sums);
+                before = sums;
+                end = list;
+            }
+        }
+    }
+    *end = 0;
+    add_up(list, before, sums);
+    return total;
+}
+
+uint8_t digits_logits(const uint8_t image[DIGITS_PIXELS], int32_t logits[DIGITS_CLASSES])
+{
+    int32_t sums[HIDDEN];
+    const int32_t extra = OFFSET * first_layer(image, sums);
+    const int16_t *w = W2;
+    int32_t unit;
+    uint8_t k, best = 0;
+#define EACH_CLASS(DO) EACH_OF_8(DO) DO(8) DO(9)
+#define FROM_BIAS(k) int32_t z##k = b2[k];
+#define ADD_UNIT(k) z##k += hidden * w[k];
+#define TO_LOGIT(k) logits[k] = z##k;
+    EACH_CLASS(FROM_BIAS)
+    for (unit = 0; unit < HIDDEN; unit++, w += DIGITS_CLASSES) {
+        const int32_t sum = sums[unit] - extra, hidden = sum >> SHIFT;
+        if (sum <= 0) continue;
+        EACH_CLASS(ADD_UNIT)
+    }
+    EACH_CLASS(TO_LOGIT)
+    for (k = 1; k < DIGITS_CLASSES; k++)
+        if (logits[k] > logits[best]) best = k;
+    return best;
+}
+
+uint8_t digits_predict(const uint8_t image[DIGITS_PIXELS])
+{
+    int32_t logits[DIGITS_CLASSES];
+    return digits_logits(image, logits);
+}
+
+void digits_probabilities(const int32_t logits[DIGITS_CLASSES], uint8_t probabilities[DIGITS_CLASSES])
+{
+    static const uint16_t powers[64] = { /* 32768 / 2**(k / 64) */
+        @powers@
+    };
+    uint32_t shares[DIGITS_CLASSES], total = 0;
+    int32_t highest = logits[0];
+    uint8_t k;
+    for (k = 1; k < DIGITS_CLASSES; k++)
+        if (logits[k] > highest) highest = logits[k];
+    for (k = 0; k < DIGITS_CLASSES; k++) {
+        /* How far below the highest it is, in 1/64 powers of two. */
+        const uint64_t below = (uint64_t)((uint32_t)highest - (uint32_t)logits[k]) * @factor@u >> @factor_shift@;
+        shares[k] = below < 64 * 16 ? (uint32_t)powers[below & 63] >> (below >> 6) : 0;
+        total += shares[k];
+    }
+    for (k = 0; k < DIGITS_CLASSES; k++) probabilities[k] = (uint8_t)((shares[k] * 255 + total / 2) / total);
+}
