@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from digitnn_fast.classifier import DigitClassifier
     from digitnn_fast.images import preprocess
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import Predictor, predict
     from digitnn_fast.training import train
 
 __version__ = "0.1.0"
-__all__ = ["Network", "Predictor", "__version__", "predict", "preprocess", "train"]
+__all__ = ["DigitClassifier", "Network", "Predictor", "__version__", "predict", "preprocess", "train"]
 
 _HOMES = {
+    "DigitClassifier": "classifier",
     "Network": "network",
     "Predictor": "predictor",
     "predict": "predictor",

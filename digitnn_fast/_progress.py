@@ -117,6 +117,43 @@ def epochs_shown(epochs: int) -> Iterator[Callable[[EpochReport], None]]:
         progress.stop()
 
 
+@contextmanager
+def shards_shown(shards: int) -> Iterator[Callable[[int, str], None]]:
+    """A callback (rows of a shard, what is wrong with it) that draws a bar; in a pipe it prints about ten lines."""
+    start, done, rows, failed = time.perf_counter(), 0, 0, 0
+
+    def text() -> str:
+        trouble = f", {failed:,} failed" if failed else ""
+        return f"{rows:,} images, {rows / (time.perf_counter() - start):,.0f} images/s{trouble}"
+
+    def count(more: int, error: str) -> None:
+        nonlocal done, rows, failed
+        done, rows, failed = done + 1, rows + more, failed + bool(error)
+
+    if not is_terminal(sys.stderr):
+
+        def print_some(more: int, error: str) -> None:
+            count(more, error)
+            if done * EPOCH_LINES // shards > (done - 1) * EPOCH_LINES // shards:
+                print(f"{done:,} of {shards:,} shards: {text()}", file=sys.stderr)
+
+        yield print_some
+        return
+    from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+    progress = _new_progress(MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[figures]}"))
+    bar = progress.add_task("shards", total=shards, figures="")
+
+    def show(more: int, error: str) -> None:
+        count(more, error)
+        progress.update(bar, completed=done, figures=text())
+
+    try:
+        yield show
+    finally:
+        progress.stop()
+
+
 def _new_progress(*columns: Any, transient: bool = False) -> Progress:
     """A started bar on stderr: stdout may be a pipe although somebody is watching."""
     from rich.console import Console

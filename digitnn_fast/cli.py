@@ -27,6 +27,7 @@ from digitnn_fast._options import (
     WithRecipes,
     file_option,
 )
+from digitnn_fast._shard_commands import shards
 
 if TYPE_CHECKING:
     import numpy as np
@@ -240,7 +241,7 @@ def validate(
 
 for command in (
     *(_model_commands.evaluate, _model_commands.report, _model_commands.info),
-    *(_picture_commands.image, _picture_commands.draw),
+    *(_picture_commands.image, _picture_commands.draw, shards),
     *(_export_commands.verify, _model_commands.bench, _model_commands.warmup),
 ):
     app.command()(command)

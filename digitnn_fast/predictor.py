@@ -96,6 +96,13 @@ class Predictor:
         self._run(pixels, np.empty(len(pixels), np.uint8), probabilities)
         return probabilities
 
+    def predict_both(self, images: Any) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Digits (n,) and probabilities (n, 10) of n images, in one pass; a single image counts as n = 1."""
+        pixels = np.atleast_2d(as_pixels(images))
+        labels, probabilities = np.empty(len(pixels), np.uint8), np.full((len(pixels), CLASSES), np.nan, np.float32)
+        self._run(pixels, labels, probabilities)
+        return labels, probabilities
+
     def _run(self, pixels: NDArray[np.uint8], labels: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> None:
         """Fill labels and, unless it has no rows, probabilities: each thread takes images while there are any."""
         threads = max(1, min(self.threads, len(pixels) // ALONE))

@@ -16,15 +16,25 @@ from numpy.typing import NDArray
 
 from digitnn_fast._threads import available_cpus
 from digitnn_fast.kaggle import _plain
-from digitnn_fast.kaggle._submission import is_device, validate_submission, write_probabilities, write_submission
+from digitnn_fast.kaggle._stream import find_id, iter_images
+from digitnn_fast.kaggle._submission import (
+    is_device,
+    number_lines,
+    validate_submission,
+    write_probabilities,
+    write_submission,
+)
 from digitnn_fast.kaggle._table import KaggleFileError, Path, Role, Table
 
 __all__ = [
     "KaggleFileError",
     "count_rows",
+    "find_id",
     "find_kaggle_input",
     "is_device",
+    "iter_images",
     "map_test",
+    "number_lines",
     "read_images",
     "read_test",
     "read_train",

@@ -42,6 +42,10 @@ class Row(NamedTuple):
         """Its values as texts."""
         return next(csv.reader([self.text], strict=True)) if '"' in self.text else self.text.split(",")
 
+    def cell(self, at: int) -> str:
+        """The value in column `at`, from 0."""
+        return self.text.split(",", at + 1)[at] if '"' not in self.text else self.cells()[at]
+
 
 class Rows:
     """The rows of a CSV file, each with as many values as the header, and where we are in it, for messages."""
@@ -126,7 +130,32 @@ def read_blocks(table: Table, labelled: bool, rest: Rest) -> Iterator[tuple[Byte
     """images (m, 784) and labels (m,), which is empty for a test file, some rows at a time from `rest` on."""
     rows = Rows(table)
     wanted = ["label"] * labelled + PIXEL_NAMES
-    names = [name.strip() for name in rows.header]
+    names = _names(rows)
+    if not labelled and "label" in names and set(PIXEL_NAMES).intersection(names):
+        raise rows.error("there is a column label: this is a training file, and a test file is needed")
+    for _, numbers in _numbers(table, rows, names, wanted, rest):
+        yield numbers[:, labelled:], numbers[:, :labelled].ravel()
+
+
+def read_images(table: Table, id_column: str | None, rest: Rest) -> Iterator[tuple[Bytes, list[str] | None]]:
+    """images (m, 784) and their texts in the column `id_column`, some rows at a time from `rest` on."""
+    rows = Rows(table)
+    names = _names(rows)
+    if id_column is not None and names.count(id_column) != 1:
+        raise rows.error(f"occurs {names.count(id_column)} times" if id_column in names else "missing", id_column)
+    at = None if id_column is None else names.index(id_column)
+    for block, numbers in _numbers(table, rows, names, PIXEL_NAMES, rest):
+        yield numbers, None if at is None else [row.cell(at) for row in block]
+
+
+def _names(rows: Rows) -> list[str]:
+    return [name.strip() for name in rows.header]
+
+
+def _numbers(
+    table: Table, rows: Rows, names: list[str], wanted: list[str], rest: Rest
+) -> Iterator[tuple[list[Row], Bytes]]:
+    """Some rows at a time from `rest` on, and their numbers (m, k) in the columns `wanted`."""
     _check_names(rows, names, wanted)
     most = {at: 9 if name == "label" else 255 for at, name in enumerate(names) if name in wanted}
     order = np.argsort(np.argsort([names.index(name) for name in wanted]))
@@ -136,20 +165,17 @@ def read_blocks(table: Table, labelled: bool, rest: Rest) -> Iterator[tuple[Byte
         numbers = _read_with_pandas(block, most)
         if numbers is None:
             numbers = _read_exactly(block, most, table, names)
-        numbers = numbers.take(order, axis=1)
-        yield numbers[:, labelled:], numbers[:, :labelled].ravel()
+        yield block, numbers.take(order, axis=1)
 
 
 def _check_names(rows: Rows, names: list[str], wanted: list[str]) -> None:
-    """KaggleFileError unless `names` has each of `wanted` once, and no label that is not wanted."""
+    """KaggleFileError unless `names` has each of `wanted` once."""
     labelled = "label" in wanted
     missing = [name for name in wanted if name not in names]
     if set(PIXEL_NAMES).issubset(missing):
         raise rows.error("the first line must be a header with " + "label, " * labelled + "pixel0 to pixel783")
     if missing == ["label"]:
         raise rows.error("no column label: this is a test file, and a training file is needed")
-    if not labelled and "label" in names:
-        raise rows.error("there is a column label: this is a training file, and a test file is needed")
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise rows.error(f"missing{more}", missing[0])

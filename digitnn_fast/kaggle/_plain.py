@@ -28,7 +28,7 @@ LONGEST_LINE = 2 + 4 * PIXELS + 1
 
 _parse_rows = KERNELS["csv.parse_rows"]
 _PIXEL_NAMES = ",".join(f"pixel{pixel}" for pixel in range(PIXELS)).encode()
-_HEADERS = {True: b"label," + _PIXEL_NAMES, False: _PIXEL_NAMES}
+HEADERS = {True: b"label," + _PIXEL_NAMES, False: _PIXEL_NAMES}
 
 
 class NotPlainError(Exception):
@@ -133,7 +133,7 @@ def map_blocks(
     The function's arguments are overwritten later. What it raises ends the work of all threads and is raised here.
     """
     header = table.read_line(2 * len(_PIXEL_NAMES))
-    if header.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n") != _HEADERS[labelled]:
+    if header.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n") != HEADERS[labelled]:
         return [], Rest(1, 0)
     blocks = Blocks(table, len(header), block_bytes, progress)
     results: dict[int, tuple[int, Result]] = {}

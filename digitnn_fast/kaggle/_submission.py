@@ -31,8 +31,14 @@ def write_submission(path: Path, labels: ArrayLike) -> None:
         raise ValueError("there are no labels to submit")
     with _writing(path) as file:
         file.write(HEADER)
-        for first, last in _chunks(digits.size):
-            file.write(_lines(first, digits[first - 1 : last]).data)
+        for lines in number_lines(1, digits):
+            file.write(lines)
+
+
+def number_lines(first: int, labels: NDArray[np.uint8]) -> Iterator[memoryview]:
+    """The lines `number,label` of labels (n,) 0..9, numbered from `first` on, as parts of a file."""
+    for start, stop in _chunks(first, first + labels.size - 1):
+        yield _lines(start, labels[start - first : stop - first + 1]).data
 
 
 def write_probabilities(path: Path, probabilities: ArrayLike) -> None:
@@ -82,7 +88,7 @@ def _count_canonical(path: Path) -> int | None:
     with Table(path, "submission") as table:
         if table.read_line(len(HEADER)) != HEADER:
             return None
-        for first, last in _chunks(MAX_ROWS):
+        for first, last in _chunks(1, MAX_ROWS):
             width = len(str(first)) + 3
             buffer = bytearray((last - first + 1) * width)
             size = table.read_into(memoryview(buffer))
@@ -133,11 +139,10 @@ def _whole_number(rows: Rows, column: str, text: str, most: int) -> int:
     return number
 
 
-def _chunks(rows: int) -> Iterator[tuple[int, int]]:
-    """First and last ImageId of parts of 1..rows whose ids have the same number of digits."""
-    first = 1
-    while first <= rows:
-        last = min(rows, first + CHUNK - 1, 10 ** len(str(first)) - 1)
+def _chunks(first: int, end: int) -> Iterator[tuple[int, int]]:
+    """First and last number of parts of first..end whose numbers have the same number of digits."""
+    while first <= end:
+        last = min(end, first + CHUNK - 1, 10 ** len(str(first)) - 1)
         yield first, last
         first = last + 1
 
@@ -146,7 +151,8 @@ def _lines(first: int, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The text (m, width) of m lines `id,label\\n` whose ids, from `first` on, have the same number of digits."""
     digits = len(str(first))
     text = np.empty((labels.size, digits + 3), np.uint8)
-    ids = np.arange(first, first + labels.size, dtype=np.uint32)
+    end = first + labels.size
+    ids: NDArray[np.unsignedinteger] = np.arange(first, end, dtype=np.uint32 if end < 2**32 else np.uint64)
     for column in range(digits - 1, -1, -1):
         tenth = ids // 10
         text[:, column] = ids - tenth * 10

@@ -6,19 +6,36 @@ import io
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from zipfile import ZipFile
 
 Role = Literal["train", "test", "submission"]
 Path = str | os.PathLike[str]
+Opener = Callable[[Path], io.BufferedReader]
 
 
 class KaggleFileError(ValueError):
     """A file that can't be used; the text is one line with file, row, line, column (as far as known) and reason."""
+
+
+def open_file(path: Path) -> io.BufferedReader:
+    """The file of that name, to be read; other stores than this machine's have an opener of their own."""
+    return open(path, "rb")
+
+
+def _size(file: io.BufferedReader) -> int | None:
+    """Bytes in the file, None for a pipe."""
+    try:
+        status = os.fstat(file.fileno())
+    except io.UnsupportedOperation:  # not a file of this machine
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        return size
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 class Table:
@@ -28,14 +45,13 @@ class Table:
     `size` is None for a pipe, `packed` tells whether it is the size of something compressed.
     """
 
-    def __init__(self, path: Path, role: Role) -> None:
+    def __init__(self, path: Path, role: Role, opener: Opener = open_file) -> None:
         self.name = os.fspath(path)
         with self._errors():
-            self._file: BinaryIO = open(path, "rb")  # noqa: SIM115  # closed by __exit__
+            self._file = opener(path)
         try:
-            status = os.fstat(self._file.fileno())
-            self.size = status.st_size if stat.S_ISREG(status.st_mode) else None
             with self._errors():
+                self.size = _size(self._file)
                 unpacked = self._unpack(role)
             self.packed = unpacked is not None
             # Large reads go past the buffer; it is there for readline, which GzipFile and ZipFile make slow.
@@ -98,7 +114,7 @@ class Table:
 
     def _unpack(self, role: Role) -> Any:
         """A stream of what is in the file if it is a gzip or a zip, else None."""
-        magic = self._file.peek(4)[:4]  # type: ignore[attr-defined]
+        magic = self._file.peek(4)[:4]
         if magic[:2] == b"\x1f\x8b":
             import gzip
 

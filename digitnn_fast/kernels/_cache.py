@@ -21,16 +21,22 @@ def _folders() -> list[Path]:
     return [HERE / "__pycache__", Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser(home)) / "digitnn-fast"]
 
 
-def read(stem: str) -> bytes | None:
-    """Machine code whose checksum is right, or None."""
+def find(stem: str) -> tuple[Path, bytes] | None:
+    """The folder that holds machine code whose checksum is right, and the code; or None."""
     for folder in _folders():
         try:
             content = (folder / f"{stem}.o").read_bytes()
         except OSError:
             continue
         if (machine_code := unsealed(stem, content)) is not None:
-            return machine_code
+            return folder, machine_code
     return None
+
+
+def read(stem: str) -> bytes | None:
+    """Machine code whose checksum is right, or None."""
+    found = find(stem)
+    return found[1] if found else None
 
 
 def sealed(name: str, machine_code: bytes) -> bytes:

@@ -21,6 +21,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,11 @@ class Kernel:
     def is_cached(self) -> bool:
         """Whether the machine code is already on disk."""
         return _cache.read(f"{self.name}-{self._digest()}") is not None
+
+    def folder(self) -> Path | None:
+        """Where the machine code is kept; None if it is nowhere."""
+        found = _cache.find(f"{self.name}-{self._digest()}")
+        return found[0] if found else None
 
     def _symbol(self) -> str:
         return "digitnn_" + self.name.replace(".", "_")

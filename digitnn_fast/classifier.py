@@ -1,0 +1,163 @@
+"""The network in scikit-learn's habits, without scikit-learn: `fit`, `predict`, and what its tools ask for."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from inspect import signature
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from digitnn_fast.network import Network
+from digitnn_fast.predictor import Precision, Predictor, as_pixels
+from digitnn_fast.recipes import Recipe, find_recipe
+from digitnn_fast.training import train
+from digitnn_fast.utils import CLASSES, PIXELS
+
+OVERRIDES = "hidden", "epochs", "learning_rate", "batch", "weight_decay", "smoothing"
+
+
+class NotFittedError(ValueError, AttributeError):
+    """`predict` before `fit`; where scikit-learn is loaded, its own exception of that name is raised."""
+
+
+class DigitClassifier:
+    """A classifier of images (n, 784), as grey levels 0..255 or floats 0..1, into up to ten classes of any kind.
+
+    `recipe` is a name of `RECIPES` or a Recipe; what else is not None takes the place of its own setting. The same
+    data, parameters and `seed` give the same network for any number of `threads` (by default one per CPU; 1 is best
+    where joblib starts processes). After `fit`: `classes_` (k,) sorted, `network_`, `n_features_in_`.
+    """
+
+    _estimator_type = "classifier"  # for scikit-learn before 1.6
+
+    def __init__(
+        self,
+        recipe: str | Recipe = "fast",
+        *,
+        seed: int = 0,
+        hidden: int | None = None,
+        epochs: int | None = None,
+        learning_rate: float | None = None,
+        batch: int | None = None,
+        weight_decay: float | None = None,
+        smoothing: float | None = None,
+        threads: int | None = None,
+        precision: Precision = "float32",
+    ) -> None:
+        self.recipe = recipe
+        self.seed = seed
+        self.hidden = hidden
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.batch = batch
+        self.weight_decay = weight_decay
+        self.smoothing = smoothing
+        self.threads = threads
+        self.precision = precision
+
+    def __repr__(self) -> str:
+        usual = signature(type(self)).parameters
+        changed = (f"{name}={value!r}" for name, value in self.get_params().items() if value != usual[name].default)
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters of the constructor; `deep` changes nothing, as none of them has parameters."""
+        return {name: getattr(self, name) for name in signature(type(self)).parameters}
+
+    def set_params(self, **params: Any) -> DigitClassifier:
+        """Change some of them; ValueError for a name that is none."""
+        known = self.get_params()
+        for name, value in params.items():
+            if name not in known:
+                raise ValueError(f"no parameter {name!r}: there are {', '.join(known)}")
+            setattr(self, name, value)
+        return self
+
+    def fit(self, X: Any, y: ArrayLike) -> DigitClassifier:
+        """Train on images X (n, 784) with classes y (n,), numbers or texts; ValueError unless there are 1 to 10."""
+        pixels, targets = self._pixels(X), np.asarray(y)
+        if targets.ndim == 2 and targets.shape[1] == 1:
+            targets = targets[:, 0]
+        if targets.shape != (len(pixels),):
+            raise ValueError(f"y must be ({len(pixels)},), one class for each image, not {targets.shape}")
+        if not len(pixels):
+            raise ValueError("there are no images to learn from")
+        if targets.dtype.kind == "f" and not (np.isfinite(targets).all() and (targets == np.rint(targets)).all()):
+            raise ValueError("y must be classes, not continuous values")
+        classes, codes = np.unique(targets, return_inverse=True)
+        if len(classes) > CLASSES:
+            raise ValueError(f"y has {len(classes):,} classes, and the network {CLASSES} outputs")
+        recipe = self._recipe()
+        network = train(pixels, codes.astype(np.uint8), recipe, seed=self.seed, heldout=0.0, threads=self.threads)
+        self.classes_, self.network_, self.n_features_in_ = classes, network, PIXELS
+        self.__dict__.pop("_ready", None)
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Classes (n,) of images X (n, 784)."""
+        if len(self._fitted().classes_) < CLASSES:
+            return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        return np.asarray(self.classes_[self._predictor().predict(self._pixels(X))])
+
+    def predict_proba(self, X: Any) -> NDArray[np.float32]:
+        """Probabilities (n, k) of images X (n, 784), in the order of `classes_`; each row adds up to 1."""
+        classes = len(self._fitted().classes_)
+        probabilities = self._predictor().predict_proba(self._pixels(X))
+        if classes == CLASSES:
+            return probabilities
+        seen = np.maximum(probabilities[:, :classes], np.finfo(np.float32).tiny)  # outputs that never were an answer
+        return np.asarray(seen / seen.sum(axis=1, keepdims=True))
+
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Accuracy 0..1 on images X (n, 784) whose classes are y (n,)."""
+        right = self.predict(X) == np.asarray(y).reshape(-1)
+        return float(np.average(right, weights=None if sample_weight is None else np.asarray(sample_weight)))
+
+    def _recipe(self) -> Recipe:
+        changes = {name: value for name in OVERRIDES if (value := getattr(self, name)) is not None}
+        return replace(find_recipe(self.recipe), **changes)
+
+    def _pixels(self, X: Any) -> NDArray[np.uint8]:
+        pixels = as_pixels(X)
+        if pixels.ndim != 2:
+            raise ValueError(f"X must be (n, {PIXELS}), many images; reshape one to (1, {PIXELS})")
+        return pixels
+
+    def _fitted(self) -> DigitClassifier:
+        if hasattr(self, "network_"):
+            return self
+        sklearn = sys.modules.get("sklearn.exceptions")
+        raise getattr(sklearn, "NotFittedError", NotFittedError)(
+            "this DigitClassifier is not fitted yet: call fit first"
+        )
+
+    def _predictor(self) -> Predictor:
+        """Made once for each network and set of parameters."""
+        network: Network = self.network_
+        made_for = network, self.threads, self.precision
+        ready = self.__dict__.get("_ready")
+        if ready is None or ready[0] != made_for:
+            ready = made_for, Predictor(network, threads=self.threads, precision=self.precision)
+            self._ready = ready
+        predictor: Predictor = ready[1]
+        return predictor
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_ready"}
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "network_")
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn asks from version 1.6 on; only it does, so it is there."""
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(),
+            input_tags=InputTags(positive_only=True),
+        )

@@ -1,0 +1,135 @@
+"""One shard of images in, one file of labels out: the function that a loop, Dask, Ray or Spark calls for each shard.
+
+A result appears all at once and its manifest after it, so that a shard may be done twice, a process be killed
+anywhere, and the next run goes on where the last one stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitnn_fast.predictor import Predictor
+from digitnn_fast.shards import _manifest, _store
+from digitnn_fast.shards._digest import HashedWriter
+from digitnn_fast.shards._find import Task, find_shards
+from digitnn_fast.shards._inputs import Contents, Shard
+from digitnn_fast.shards._results import WRITERS
+from digitnn_fast.shards._store import ShardError, is_url, sweep
+
+__all__ = [
+    "WRITERS",
+    "Options",
+    "Outcome",
+    "ShardError",
+    "Task",
+    "attempt_shard",
+    "find_shards",
+    "is_url",
+    "predict_shard",
+    "sweep",
+]
+
+NO_PROBABILITIES = np.empty((0, 10), np.float32)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is written: `format` "csv" or "parquet", with the ten `probabilities` or without.
+
+    `id_column` names the column of a table that goes into the result; by default `id` or `ImageId`, if it is there.
+    `verify` reads inputs and results that seem to be unchanged, instead of trusting size and time.
+    """
+
+    probabilities: bool = False
+    format: str = "csv"
+    id_column: str | None = None
+    verify: bool = False
+
+
+class Outcome(NamedTuple):
+    """What became of a shard: rows, seconds, whether it was done before, and why it failed, if it did."""
+
+    task: Task
+    rows: int
+    seconds: float
+    skipped: bool = False
+    error: str = ""
+
+
+def predict_shard(source: str, result: str, predictor: Predictor, options: Options | None = None) -> Outcome:
+    """Predict all images of a shard into a file, in memory for one block of them, whatever the size of the shard.
+
+    `source` is a CSV (plain or packed), Parquet, `.npy` or IDX file (plain or `.gz`), a folder of pictures or a text
+    file that lists them; what it is, its first bytes tell. Both may be URLs of fsspec. If the result is there already,
+    made from the same input by the same network, nothing is done. ShardError, one line, if that fails; an older
+    result then stays as it was.
+    """
+    options, start = options or Options(), time.perf_counter()
+    source, result = _store.local(source), _store.local(result)
+    wanted = _manifest.recipe(predictor.network, {**asdict(options), "precision": predictor.precision})
+    del wanted["options"]["verify"]  # it changes no result
+    task = Task(source, result)
+    with Shard(source) as shard:
+        known = _manifest.read(result)
+        if known is not None and _manifest.holds(known, wanted, shard, result, options.verify):
+            return Outcome(task, known["rows"], time.perf_counter() - start, skipped=True)
+        try:
+            rows, made = _write(shard.contents(options.id_column), result, predictor, options)
+        except OSError as error:
+            raise ShardError(f"{result}: can't be written: {error.strerror or error}") from error
+        seconds = time.perf_counter() - start
+        manifest = {
+            **wanted,
+            "input": _manifest.of_file(source, shard.stamp, shard.digest()),
+            "result": made,
+            "rows": rows,
+            "seconds": round(seconds, 6),
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+    _manifest.write(result, manifest)
+    return Outcome(task, rows, seconds)
+
+
+def _write(contents: Contents, result: str, predictor: Predictor, options: Options) -> tuple[int, dict[str, Any]]:
+    """The number of rows, and what the manifest says of the result."""
+    rows = 0
+    with _store.publishing(result) as target:
+        file = HashedWriter(target)
+        writer = WRITERS[options.format](file, result, contents.id_name, contents.id_type, options.probabilities)
+        try:
+            for images, ids in contents.blocks:
+                names = range(rows + 1, rows + 1 + len(images)) if ids is None else ids
+                writer.write(names, *_answers(images, predictor, options))
+                rows += len(images)
+            writer.finish()
+        except BaseException:
+            file.give_up()
+            raise
+    stamp = _store.stamp(result) or _store.Stamp(file.size, "")
+    return rows, _manifest.of_file(result, stamp._replace(bytes=file.size), file.digest())
+
+
+def _answers(
+    images: NDArray[np.uint8], predictor: Predictor, options: Options
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Labels (m,), and probabilities (m, 10), or (0, 10) if they are not wanted."""
+    if options.probabilities:
+        return predictor.predict_both(images)
+    return predictor.predict(images), NO_PROBABILITIES
+
+
+def attempt_shard(task: Task, predictor: Predictor, options: Options) -> Outcome:
+    """As `predict_shard`, with what is wrong with a shard told in the outcome, so that the others go on."""
+    start = time.perf_counter()
+    try:
+        return predict_shard(task.source, task.result, predictor, options)
+    except ShardError as error:
+        reason = str(error)
+    except Exception as error:  # no memory, or a bug that only this shard meets
+        reason = f"{task.source}: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return Outcome(task, 0, time.perf_counter() - start, error=reason)
