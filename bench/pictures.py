@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from bench.made_pictures import KINDS, large_photo
+from bench.made_drawings import KINDS
+from bench.made_pictures import large_photo
 from digitnn_fast import Predictor, __version__, preprocess
 from digitnn_fast.predictor import BUNDLED
 from digitnn_fast.sample import load_sample

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.made_pictures import KINDS
+from bench.made_drawings import KINDS
 from digitnn_fast import Network, Predictor, cli, preprocess
 from digitnn_fast.deskewing import deskew
 from digitnn_fast.page import page

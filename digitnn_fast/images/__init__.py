@@ -102,6 +102,6 @@ def _cut(ink: Floats, labels: NDArray[np.int64], parts: list[Part]) -> Cut:
         box = box.with_(part.box)
     place = slice(box.top, box.bottom), slice(box.left, box.right)
     numbers = labels[place]
-    own = np.isin(numbers, [part.number for part in parts])
+    own = np.isin(numbers, [part.number for part in parts], kind="table")
     digit = np.where(own | (numbers == 0), ink[place], 0)
     return Cut(box, digit, fit(digit).reshape(-1))

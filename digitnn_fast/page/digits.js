@@ -90,7 +90,7 @@ function isDarkOnLight({ width: columns, height: lines, data }) {
   const high = largest(values), low = -largest(values.map((value) => -value));
   const paper = (2 * median(edge) - low - high) / Math.max(1, high - low);
   const local = blurred(roots, Math.max(2, Math.floor(longer(grey) / NEAR + 0.5))).values;
-  const cubes = roots.values.map((value, i) => (value - local[i]) ** 3);
+  const cubes = roots.values.map((value, i) => (value - local[i]) * (value - local[i]) * (value - local[i]));
   return paper - SKEWNESS * (sum(cubes) / Math.max(1e-3, sum(cubes.map(Math.abs)))) >= 0;
 }
 
@@ -267,7 +267,7 @@ function restroked(fine) {
   const width = strokeWidth(mask) / FINE, wanted = Math.min(Math.max(width, THINNEST), THICKEST);
   if (wanted > width) {
     const grown = Math.min(FINE * (wanted - width) / 2, MARGIN - 2);
-    return like(distance(mask, MARGIN), (value) => clip(grown + 1 - value));
+    return like(distance(mask, Math.floor(grown) + 1), (value) => clip(grown + 1 - value));
   }
   const depth = distance(like(mask, (value) => 1 - value), DEEPEST);
   const middle = highest(depth, Math.max(2, Math.floor(NEARBY * FINE * width + 0.5))).values;
