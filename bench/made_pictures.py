@@ -1,6 +1,7 @@
 """Pictures as people take and draw them, made of the embedded sample's digits: one function for each kind.
 
-Each is `kind(random, digit)`: a random generator and pixels (784,) to a picture. `PHOTOS` is the list of all; `made_drawings` has the others.
+Each is `kind(random, digit)`: a random generator and pixels (784,) to a picture. `PHOTOS` is the list of
+all; `made_drawings` has the others.
 """
 
 from __future__ import annotations

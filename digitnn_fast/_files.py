@@ -97,6 +97,16 @@ def find_source(train: str | None, test: str | None, kaggle_root: str = "/kaggle
     return Sample()
 
 
+def check_plots(paths: Sequence[str | None], others: Sequence[str | None]) -> None:
+    """ValueError, before minutes of work, if a plot can't be drawn, or not there; `others` must not be replaced."""
+    from digitnn_fast import plots
+
+    wanted = [path for path in paths if path]
+    for number, path in enumerate(wanted):
+        plots.check_plot(path)
+        check_output(path, [*others, *wanted[:number]], device=False)
+
+
 def check_output(path: str, others: Sequence[str | None], device: bool = True) -> None:
     """ValueError, before minutes of work, if `path` can't be written or is one of the other files.
 

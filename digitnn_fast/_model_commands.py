@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from digitnn_fast import _progress, _report
-from digitnn_fast._options import Model, Plot, Threads, file_option
+from digitnn_fast._options import Mistakes, Model, Plot, Threads, file_option
 
 
 def evaluate(
     data: Annotated[str, file_option("--data", "Digits with labels, in the form of Kaggle's train.csv.")],
     model: Model = None,
     plot: Plot = None,
+    mistakes: Mistakes = None,
     threads: Threads = None,
 ) -> None:
     """Measure a network on digits with labels.
@@ -25,10 +26,8 @@ def evaluate(
     from digitnn_fast.network import data_digest
     from digitnn_fast.predictor import Predictor
 
-    _progress.compile_kernels("inference.forward", "deskew.deskew_next", "csv.parse_rows")
-    if plot:
-        plots.check_plot(plot)
-        _files.check_output(plot, [data, model], device=False)
+    _progress.compile_kernels("inference.forward", "deskew.deskew_next", "directions.describe", "csv.parse_rows")
+    _files.check_plots([plot, mistakes], [data, model])
     predictor = Predictor.load(model, threads=threads)
     with _progress.bytes_shown("reading") as progress:
         images, labels = kaggle.read_train(data, threads, progress)
@@ -41,6 +40,8 @@ def evaluate(
     if plot:
         figures = [plots.confusion(result), plots.mistakes(images, labels, probabilities)]
         plots.write_figures(plot, [*figures, plots.reliability(labels, probabilities)])
+    if mistakes:
+        plots.write_figures(mistakes, [plots.mistakes(images, labels, probabilities, plots.SHEET)])
 
 
 def report(
@@ -107,7 +108,7 @@ def bench(model: Model = None, threads: Threads = None) -> None:
     from digitnn_fast import benchmark
     from digitnn_fast.predictor import Predictor
 
-    _progress.compile_kernels("inference.forward", "int8.forward", "deskew.deskew_next")
+    _progress.compile_kernels("inference.forward", "int8.forward", "deskew.deskew_next", "directions.describe")
     network = Predictor.load(model, threads=threads).network
     _report.print_facts([("CPU", benchmark.cpu_name()), ("network", _report.shape_text(network))])
     _report.print_speeds(benchmark.measure(network, threads))

@@ -10,15 +10,24 @@ from typer.core import TyperCommand
 MAX_THREADS = 1024  # more is a slip of the finger
 
 
-class WithRecipes(TyperCommand):
-    """A command whose --help ends with the recipes; only then is their table imported."""
+class WithTable(TyperCommand):
+    """A command whose --help ends with the entries of a table, each with name and summary; only then is it imported."""
+
+    title, home, table = "", "", ""
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """Write the recipes."""
-        from digitnn_fast.recipes import RECIPES
+        """Write the entries."""
+        from importlib import import_module
 
-        with formatter.section("Recipes"):
-            formatter.write_dl([(recipe.name, recipe.summary) for recipe in RECIPES.values()])
+        entries = getattr(import_module(self.home), self.table).values()
+        with formatter.section(self.title):
+            formatter.write_dl([(entry.name, entry.summary) for entry in entries])
+
+
+class WithRecipes(WithTable):
+    """A command whose --help ends with the recipes."""
+
+    title, home, table = "Recipes", "digitnn_fast.recipes", "RECIPES"
 
 
 def file_option(flag: str, help_text: str) -> Any:
@@ -32,8 +41,10 @@ def _number(flag: str, help_text: str, least: int, most: int | None = None) -> A
 
 TRAIN_HELP, TEST_HELP = (f"Kaggle's {name}.csv; also as .gz or .zip." for name in ("train", "test"))
 Out = Annotated[str, file_option("--out", "Where to write; an older file is replaced at the very end.")]
+MODEL_HELP = "Model file, or a bundled one: small, accurate."
 Model = Annotated[str | None, file_option("--model", "Model file, or a bundled one: small (the default), accurate.")]
 Plot = Annotated[str | None, file_option("--plot", "Also draw it: a .png, .svg or .pdf (needs the extra `plots`).")]
+Mistakes = Annotated[str | None, file_option("--mistakes", "Draw the wrong digits, up to 400: a .png, .svg or .pdf.")]
 Recipe = Annotated[str, typer.Option("--recipe", metavar="NAME", help="How to train; see below.")]
 Seed = Annotated[int, _number("--seed", "The same seed gives the same network.", 0)]
 Threads = Annotated[int | None, _number("--threads", "Threads; by default one per CPU.", 1, MAX_THREADS)]

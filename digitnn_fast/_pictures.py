@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 import numpy as np
 
 from digitnn_fast._progress import printable
-from digitnn_fast.engines import prepare
+from digitnn_fast.engines import PICTURE, prepare
 from digitnn_fast.images import Cut, PictureError, cut_out, cut_out_number, read_colours
 from digitnn_fast.utils import replacing
 
@@ -85,7 +85,7 @@ def read(names: Sequence[str], predictor: Predictor, number: bool, keep: bool) -
         return [], problems
     pixels = np.stack([cut.pixels for _, found, _ in cuts for cut in found])
     edges = np.cumsum([len(found) for _, found, _ in cuts])[:-1]
-    seen = np.split(prepare(pixels, predictor.network.preprocessing), edges)
+    seen = np.split(prepare(pixels, PICTURE[predictor.network.preprocessing]), edges)
     shares = np.split(predictor.predict_proba(pixels), edges)
     return [
         Reading(name, found, own, share, kept)

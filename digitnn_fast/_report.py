@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from digitnn_fast.crossvalidation import CrossValidation
     from digitnn_fast.evaluation import Evaluation, Rejection
     from digitnn_fast.network import Network, TrainingRecord
+    from digitnn_fast.verification import Verdict
 
 Fact = tuple[str, str]
 
@@ -48,6 +49,11 @@ def heldout_text(record: TrainingRecord | None) -> str:
         return "not known: no rows were held out" if record else "not known"
     accuracy = percent(record.heldout_accuracy, record.heldout_standard_error)
     return f"{accuracy} (standard error; {record.heldout_rows:,} of {_rows(record):,} rows)"
+
+
+def heldout_fact(record: TrainingRecord | None) -> Fact:
+    """The same with its name."""
+    return "held-out accuracy", heldout_text(record)
 
 
 def validated_text(record: TrainingRecord) -> str:
@@ -123,7 +129,7 @@ def training_facts(record: TrainingRecord | None) -> list[Fact]:
         ("recipe", f"{record.recipe} ({settings})" if settings else record.recipe),
         ("seed", str(record.seed)),
         ("training data", f"{_rows(record):,} rows, SHA-256 {record.data_digest}"),
-        ("held-out accuracy", heldout_text(record)),
+        heldout_fact(record),
         *([("cross-validated", validated_text(record))] if record.folds else []),
     ]
     epochs = len(record.history)
@@ -171,6 +177,23 @@ def print_speeds(speeds: Iterable[Speed]) -> None:
         for speed in speeds
     ]
     print_table("", ["predict", "threads", "images at once", "images/s", "against NumPy"], lines)
+
+
+def print_verdicts(verdicts: Iterable[Verdict]) -> None:
+    """A line for each way to run a network."""
+    header = ["path", "rows", "labels that agree", "probabilities within", "integers", "seconds", "verdict"]
+    print_table("", header, [_verdict_cells(verdict) for verdict in verdicts])
+
+
+def _verdict_cells(verdict: Verdict) -> list[str]:
+    found, words = verdict.difference, {True: "agrees", False: "DIFFERS", None: "specification"}
+    if found is None:
+        failed = "FAILED" if verdict.agrees is False else "not run"
+        return [verdict.name, "-", "-", "-", "-", "-", printable(f"{failed}: {verdict.reason}")]
+    within = "-" if found.probabilities is None else f"{found.probabilities:.1e}"
+    integers = {True: "equal", False: "differ", None: "-"}[found.integers_equal]
+    counts = f"{found.rows:,}", f"{found.same_labels:,}"
+    return [verdict.name, *counts, within, integers, f"{verdict.seconds:.2f}", words[verdict.agrees]]
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

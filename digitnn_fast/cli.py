@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from digitnn_fast import __version__, _model_commands, _picture_commands, _progress, _report
+from digitnn_fast import __version__, _export_commands, _model_commands, _picture_commands, _progress, _report
 from digitnn_fast._options import (
     TEST_HELP,
     TRAIN_HELP,
+    Mistakes,
     Model,
     Out,
     Plot,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from digitnn_fast import recipes
+    from digitnn_fast.crossvalidation import CrossValidation
     from digitnn_fast.network import Network
 
     Bytes = NDArray[np.uint8]
@@ -82,7 +84,7 @@ def submit(
     from digitnn_fast.utils import get_accuracy
 
     chosen = _recipe(recipe)
-    _progress.compile_kernels("training.epoch", "inference.forward", "csv.parse_rows")
+    _progress.compile_kernels("csv.parse_rows", *chosen.kernels)
     _files.check_output(out, [train, test, model_out])
     if model_out:
         _files.check_output(model_out, [train, test], device=False)
@@ -92,7 +94,7 @@ def submit(
     with stages("read"), _progress.bytes_shown("reading") as progress:
         images, labels = source.read_train(threads, progress)
     with stages("train"):
-        network = _train(images, labels, chosen, seed, HELDOUT, threads)
+        network = _train(images, labels, chosen, seed=seed, heldout=HELDOUT, threads=threads)
     with stages("predict"), _progress.bytes_shown("predicting") as progress:
         answers = source.predict(network, threads, progress)
     with stages("write and validate"):
@@ -103,7 +105,7 @@ def submit(
     facts = [
         ("data", source.text),
         ("network", _report.shape_text(network)),
-        ("held-out accuracy", _report.heldout_text(network.training)),
+        _report.heldout_fact(network.training),
     ]
     upload = _report.upload_text(out, network)
     if source.test_labels is not None:
@@ -136,6 +138,7 @@ def train(
         str | None, file_option("--checkpoint", "Keep the state here each minute, and go on from it after a kill.")
     ] = None,
     plot: Plot = None,
+    mistakes: Mistakes = None,
     threads: Threads = None,
 ) -> None:
     """Train a network and write its model file.
@@ -146,28 +149,29 @@ def train(
     from digitnn_fast import _files, kaggle, plots
 
     chosen = _recipe(recipe)
-    _progress.compile_kernels("training.epoch", "inference.forward", "csv.parse_rows")
-    if folds and checkpoint:
-        raise ValueError("--checkpoint goes without --folds: it keeps the state of one training")
+    _progress.compile_kernels("csv.parse_rows", *chosen.kernels)
     _files.check_output(out, [train, checkpoint], device=False)
-    if plot:
-        plots.check_plot(plot)
-        _files.check_output(plot, [train, out, checkpoint], device=False)
+    if mistakes and not folds:
+        raise ValueError("--mistakes needs --folds: else ask `evaluate`, with digits that were not learned from")
+    _files.check_plots([plot, mistakes], [train, out, checkpoint])
     with stages("read"), _progress.bytes_shown("reading") as progress:
         images, labels = kaggle.read_train(train, threads, progress)
-    validation: list[_report.Fact] = []
+    validation = None
     with stages("train"):
+        options = {"seed": seed, "threads": threads, "checkpoint": checkpoint}
         if folds:
-            network, validation = _cross_validate(images, labels, chosen, seed, folds, threads)
+            network, validation = _cross_validate(images, labels, chosen, folds=folds, **options)
         else:
-            network = _train(images, labels, chosen, seed, heldout, threads, checkpoint)
+            network = _train(images, labels, chosen, heldout=heldout, **options)
     network.save(out)
     if plot and network.training:
         plots.write_figures(plot, [plots.curves(network.training)])
+    if mistakes and validation:
+        plots.write_figures(mistakes, [plots.mistakes(images, labels, validation.probabilities, plots.SHEET)])
     facts = [
         ("data", f"{train} ({len(labels):,} rows)"),
         ("network", _report.shape_text(network)),
-        *(validation or [("held-out accuracy", _report.heldout_text(network.training))]),
+        *(_report.validation_facts(validation) if validation else [_report.heldout_fact(network.training)]),
         ("time", str(stages)),
         ("model", out),
     ]
@@ -190,7 +194,7 @@ def predict(
     from digitnn_fast.predictor import Predictor
 
     _files.check_output(out, [test, model])
-    _progress.compile_kernels("inference.forward", "deskew.deskew_next", "csv.parse_rows")
+    _progress.compile_kernels("inference.forward", "deskew.deskew_next", "directions.describe", "csv.parse_rows")
     predictor = Predictor.load(model, threads=1)  # map_test has threads of its own
     function = predictor.predict_proba if probabilities else predictor.predict
     with stages("predict"), _progress.bytes_shown("predicting") as progress:
@@ -229,9 +233,10 @@ def validate(
 for command in (
     *(_model_commands.evaluate, _model_commands.report, _model_commands.info),
     *(_picture_commands.image, _picture_commands.draw),
-    *(_model_commands.bench, _model_commands.warmup),
+    *(_export_commands.verify, _model_commands.bench, _model_commands.warmup),
 ):
     app.command()(command)
+app.command(cls=_export_commands.WithTargets)(_export_commands.export)
 
 
 def _recipe(name: str) -> recipes.Recipe:
@@ -241,33 +246,20 @@ def _recipe(name: str) -> recipes.Recipe:
     return find_recipe(name)
 
 
-def _train(
-    images: Bytes,
-    labels: Bytes,
-    recipe: recipes.Recipe,
-    seed: int,
-    heldout: float,
-    threads: int | None,
-    checkpoint: str | None = None,
-) -> Network:
+def _train(images: Bytes, labels: Bytes, recipe: recipes.Recipe, **options: Any) -> Network:
     from digitnn_fast.training import train
 
     with _progress.epochs_shown(recipe.epochs * recipe.members) as show:
-        return train(
-            images, labels, recipe, seed=seed, heldout=heldout, threads=threads, on_epoch=show, checkpoint=checkpoint
-        )
+        return train(images, labels, recipe, on_epoch=show, **options)
 
 
 def _cross_validate(
-    images: Bytes, labels: Bytes, recipe: recipes.Recipe, seed: int, folds: int, threads: int | None
-) -> tuple[Network, list[_report.Fact]]:
+    images: Bytes, labels: Bytes, recipe: recipes.Recipe, **options: Any
+) -> tuple[Network, CrossValidation]:
     from digitnn_fast.crossvalidation import train_validated
 
-    with _progress.epochs_shown(recipe.epochs * recipe.members * (folds + 1)) as show:
-        network, validation = train_validated(
-            images, labels, recipe, folds=folds, seed=seed, threads=threads, on_epoch=show
-        )
-    return network, _report.validation_facts(validation)
+    with _progress.epochs_shown(recipe.epochs * recipe.members * (options["folds"] + 1)) as show:
+        return train_validated(images, labels, recipe, on_epoch=show, **options)
 
 
 def run(arguments: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,12 +10,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from digitnn_fast.checkpoint import Folds
 from digitnn_fast.evaluation import Evaluation, evaluate, fit_temperature
-from digitnn_fast.network import Network
+from digitnn_fast.network import Network, data_digest
 from digitnn_fast.predictor import Predictor
 from digitnn_fast.recipes import Recipe, find_recipe
 from digitnn_fast.training import EpochReport, train_on
-from digitnn_fast.utils import get_accuracy, get_predictions, softmax
+from digitnn_fast.utils import CLASSES, get_accuracy, get_predictions, softmax
 
 OnEpoch = Callable[[EpochReport], None]
 
@@ -66,21 +68,28 @@ def cross_validate(
     seed: int = 0,
     threads: int | None = None,
     on_epoch: OnEpoch | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> CrossValidation:
     """The cross-validation of a recipe on images (n, 784) with labels (n,): a network is trained for each fold.
 
-    ValueError for fewer than 2 folds or more than rows, and what `train` refuses.
+    ValueError for fewer than 2 folds or more than rows, and what `train` refuses. With a `checkpoint` as for
+    `train`, the answers of the folds that are done are kept beside it, in `checkpoint`.folds, which stays.
     """
     if not 2 <= folds <= len(labels):
         raise ValueError(f"folds must be 2 to {len(labels):,}, the number of rows, got {folds}")
     chosen = find_recipe(recipe)
     fold_of = np.random.default_rng((seed, 3)).permutation(len(labels)) % folds
-    probabilities = np.full((len(labels), 10), np.nan, np.float32)
+    kept = _folds_file(checkpoint, images, labels, chosen, folds, seed) if checkpoint else None
+    probabilities = kept.load(len(labels)) if kept else np.full((len(labels), CLASSES), np.nan, np.float32)
     for fold in range(folds):
         rows = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
+        if np.isfinite(probabilities[rows[1]]).all():
+            continue
         shown = on_epoch and partial(_show, on_epoch, fold, folds)
-        network = train_on(images, labels, chosen, rows, seed, threads, shown)
+        network = train_on(images, labels, chosen, rows, seed, threads, shown, checkpoint)
         probabilities[rows[1]] = Predictor(network, threads=threads).predict_proba(images[rows[1]])
+        if kept:
+            kept.save(probabilities)
     return CrossValidation(np.asarray(labels, np.uint8), fold_of, probabilities)
 
 
@@ -93,13 +102,21 @@ def train_validated(
     seed: int = 0,
     threads: int | None = None,
     on_epoch: OnEpoch | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> tuple[Network, CrossValidation]:
-    """A network trained on all rows, calibrated, with the cross-validated accuracy of its recipe in its record."""
+    """A network trained on all rows, calibrated, with the cross-validated accuracy of its recipe in its record.
+
+    `checkpoint` as for `train`; there is also a file of the folds that are done beside it, until the end.
+    """
     shown = on_epoch and partial(_show_more, on_epoch, folds)
-    validation = cross_validate(images, labels, recipe, folds=folds, seed=seed, threads=threads, on_epoch=shown)
+    validation = cross_validate(
+        images, labels, recipe, folds=folds, seed=seed, threads=threads, on_epoch=shown, checkpoint=checkpoint
+    )
     everything = np.arange(len(labels)), np.arange(0)
     shown = on_epoch and partial(_show, on_epoch, folds, folds + 1)
-    network = train_on(images, labels, recipe, everything, seed, threads, shown)
+    network = train_on(images, labels, recipe, everything, seed, threads, shown, checkpoint)
+    if checkpoint:
+        _folds_file(checkpoint, images, labels, find_recipe(recipe), folds, seed).remove()
     assert network.training is not None
     record = replace(
         network.training,
@@ -109,6 +126,18 @@ def train_validated(
     )
     calibrated = network.tempered(validation.temperature)
     return (calibrated.rounded() if find_recipe(recipe).half else calibrated).trained(record), validation
+
+
+def _folds_file(
+    checkpoint: str | os.PathLike[str],
+    images: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    recipe: Recipe,
+    folds: int,
+    seed: int,
+) -> Folds:
+    identity = {"seed": seed, "folds": folds, "data_digest": data_digest(images, labels), **recipe.settings()}
+    return Folds(f"{os.fspath(checkpoint)}.folds", identity)
 
 
 def _show(on_epoch: OnEpoch, part: int, parts: int, report: EpochReport) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from digitnn_fast._threads import run_together
 from digitnn_fast.kernels import BLOCK, CLASSES, KERNELS, NO_CLASS, PIXELS, TILE, Call, aligned
 from digitnn_fast.network import Network, Preprocessing
 from digitnn_fast.quantization import quantize
@@ -92,38 +93,50 @@ class Int8:
         )
 
 
-class Deskewed:
-    """Another engine, behind deskewing."""
+class Prepared:
+    """Another engine, behind a preprocessing."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, preprocessing: Preprocessing) -> None:
+        self._engine, self._preprocessing = engine, preprocessing
 
-    def call(self) -> DeskewedCall:
-        return DeskewedCall(self._engine.call())
+    def call(self) -> PreparedCall:
+        return PreparedCall(self._engine.call(), self._preprocessing)
 
 
-class DeskewedCall:
-    """A call that first deskews as many images as the CPU's cache can hold; see kernels/deskew.py."""
+class PreparedCall:
+    """A call that first prepares as many images as the CPU's cache can hold; see kernels/deskew.py, directions.py."""
 
-    def __init__(self, forward: Callable[..., object]) -> None:
+    def __init__(self, forward: Callable[..., object], preprocessing: Preprocessing) -> None:
         self._forward = forward
-        self._upright, self._own = NO_IMAGES[1], np.zeros(1, np.int64)
+        self._upright = self._seen = NO_IMAGES[1]
+        self._own = np.zeros(1, np.int64)
         self._deskew = _bind_deskew()
+        self._describe = _bind_describe() if preprocessing == "directions" else None
 
     def __call__(self, *last: Any) -> None:
         """As `Engine.call` says; without arguments the same again, for up to AT_ONCE images."""
         if not last:  # 20 us less for one image
             self._deskew()
+            if self._describe:
+                self._describe()
             self._own[0] = 0
             self._forward()
             return
         taken, pixels, labels, probabilities = last
-        if len(self._upright) < min(len(pixels), AT_ONCE):
-            self._upright = aligned((min(len(pixels), AT_ONCE), PIXELS), np.uint8)
+        self._make_room(min(len(pixels), AT_ONCE))
         while (first := self._deskew(taken, pixels, self._upright) or 0) < len(pixels):
             part = slice(first, first + len(self._upright))
+            count = len(labels[part])
+            if self._describe:
+                self._describe(self._upright[:count], self._seen)
             self._own[0] = 0
-            self._forward(self._own, self._upright[: len(labels[part])], labels[part], probabilities[part])
+            self._forward(self._own, self._seen[:count], labels[part], probabilities[part])
+
+    def _make_room(self, images: int) -> None:
+        if len(self._upright) < images:
+            self._upright = self._seen = aligned((images, PIXELS), np.uint8)
+            if self._describe:
+                self._seen = aligned((images, PIXELS), np.uint8)
 
 
 ENGINES: dict[str, Callable[[Parameters], Engine]] = {"float32": Float32, "int8": Int8}
@@ -132,7 +145,11 @@ ENGINES: dict[str, Callable[[Parameters], Engine]] = {"float32": Float32, "int8"
 def engine_for(network: Network, precision: str) -> Engine:
     """The engine that takes images as they are and answers what the network says to the prepared ones."""
     engine = ENGINES[precision](network.parameters)
-    return engine if network.preprocessing == "raw" else Deskewed(engine)
+    return engine if network.preprocessing == "raw" else Prepared(engine, network.preprocessing)
+
+
+# The part of a preprocessing that ends in a picture: it can be shown, and training distorts what it makes.
+PICTURE: dict[Preprocessing, Preprocessing] = {"raw": "raw", "deskewed": "deskewed", "directions": "deskewed"}
 
 
 def prepare(images: Bytes, preprocessing: Preprocessing) -> Bytes:
@@ -141,7 +158,32 @@ def prepare(images: Bytes, preprocessing: Preprocessing) -> Bytes:
         return images
     prepared = np.empty(images.shape, np.uint8)
     _bind_deskew()(np.zeros(1, np.int64), np.ascontiguousarray(images), prepared)
+    if preprocessing == "directions":
+        _bind_describe()(prepared.copy(), prepared)
     return prepared
+
+
+def describe_distorted(images: Bytes, key: int, limits: NDArray[np.int64], threads: int) -> Bytes:
+    """Edges (n, 784), see `directions.describe`, of `distortion.distort` (images (n, 784), key, limits)."""
+    edges = np.empty(images.shape, np.uint8)
+    starts = iter(range(0, len(images), AT_ONCE))  # next() of it is atomic: a thread takes what the others have not
+
+    def work() -> None:
+        padded, field, distorted = (
+            aligned(PIXELS + 16, np.uint8),
+            aligned(512, np.int32),
+            np.empty_like(edges[:AT_ONCE]),
+        )
+        describe = _bind_describe()
+        for start in starts:
+            part = slice(start, start + AT_ONCE)
+            some = distorted[: len(images[part])]
+            # An image's random numbers come from key + index.
+            KERNELS["augment.distort_all"](images[part], key + start, limits, padded, field, some)
+            describe(some, edges[part])
+
+    run_together([work] * threads)
+    return edges
 
 
 def _bind_deskew() -> Call:
@@ -149,6 +191,12 @@ def _bind_deskew() -> Call:
     return KERNELS["deskew.deskew_next"].bind(
         aligned(96, np.int32), aligned(28 * 96, np.uint8), *NO_IMAGES[:2], NO_IMAGES[1]
     )
+
+
+def _bind_describe() -> Call:
+    """describe(images, out), with scratch of its own."""
+    scratch = (aligned(size, np.int32) for size in (960, 1568, 1296))
+    return KERNELS["directions.describe"].bind(*scratch, NO_IMAGES[1], NO_IMAGES[1])
 
 
 def _tiles(W1: NDArray[Any], tiles: int) -> NDArray[Any]:

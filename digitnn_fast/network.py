@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
 
 import numpy as np
 
-from digitnn_fast.utils import CLASSES, MAX_HIDDEN, PIXELS, Parameters, check_labels, replacing
+from digitnn_fast.npz import ModelFileError, accept, check_directory, read_array
+from digitnn_fast.utils import CLASSES, MAX_HIDDEN, PIXELS, Parameters, check_labels, replacing, require
 
 # zipfile, json and hashlib are imported where they are used: together they would add 15 ms to every start.
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-Preprocessing = Literal["raw", "deskewed"]
+Preprocessing = Literal["raw", "deskewed", "directions"]
 PREPROCESSINGS: tuple[Preprocessing, ...] = get_args(Preprocessing)
 ACCURACIES = ("heldout_accuracy", "cross_validated_accuracy")
 HISTORY_COLUMNS = ("training_loss", "training_accuracy", "heldout_loss", "heldout_accuracy")
@@ -31,12 +32,6 @@ HISTORY_COLUMNS = ("training_loss", "training_accuracy", "heldout_loss", "heldou
 FORMAT = "digitnn-fast network"
 FORMAT_VERSION = 1
 MAX_METADATA_CHARACTERS = 16_384
-MAX_MEMBERS = 16  # a zip directory of millions of entries would need gigabytes
-MAX_FILE_BYTES = 4 * (PIXELS + 1 + CLASSES) * MAX_HIDDEN + 2**25  # the widest network, a million epochs
-
-
-class ModelFileError(ValueError):
-    """A model file that is missing, damaged, foreign or newer; the text is one line with file and reason."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,31 +59,31 @@ class TrainingRecord:
     def __post_init__(self) -> None:
         """Check the fields and freeze the history."""
         for name in ("recipe", "data_digest"):
-            _require(isinstance(getattr(self, name), str), f"{name} must be text")
+            require(isinstance(getattr(self, name), str), f"{name} must be text")
         for name in ("seed", "training_rows", "heldout_rows", "folds"):
             value = getattr(self, name)
-            _require(isinstance(value, int) and value >= 0, f"{name} must be an int from 0 up, got {value!r}")
+            require(isinstance(value, int) and value >= 0, f"{name} must be an int from 0 up, got {value!r}")
         known = self.heldout_rows > 0
         for name, count, what in (
             ("heldout_accuracy", self.heldout_rows, "held-out rows"),
             ("cross_validated_accuracy", self.folds, "folds"),
         ):
             accuracy = getattr(self, name)
-            _require(isinstance(accuracy, float), f"{name} must be a float, got {accuracy!r}")
+            require(isinstance(accuracy, float), f"{name} must be a float, got {accuracy!r}")
             possible = 0 <= accuracy <= 1 if count else math.isnan(accuracy)
-            _require(possible, f"{name} can't be {accuracy} with {count} {what}")
+            require(possible, f"{name} can't be {accuracy} with {count} {what}")
         warm = isinstance(self.temperature, float) and 0 < self.temperature < math.inf
-        _require(warm, f"temperature must be a positive float, got {self.temperature!r}")
+        require(warm, f"temperature must be a positive float, got {self.temperature!r}")
         for key, value in self.settings.items():
-            _require(isinstance(value, int | float | str), f"settings: {key} must be a number or text")
+            require(isinstance(value, int | float | str), f"settings: {key} must be a number or text")
         object.__setattr__(self, "settings", dict(self.settings))
 
         history, columns = self.history, len(HISTORY_COLUMNS)
-        _require(history.dtype == np.float64, f"history must be float64, got {history.dtype}")
+        require(history.dtype == np.float64, f"history must be float64, got {history.dtype}")
         fits = history.ndim == 2 and history.shape[1] == columns
-        _require(fits, f"history must have shape (epochs, {columns}), got {history.shape}")
+        require(fits, f"history must have shape (epochs, {columns}), got {history.shape}")
         finite = np.isfinite(history if known else history[:, :2]).all()
-        _require(bool(finite), "history holds NaN or infinity")
+        require(bool(finite), "history holds NaN or infinity")
         object.__setattr__(self, "history", _frozen(history))
 
     @property
@@ -122,18 +117,18 @@ class Network:
     def __post_init__(self) -> None:
         """Check the arrays and freeze copies of them."""
         for name, array in self.parameters._asdict().items():
-            _require(isinstance(array, np.ndarray), f"{name} must be an array, got {type(array).__name__}")
-            _require(array.dtype == np.float32, f"{name} must be float32, got {array.dtype}")
-            _require(bool(np.isfinite(array).all()), f"{name} holds NaN or infinity")
+            require(isinstance(array, np.ndarray), f"{name} must be an array, got {type(array).__name__}")
+            require(array.dtype == np.float32, f"{name} must be float32, got {array.dtype}")
+            require(bool(np.isfinite(array).all()), f"{name} holds NaN or infinity")
         wide = self.W1.ndim == 2 and self.W1.shape[0] == PIXELS
-        _require(wide, f"W1 must have shape ({PIXELS}, H), got {self.W1.shape}")
-        _require(1 <= self.hidden <= MAX_HIDDEN, f"H must be 1 to {MAX_HIDDEN:,}, got {self.hidden:,}")
+        require(wide, f"W1 must have shape ({PIXELS}, H), got {self.W1.shape}")
+        require(1 <= self.hidden <= MAX_HIDDEN, f"H must be 1 to {MAX_HIDDEN:,}, got {self.hidden:,}")
         for name, shape in (("b1", (self.hidden,)), ("W2", (self.hidden, CLASSES)), ("b2", (CLASSES,))):
             got = getattr(self, name).shape
-            _require(got == shape, f"{name} must have shape {shape}, got {got}")
-        choices = " or ".join(PREPROCESSINGS)
+            require(got == shape, f"{name} must have shape {shape}, got {got}")
+        choices = ", ".join(PREPROCESSINGS)
         valid = self.preprocessing in PREPROCESSINGS
-        _require(valid, f"preprocessing must be {choices}, got {self.preprocessing!r}")
+        require(valid, f"preprocessing must be one of {choices}; got {self.preprocessing!r}")
         for name, array in self.parameters._asdict().items():
             object.__setattr__(self, name, _frozen(array))
 
@@ -218,23 +213,13 @@ def data_digest(images: NDArray[np.uint8], labels: ArrayLike) -> str:
     """
     import hashlib
 
-    _require(images.dtype == np.uint8, f"images must be uint8, got {images.dtype}")
+    require(images.dtype == np.uint8, f"images must be uint8, got {images.dtype}")
     column = check_labels(labels).astype(np.uint8)
     fits = images.shape == (len(column), PIXELS)
-    _require(fits, f"images must have shape ({len(column)}, {PIXELS}), got {images.shape}")
+    require(fits, f"images must have shape ({len(column)}, {PIXELS}), got {images.shape}")
     digest = hashlib.sha256(np.ascontiguousarray(images).data)
     digest.update(column.data)
     return digest.hexdigest()
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
-
-
-def _accept(condition: bool, reason: str) -> None:
-    if not condition:
-        raise ModelFileError(reason)
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:
@@ -262,7 +247,7 @@ def _metadata_text(network: Network) -> str:
         },
         allow_nan=False,
     )
-    _require(len(text) <= MAX_METADATA_CHARACTERS, f"{len(text):,} characters of metadata are too many")
+    require(len(text) <= MAX_METADATA_CHARACTERS, f"{len(text):,} characters of metadata are too many")
     return text
 
 
@@ -283,60 +268,17 @@ def _read(file: BinaryIO) -> Network:
         return Network(W1, b1, W2, b2, metadata["preprocessing"], record)
 
 
-def check_directory(file: BinaryIO) -> None:
-    """ModelFileError unless the file ends in a zip directory that is small enough to be given to zipfile.
-
-    A zip without comment ends in 22 bytes: signature, 6 bytes on, number of members (2 bytes), size of the
-    directory (4), 6 bytes on. A zip64 locator (20 bytes) before them would overrule both; `save` writes none.
-    """
-    size = file.seek(0, os.SEEK_END)
-    _accept(size > 0, "the file is empty")
-    _accept(size <= MAX_FILE_BYTES, f"not a digitnn-fast model: {size:,} bytes are more than one can have")
-    file.seek(0)
-    _accept(file.read(4) == b"PK\3\4", "not a digitnn-fast model: not an .npz file")
-    file.seek(max(0, size - 42))
-    locator, end = file.read(20), file.read()
-    complete = end.startswith(b"PK\5\6")
-    _accept(complete, "truncated, or not a digitnn-fast model: it does not end in a zip directory")
-    members, length = int.from_bytes(end[10:12], "little"), int.from_bytes(end[12:16], "little")
-    small = members <= MAX_MEMBERS and length <= MAX_MEMBERS * 256 and not locator.startswith(b"PK\6\7")
-    _accept(small, f"not a digitnn-fast model: a zip of {members:,} files")
-
-
 def _read_metadata(archive: ZipFile) -> dict[str, Any]:
     """The metadata of the model file; ModelFileError if it is foreign or newer."""
     import json
 
-    _accept("metadata.npy" in archive.namelist(), "not a digitnn-fast model: it has no metadata")
+    accept("metadata.npy" in archive.namelist(), "not a digitnn-fast model: it has no metadata")
     array = read_array(archive, "metadata")
     text = array.dtype.kind == "U" and array.shape == () and array.nbytes <= 4 * MAX_METADATA_CHARACTERS
-    _accept(text, "not a digitnn-fast model: its metadata are no short text")
+    accept(text, "not a digitnn-fast model: its metadata are no short text")
     metadata: dict[str, Any] = json.loads(array.item())
-    _accept(metadata["format"] == FORMAT, f"not a digitnn-fast model but {metadata['format']!r}")
+    accept(metadata["format"] == FORMAT, f"not a digitnn-fast model but {metadata['format']!r}")
     version = metadata["version"]
     newer = f"made by a newer digitnn-fast, format {version}; this one reads up to {FORMAT_VERSION}"
-    _accept(version <= FORMAT_VERSION, newer)
+    accept(version <= FORMAT_VERSION, newer)
     return metadata
-
-
-def read_array(archive: ZipFile, name: str) -> NDArray[Any]:
-    """The array of that name, exactly as long as its header claims; ValueError if it isn't.
-
-    Not np.load: it allocates what the header claims before it looks how much there is.
-    """
-    from io import BytesIO
-    from zipfile import ZIP_STORED
-
-    _require(f"{name}.npy" in archive.namelist(), f"the array {name} is missing")
-    member = archive.getinfo(f"{name}.npy")
-    stored = member.compress_type == ZIP_STORED and member.compress_size <= MAX_FILE_BYTES
-    _require(stored, f"{name} is compressed or too long")
-    content = archive.read(member)
-    header = BytesIO(content)
-    _require(np.lib.format.read_magic(header) == (1, 0), f"{name} is in another .npy version")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(header)
-    _require(dtype.kind in "fU", f"{name} must hold numbers or text, not {dtype}")
-    values = memoryview(content)[header.tell() :]
-    exact = math.prod(shape) * dtype.itemsize == len(values)
-    _require(exact, f"{name} is not as long as its header says")
-    return np.frombuffer(values, dtype).reshape(shape, order="F" if fortran else "C")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
 
 ENDINGS = (".png", ".svg", ".pdf")
-WORST = 40  # mistakes that are shown
+WORST, SHEET = 40, 400  # mistakes that are shown among other figures, and on a sheet of their own
 UNITS = 64  # hidden units that are shown, those with the largest weights
 BINS = 10  # of the reliability diagram
 DPI = 110
@@ -84,14 +84,15 @@ def confusion(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def mistakes(images: Bytes, labels: Bytes, probabilities: Floats) -> Figure:
+def mistakes(images: Bytes, labels: Bytes, probabilities: Floats, most: int = WORST) -> Figure:
     """The images (n, 784) that were taken for another digit with most confidence: true digit, answer, confidence."""
     answers = get_predictions(probabilities)
     wrong = np.flatnonzero(answers != labels)
     confidence = probabilities[wrong, answers[wrong]]
-    worst = wrong[np.argsort(-confidence, kind="stable")[:WORST]]
+    worst = wrong[np.argsort(-confidence, kind="stable")[:most]]
     figure = _figure(10, 1.6 * max(1, -(-len(worst) // 10)) + 0.4)
-    figure.suptitle(f"The worst of {len(wrong):,} mistakes" if len(wrong) else "No mistakes")
+    what = "The worst of " if len(worst) < len(wrong) else ""
+    figure.suptitle(f"{what}{len(wrong):,} mistakes" if len(wrong) else "No mistakes")
     for axes, index in zip(_tiles(figure, len(worst)), worst, strict=True):
         axes.imshow(images[index].reshape(28, 28), cmap="gray_r")
         axes.set_title(f"{labels[index]} as {answers[index]}, {probabilities[index, answers[index]]:.0%}", fontsize=8)

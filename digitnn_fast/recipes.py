@@ -49,6 +49,17 @@ class Recipe:
     members: int = 1  # networks whose logits are averaged: one network, that many times as wide
     half: bool = False  # weights rounded to float16, for a file of half the size
 
+    @property
+    def full_batch(self) -> bool:
+        """Whether each epoch is one step, on the same images as the last one."""
+        return self.batch is None and self.distortion is None
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """What is worth compiling before a training by this recipe begins."""
+        learn = ("listing.list_blocks", "fullbatch.epoch") if self.full_batch else ("training.epoch",)
+        return (*learn, "inference.forward", *(("deskew.deskew_next",) if self.preprocessing == "deskewed" else ()))
+
     def settings(self) -> dict[str, int | float | str]:
         """The fields that are not as usual, as numbers and text: what a training record keeps."""
         settings: dict[str, int | float | str] = {}

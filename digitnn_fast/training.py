@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from digitnn_fast._threads import thread_count
 from digitnn_fast.checkpoint import Checkpoint, State
-from digitnn_fast.descent import Descent, Schedule
-from digitnn_fast.engines import prepare
+from digitnn_fast.descent import Descent, Schedule, descent_for
+from digitnn_fast.engines import PICTURE, describe_distorted, prepare
 from digitnn_fast.kernels import ADAM, MOMENTUM
 from digitnn_fast.network import Network, TrainingRecord, data_digest, join
 from digitnn_fast.predictor import Predictor
@@ -74,14 +74,14 @@ def train_on(
     chosen, threads = find_recipe(recipe), thread_count(threads)
     images, labels = _checked(images, labels)
     (learned, tested), digest = rows, data_digest(images, labels)
-    identity = {"seed": seed, "data_digest": digest, "training_rows": len(learned), **chosen.settings()}
+    identity = {"seed": seed, "data_digest": digest, "rows": rows_digest(learned), **chosen.settings()}
     kept = Checkpoint(checkpoint, identity) if checkpoint else None
     state = (kept and kept.load()) or State()
-    pixels = prepare(images[learned], chosen.preprocessing)
+    pixels = prepare(images[learned], PICTURE[chosen.preprocessing] if chosen.distortion else chosen.preprocessing)
     for member in range(len(state.done), chosen.members):
         own_seed = seed + (member << 32)
         start = initialize_parameters(own_seed, chosen.hidden, chosen.deviation)
-        descent = Descent(start, pixels, labels[learned], threads)
+        descent = descent_for(chosen, start, pixels, labels[learned], threads)
         descent.restore(state.descent)
         first = len(state.history) - member * chosen.epochs
         for loss, accuracy in _epochs(chosen, descent, own_seed, first):
@@ -121,6 +121,13 @@ def _network(recipe: Recipe, members: list[Parameters]) -> Network:
     return network.rounded() if recipe.half else network
 
 
+def rows_digest(learned: NDArray[np.int64]) -> str:
+    """SHA-256 of the indices of the rows to learn from."""
+    import hashlib
+
+    return hashlib.sha256(learned.astype("<i8").tobytes()).hexdigest()
+
+
 def split(rows: int, heldout: float, seed: int) -> Split:
     """Indices of the rows to learn from and of those held out, each in the order of the file."""
     if not 0 <= heldout < 1:
@@ -138,13 +145,18 @@ def _epochs(recipe: Recipe, descent: Descent, seed: int, first: int) -> Iterator
     schedule = Schedule.of_batches(rows, recipe.batch or rows)
     random = np.random.default_rng((seed, 2))
     limits = recipe.distortion.limits() if recipe.distortion else None
+    pixels = descent.images
     for epoch in range(recipe.epochs):
         _set_rates(schedule, recipe, epoch)
         order = np.arange(rows) if recipe.batch is None else random.permutation(rows)
         key = int(random.integers(2**62))
         if epoch < first:  # already done, but the random numbers go on
             continue
-        yield descent.epoch(ADAM if recipe.adam else MOMENTUM, order, schedule, key, limits)
+        if limits is not None and recipe.preprocessing == "directions":  # those of the distorted digits
+            descent.images, within = describe_distorted(pixels, key, limits, descent.threads), None
+        else:
+            within = limits
+        yield descent.epoch(ADAM if recipe.adam else MOMENTUM, order, schedule, key, within)
 
 
 def _set_rates(schedule: Schedule, recipe: Recipe, epoch: int) -> None:

@@ -110,6 +110,12 @@ def get_accuracy(predictions: ArrayLike, labels: ArrayLike) -> float:
     return float(np.mean(predicted == true)) if true.size else float("nan")
 
 
+def require(condition: bool, message: str) -> None:
+    """ValueError with that message, unless the condition holds."""
+    if not condition:
+        raise ValueError(message)
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file to write that becomes `path` when the block ends without an error; else `path` stays as it was.

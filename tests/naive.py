@@ -3,6 +3,7 @@
 One image at a time, as nested lists: W1[pixel][unit], b1[unit], W2[unit][digit], b2[digit], pixels 0..255.
 """
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -83,3 +84,25 @@ def deskew(pixels):
             share = slide % 256
             upright.append(nearest(Fraction(here * (256 - share) + there * share, 256)))
     return upright
+
+
+def describe(pixels):
+    """Edges of an image (784) by cell and direction, one pixel at a time; angles by math.atan2."""
+    units = [(round(64 * math.cos(k * math.pi / 8)), round(64 * math.sin(k * math.pi / 8))) for k in range(16)]
+    level = {(k % 28, k // 28): value for k, value in enumerate(pixels)}
+    sums = [0] * 784
+    for column, row in itertools.product(range(28), repeat=2):
+        x, y = 0, 0
+        for (dx, dy), weight in {(1, -1): 1, (1, 0): 2, (1, 1): 1}.items():
+            x += weight * (level.get((column + dx, row + dy), 0) - level.get((column - dx, row + dy), 0))
+            y += weight * (level.get((column + dy, row + dx), 0) - level.get((column + dy, row - dx), 0))
+        sector = math.atan2(y, x) / (math.pi / 8)
+        for k in range(math.floor(sector - 0.1), math.ceil(sector + 0.1) + 1):  # of the others, the part is 0
+            (ax, ay), (bx, by) = units[(k - 1) % 16], units[(k + 1) % 16]
+            part = max(0, min(ax * y - ay * x, bx * -y + by * x))
+            for cell_column, cell_row in itertools.product(range(7), repeat=2):
+                across, down = (abs(at - 4 * cell - 1.5) for at, cell in ((column, cell_column), (row, cell_row)))
+                share = int(max(0, 8 - 2 * across)) * int(max(0, 8 - 2 * down))
+                sums[(7 * cell_row + cell_column) * 16 + k % 16] += part * share
+    roots = [math.isqrt(total // 128) for total in sums]
+    return [min(root, 255) if root >= 16 else 0 for root in roots]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from digitnn_fast import checkpoint, train
+from digitnn_fast.crossvalidation import train_validated
 from digitnn_fast.network import Network
 from digitnn_fast.recipes import Distortion, Recipe
 from digitnn_fast.sample import load_sample
@@ -113,3 +114,35 @@ def test_no_flipped_byte_changes_the_result(state, tmp_path):
         else:  # such as the date of an array
             assert network_bytes(network, tmp_path / "got.npz") == wanted
     assert refused > 20
+
+
+@pytest.mark.parametrize("killed_at", [3, 9, 14, 20, 24])  # of 8 epochs in each of 2 folds and in the last training
+def test_a_killed_cross_validation_goes_on_to_the_same_bytes(killed_at, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "EVERY", 0)
+    wanted, expected = train_validated(IMAGES, LABELS, RECIPE, folds=2, seed=3)
+    state = tmp_path / "state"
+    with pytest.raises(Killed):
+        train_validated(IMAGES, LABELS, RECIPE, folds=2, seed=3, checkpoint=state, on_epoch=kill_at(killed_at))
+    epochs = []
+    network, validation = train_validated(
+        IMAGES, LABELS, RECIPE, folds=2, seed=3, checkpoint=state, on_epoch=lambda report: epochs.append(report.epoch)
+    )
+    assert epochs == list(range(killed_at, 25))
+    assert network_bytes(network, tmp_path / "got.npz") == network_bytes(wanted, tmp_path / "wanted.npz")
+    np.testing.assert_array_equal(validation.probabilities, expected.probabilities)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["got.npz", "wanted.npz"]
+
+
+def test_another_fold_or_other_folds_are_another_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "EVERY", 0)
+    state = tmp_path / "state"
+    with pytest.raises(Killed):
+        train_validated(IMAGES, LABELS, RECIPE, folds=2, checkpoint=state, on_epoch=kill_at(11))
+    for folds, name in ((3, "state.folds"), (2, "state")):
+        with pytest.raises(ValueError, match=rf"^.*{name}: the checkpoint of another training"):
+            train_validated(IMAGES, LABELS, RECIPE, folds=folds, checkpoint=state)
+        (tmp_path / "state.folds").unlink(missing_ok=True)  # the first fold, again, with the state of the second
+    state.unlink()
+    (tmp_path / "state.folds").write_bytes(b"text")
+    with pytest.raises(ValueError, match=r"^.*state.folds: not a checkpoint, or damaged: "):
+        train_validated(IMAGES, LABELS, RECIPE, folds=2, checkpoint=state)

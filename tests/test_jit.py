@@ -278,7 +278,7 @@ def test_starts_no_process_where_it_may_not_be_python(setting, tmp_path):
 CHECK = """
 import json, sys, warnings
 import numpy as np
-from digitnn_fast import Network, Predictor, deskewing, distortion, reference, train
+from digitnn_fast import Network, Predictor, deskewing, directions, distortion, reference, train
 from digitnn_fast.engines import prepare
 from digitnn_fast.sample import load_sample
 from digitnn_fast.recipes import Distortion, Recipe
@@ -299,6 +299,7 @@ answers = {"probabilities": far([Predictor(network, threads=1).predict_proba(ima
 answers["alone"] = far([Predictor(network, threads=1).predict_proba(images[0])], [expected[0]])
 answers["int8"] = Predictor(network, threads=1, precision="int8").predict(images).tolist()
 answers["deskewed"] = float(np.mean(prepare(images, "deskewed") != deskewing.deskew(images)))
+answers["directions"] = float(np.mean(prepare(images, "directions") != directions.describe_upright(images)))
 
 # Two steps of descent on distorted images; the key of each epoch as training.py draws it.
 distorting = Recipe("", "", hidden, 2, 0.1, distortion=Distortion(0.1, 0.1, 0.1, 2.0, 3.0))
@@ -307,6 +308,10 @@ for _ in range(2):
     seen = distortion.distort(images, int(random.integers(2**62)), distorting.distortion.limits())
     wanted = reference.train(wanted, seen, labels, 1, 0.1)
 answers["descent"] = far(train(images, labels, distorting, heldout=0, threads=1).parameters, wanted)
+
+wanted = reference.train(initialize_parameters(0, hidden), images, labels, 3, 0.1)
+got = train(images, labels, Recipe("", "", hidden, 3, 0.1), heldout=0, threads=1).parameters
+answers["full batch"] = far(got, wanted)
 
 start = initialize_parameters(0, hidden)
 nothing = Parameters(*(np.zeros(array.shape) for array in start))

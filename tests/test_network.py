@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from digitnn_fast.network import (
     HISTORY_COLUMNS,
     PREPROCESSINGS,
-    ModelFileError,
     Network,
     TrainingRecord,
     data_digest,
 )
+from digitnn_fast.npz import ModelFileError
 from digitnn_fast.utils import initialize_parameters
 
 HISTORY = np.linspace(0, 1, 12).reshape(3, len(HISTORY_COLUMNS))
@@ -99,7 +99,7 @@ def test_a_network_can_not_be_changed():
         ("W2", lambda a: a * np.float32(np.nan), "W2 holds NaN or infinity"),
         ("b2", lambda a: a + np.float32(np.inf), "b2 holds NaN or infinity"),
         ("b2", lambda a: a[:, None], r"b2 must have shape \(10,\), got \(10, 1\)"),
-        ("preprocessing", lambda _: "cropped", "preprocessing must be raw or deskewed, got 'cropped'"),
+        ("preprocessing", lambda _: "cropped", "preprocessing must be one of raw, deskewed, directions; got 'cropped'"),
     ],
 )
 def test_a_network_refuses(name, change, message):
@@ -247,7 +247,10 @@ def test_foreign_files(tmp_path, content, reason):
         ({"b1": b"no array"}, "damaged: the magic string is not correct"),
         ({"version": 2}, "made by a newer digitnn-fast, format 2; this one reads up to 1"),
         ({"version": "1"}, "damaged: "),
-        ({"preprocessing": "cropped"}, "damaged: preprocessing must be raw or deskewed, got 'cropped'"),
+        (
+            {"preprocessing": "cropped"},
+            "damaged: preprocessing must be one of raw, deskewed, directions; got 'cropped'",
+        ),
         ({"training": 5}, "damaged: "),
         ({"training": {"heldout_accuracy": 0.5, "colour": "red"}}, "damaged: "),
         ({"training": {**vars(RECORD), "history": None, "seed": -1}}, "damaged: seed must be an int"),

@@ -22,10 +22,10 @@ PREDICTOR = Predictor.load(threads=1)
 READ = """
 const bytes = Uint8ClampedArray.from(atob(arguments[0]), (c) => c.charCodeAt(0));
 const pixels = preprocess({width: arguments[1], height: arguments[2], data: bytes});
-return pixels && {pixels: Array.from(pixels), probabilities: predict(MODEL, prepared(MODEL, pixels))};
+return pixels && {pixels: Array.from(pixels), probabilities: forward(MODEL, prepared(MODEL, pixels))};
 """
 PREDICT = """
-return JSON.parse(arguments[0]).map((pixels) => predict(MODEL, prepared(MODEL, pixels)));
+return JSON.parse(arguments[0]).map((pixels) => forward(MODEL, prepared(MODEL, pixels)));
 """
 DESKEW = "return JSON.parse(arguments[0]).map((pixels) => Array.from(deskewed(pixels)));"
 SEEN = """

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from digitnn_fast import Predictor, cli, evaluation, plots, train
+from digitnn_fast.crossvalidation import cross_validate
 from digitnn_fast.kernels import _jit
 from digitnn_fast.recipes import RECIPES
 from digitnn_fast.sample import load_sample
@@ -63,6 +64,15 @@ def test_mistakes_are_the_most_confident_first():
     assert "No mistakes" in plots.mistakes(IMAGES, answers, probabilities)._suptitle.get_text()
 
 
+def test_a_sheet_has_room_for_all_mistakes():
+    probabilities = spoiled()
+    wrong = np.count_nonzero(probabilities.argmax(axis=1) != LABELS)
+    assert plots.WORST < wrong < plots.SHEET
+    figure = plots.mistakes(IMAGES, LABELS, probabilities, plots.SHEET)
+    assert len([axes for axes in figure.axes if axes.get_images()]) == wrong
+    assert figure._suptitle.get_text() == f"{wrong} mistakes"
+
+
 def test_hidden_units_are_the_columns_of_W1():
     shown = [axes.get_images()[0].get_array() for axes in plots.hidden_units(NETWORK).axes if axes.get_images()]
     assert len(shown) == 64
@@ -98,6 +108,23 @@ def test_evaluate_plot(table, tmp_path, capsys, ending, start):
     assert plot.read_bytes().startswith(start)
 
 
+def test_evaluate_mistakes(table, tmp_path):
+    sheet = tmp_path / "mistakes.png"
+    assert cli.run(["evaluate", "--data", str(table), "--mistakes", str(sheet)]) == 0
+    expected = plots._pixels(plots.mistakes(IMAGES, LABELS, Predictor.load("small").predict_proba(IMAGES), plots.SHEET))
+    np.testing.assert_array_equal(np.asarray(Image.open(sheet).convert("RGB")), expected)
+
+
+@SLOW
+def test_the_mistakes_of_a_cross_validation(table, tmp_path):
+    sheet = tmp_path / "mistakes.png"
+    arguments = ["--train", str(table), "--out", str(tmp_path / "m.npz"), "--folds", "2", "--mistakes", str(sheet)]
+    assert cli.run(["train", *arguments]) == 0
+    validation = cross_validate(IMAGES, LABELS, "fast", folds=2)
+    expected = plots._pixels(plots.mistakes(IMAGES, LABELS, validation.probabilities, plots.SHEET))
+    np.testing.assert_array_equal(np.asarray(Image.open(sheet).convert("RGB")), expected)
+
+
 @SLOW
 def test_train_plot(table, tmp_path):
     model, plot = tmp_path / "model.npz", tmp_path / "plot.png"
@@ -125,6 +152,9 @@ def test_report_is_one_page_with_everything(table, tmp_path, capsys):
         ("evaluate", "--data", "DATA", "--plot", "plot.jpg"),
         ("train", "--train", "DATA", "--out", "m.npz", "--plot", "plot"),
         ("train", "--train", "DATA", "--out", "m.png", "--plot", "m.png"),
+        ("train", "--train", "DATA", "--out", "m.npz", "--mistakes", "m.png"),
+        ("evaluate", "--data", "DATA", "--mistakes", "m.gif"),
+        ("evaluate", "--data", "DATA", "--plot", "m.png", "--mistakes", "m.png"),
         ("report", "nothing.npz", "--data", "DATA"),
         ("report", "small", "--data", "DATA", "--out", "report.pdf"),
     ],

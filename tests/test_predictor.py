@@ -16,7 +16,7 @@ from PIL import Image
 import digitnn_fast
 from digitnn_fast import Network, Predictor, preprocess
 from digitnn_fast.engines import ENGINES
-from digitnn_fast.network import ModelFileError
+from digitnn_fast.npz import ModelFileError
 from digitnn_fast.predictor import BUNDLED, as_pixels
 from digitnn_fast.sample import load_sample
 from digitnn_fast.utils import initialize_parameters

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitnn_fast import Predictor, deskewing, distortion, reference, train
-from digitnn_fast.descent import Descent, Schedule
+from digitnn_fast import Predictor, deskewing, directions, distortion, reference, train
+from digitnn_fast.descent import Descent, FullBatch, Schedule, descent_for
 from digitnn_fast.kernels import ADAM, KERNELS, MOMENTUM
 from digitnn_fast.network import Network, data_digest, join
 from digitnn_fast.recipes import RECIPES, Distortion, Recipe
@@ -83,12 +83,14 @@ def reference_train(recipe, images, labels, seed):
     batch = recipe.batch or len(labels)
     optimizer = (Adam if recipe.adam else GradientDescent)(parameters, recipe, recipe.epochs * -(-len(labels) // batch))
     history = []
-    if recipe.preprocessing == "deskewed":
+    if recipe.preprocessing != "raw":
         images = deskewing.deskew(images)
     for _ in range(recipe.epochs):
         order = random.permutation(len(labels)) if recipe.batch else np.arange(len(labels))
         key = int(random.integers(2**62))
         seen = distortion.distort(images, key, recipe.distortion.limits()) if recipe.distortion else images
+        if recipe.preprocessing == "directions":
+            seen = directions.describe(seen)
         parameters, *report = reference_epoch(optimizer, parameters, seen, labels, order)
         history.append(report)
     return parameters, np.array(history)
@@ -100,10 +102,10 @@ def differences(got, wanted):
 
 
 @pytest.mark.parametrize("hidden", [10, 64, 100])
-@pytest.mark.parametrize("batch", [1, 70, 128, 200, 300])
+@pytest.mark.parametrize(("way", "batch"), [*((Descent, batch) for batch in (1, 70, 128, 200, 300)), (FullBatch, 300)])
 @pytest.mark.parametrize("kind", [GradientDescent, Momentum, Adam])
 @pytest.mark.parametrize("smoothing", [0, 0.1])
-def test_an_epoch_is_the_reference_epoch(kind, batch, hidden, smoothing):
+def test_an_epoch_is_the_reference_epoch(kind, way, batch, hidden, smoothing):
     rate, decay = (0.008, 3 * smoothing) if kind is Adam else (0.01, 0)
     recipe = Recipe("", "", hidden, 1, rate, batch, kind is Adam, weight_decay=decay, smoothing=smoothing)
     start = initialize_parameters(5, hidden)
@@ -113,12 +115,13 @@ def test_an_epoch_is_the_reference_epoch(kind, batch, hidden, smoothing):
     if kind is Momentum:
         schedule.rates[:, 1] = kind.decay
 
+    order = np.arange(300) if way is FullBatch else ORDER
     optimizer = kind(start, recipe, schedule.batches)
-    wanted, loss, accuracy = reference_epoch(optimizer, start, IMAGES, LABELS, ORDER)
+    wanted, loss, accuracy = reference_epoch(optimizer, start, IMAGES, LABELS, order)
     runs = []
     for threads in (1, 2, 3):
-        descent = Descent(start, IMAGES, LABELS, threads)
-        report = descent.epoch(optimizer.kernel, ORDER, schedule)
+        descent = way(start, IMAGES, LABELS, threads)
+        report = descent.epoch(optimizer.kernel, order, schedule)
         runs.append((report, [array.tobytes() for array in descent.parameters()]))
     assert runs[0] == runs[1] == runs[2], "other bits for other numbers of threads"
 
@@ -134,6 +137,37 @@ def test_an_epoch_is_the_reference_epoch(kind, batch, hidden, smoothing):
     else:
         # Weights about 0.1 are rounded to 4e-9 in each of up to 300 steps, and each rounding is fed back: 1e-6 seen.
         assert errors.max() < 1e-5
+
+
+@pytest.mark.parametrize("rows", [1, 129, 2179])
+def test_full_batch_is_the_reference_for_any_number_of_threads(rows):
+    """More blocks than parts, with a last one that is not full; images without any pixel and with all of them."""
+    images, labels = SAMPLE.train_images[:rows].copy(), SAMPLE.train_labels[:rows]
+    images[5:9], images[rows // 2] = 0, 255
+    start = initialize_parameters(5, 64)
+    schedule = Schedule.of_batches(rows, rows)
+    schedule.rates[:, 0] = 0.1
+    runs = []
+    for threads in (1, 2, 3, 20):
+        descent = FullBatch(start, images, labels, threads)
+        reports = [descent.epoch(MOMENTUM, np.arange(rows), schedule) for _ in range(3)]
+        runs.append((reports, [array.tobytes() for array in descent.parameters()]))
+    assert all(run == runs[0] for run in runs)
+    wanted = reference.train(start, images, labels, 3, 0.1)
+    assert differences(start, wanted).max() > 5e-4
+    assert differences(descent.parameters(), wanted).max() < 1e-6
+
+
+def test_full_batch_lists_only_what_finds_room(monkeypatch):
+    """Else the same training goes on without lists; only sums are rounded differently."""
+    start, recipe = initialize_parameters(5, 40), replace(RECIPES["seed"], hidden=40, epochs=2)
+    assert type(descent_for(recipe, start, IMAGES, LABELS, 1)) is FullBatch
+    assert type(descent_for(replace(recipe, distortion=SMALL.distortion), start, IMAGES, LABELS, 1)) is Descent
+    assert type(descent_for(replace(recipe, batch=300), start, IMAGES, LABELS, 1)) is Descent
+    listed = train(IMAGES, LABELS, recipe).parameters
+    monkeypatch.setattr(FullBatch, "ROOM", 12 * np.count_nonzero(IMAGES))
+    assert type(descent_for(recipe, start, IMAGES, LABELS, 1)) is Descent
+    assert 0 < differences(listed, train(IMAGES, LABELS, recipe).parameters).max() < 1e-6
 
 
 @pytest.mark.parametrize("hidden", [10, 100])
@@ -180,6 +214,8 @@ def test_seed_recipe_is_the_reference():
         SMALL,
         replace(SMALL, distortion=None, batch=64),
         replace(SMALL, preprocessing="deskewed", weight_decay=0.5, smoothing=0.1),
+        replace(SMALL, preprocessing="directions"),
+        replace(SMALL, preprocessing="directions", distortion=None, batch=64),
     ],
 )
 def test_adam_recipe_is_the_reference(recipe):
@@ -199,11 +235,12 @@ def test_recipes_learn(name):
     assert history[-1, 3] > (0.2 if name == "seed" else 0.88)
 
 
-def test_deterministic(tmp_path):
+@pytest.mark.parametrize("recipe", [SMALL, replace(SMALL, preprocessing="directions")])
+def test_deterministic(recipe, tmp_path):
     """The same model file for any number of threads; another seed gives another one."""
     contents = []
     for threads, seed in ((1, 0), (1, 0), (2, 0), (3, 0), (2, 1)):
-        train(IMAGES, LABELS, SMALL, seed=seed, heldout=0.2, threads=threads).save(tmp_path / "model.npz")
+        train(IMAGES, LABELS, recipe, seed=seed, heldout=0.2, threads=threads).save(tmp_path / "model.npz")
         contents.append((tmp_path / "model.npz").read_bytes())
     assert len(set(contents[:4])) == 1
     assert contents[4] != contents[0]

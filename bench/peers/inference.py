@@ -12,6 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from digitnn_fast import Network
+from digitnn_fast.export._graph import Graph
 from digitnn_fast.quantization import quantize
 from digitnn_fast.utils import PIXEL_SCALE
 
@@ -90,49 +91,21 @@ def with_onnxruntime_int8(network: Network, threads: int) -> Predict:
 def onnx_float32(network: Network) -> bytes:
     """An ONNX file: Cast, Gemm, Relu, Gemm, Softmax."""
     W1, b1, W2, b2 = network.parameters
-    return _onnx(
-        [
-            ("Cast", ["images"], {"to": 1}),
-            ("Gemm", ["Cast", ("W1", W1 * np.float32(PIXEL_SCALE)), ("b1", b1)], {}),
-            ("Relu", ["Gemm"], {}),
-            ("Gemm", ["Relu", ("W2", W2), ("b2", b2)], {"name": "logits"}),
-            ("Softmax", ["logits"], {"name": "answer"}),
-        ]
-    )
+    g = Graph()
+    hidden = g("Relu", g("Gemm", g.cast("images", np.float32), W1 * np.float32(PIXEL_SCALE), b1))
+    g("Softmax", g("Gemm", hidden, W2, b2), name="answer", axis=1)
+    return g.model({"answer": (np.float32, (10,))}, {})
 
 
 def onnx_int8(network: Network) -> bytes:
     """Our own integers in the first layer, which is 98 % of the work: MatMulInteger; the second one in float32."""
     parts = quantize(network.parameters)
     unit = np.float32(parts.scale / 2.0**parts.shift)
-    return _onnx(
-        [
-            ("MatMulInteger", ["images", ("W1", parts.W1)], {}),
-            ("Cast", ["MatMulInteger"], {"to": 1}),
-            ("Add", ["Cast", ("b1", parts.b1.astype(np.float32))], {}),
-            ("Relu", ["Add"], {}),
-            ("Gemm", ["Relu", ("W2", parts.W2 * unit), ("b2", network.parameters.b2)], {"name": "logits"}),
-            ("ArgMax", ["logits"], {"name": "answer", "axis": 1, "keepdims": 0}),
-        ]
-    )
-
-
-def _onnx(steps: list[tuple[str, list, dict]]) -> bytes:
-    """Operators in a row, each named as its kind unless told otherwise."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    nodes, constants = [], []
-    for kind, inputs, attributes in steps:
-        name = attributes.pop("name", kind)
-        constants += [numpy_helper.from_array(np.ascontiguousarray(c[1]), c[0]) for c in inputs if isinstance(c, tuple)]
-        nodes.append(
-            helper.make_node(kind, [c[0] if isinstance(c, tuple) else c for c in inputs], [name], **attributes)
-        )
-    kind, shape = (TensorProto.INT64, [None]) if nodes[-1].op_type == "ArgMax" else (TensorProto.FLOAT, [None, 10])
-    answer = helper.make_tensor_value_info("answer", kind, shape)
-    images = helper.make_tensor_value_info("images", TensorProto.UINT8, [None, 784])
-    graph = helper.make_graph(nodes, "digits", [images], [answer], constants)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString()
+    g = Graph()
+    sums = g.cast(g("MatMulInteger", "images", parts.W1), np.float32)
+    hidden = g("Relu", g("Add", sums, parts.b1.astype(np.float32)))
+    g("ArgMax", g("Gemm", hidden, parts.W2 * unit, network.parameters.b2), name="answer", axis=1, keepdims=0)
+    return g.model({"answer": (np.int64, ())}, {})
 
 
 def _session(model: bytes, threads: int) -> Predict:

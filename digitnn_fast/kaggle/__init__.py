@@ -25,6 +25,7 @@ __all__ = [
     "find_kaggle_input",
     "is_device",
     "map_test",
+    "read_images",
     "read_test",
     "read_train",
     "validate_submission",
@@ -47,6 +48,12 @@ def read_train(path: Path, threads: int | None = None, progress: Progress | None
 def read_test(path: Path, threads: int | None = None, progress: Progress | None = None) -> Bytes:
     """images (n, 784) of a test.csv, uint8; KaggleFileError in one line if it is not one."""
     return _read(path, False, threads, progress)[0]
+
+
+def read_images(path: Path, threads: int | None = None, progress: Progress | None = None) -> Bytes:
+    """images (n, 784) of a train.csv or a test.csv, whichever its header says; a pipe must be a test.csv."""
+    labelled = os.path.isfile(path) and b"label" in _header(path).lower()
+    return _read(path, labelled, threads, progress)[0]
 
 
 def map_test(
@@ -97,6 +104,11 @@ def _starts(path: str, text: bytes) -> bool:
             return table.read_line(len(text)) == text
     except KaggleFileError:
         return False
+
+
+def _header(path: Path) -> bytes:
+    with Table(path, "test") as table:
+        return table.read_line(1 << 14)
 
 
 def _read(path: Path, labelled: bool, threads: int | None, progress: Progress | None) -> tuple[Bytes, Bytes]:

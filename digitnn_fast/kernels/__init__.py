@@ -35,6 +35,7 @@ KERNELS = {
         ),
         Kernel("augment.distort_all", "void(uint8[:,::1], int64, int64[::1], uint8[::1], int32[::1], uint8[:,::1])"),
         Kernel("deskew.deskew_next", "int64(int32[::1], uint8[::1], int64[::1], uint8[:,::1], uint8[:,::1])"),
+        Kernel("directions.describe", "void(int32[::1], int32[::1], int32[::1], uint8[:,::1], uint8[:,::1])"),
         Kernel(
             "int8.forward",
             "void(int8[::1], int32[::1], int16[::1], int32[::1], int64, float32, int32[::1], int32[::1], int64[::1], "
@@ -50,6 +51,18 @@ KERNELS = {
             "uint8[:,::1], int32[:,::1], uint8[:,::1], uint8[:,::1], uint8[:,::1], "
             "uint16[:,::1], float32[:,::1], int64[:,::1], uint16[:,::1], float32[:,::1], int64[:,::1], "
             "float32[::1], float32[:,::1], float32[:,::1], float32[:,::1], float32[::1], float32[::1])",
+        ),
+        Kernel(
+            "listing.list_blocks",
+            "void(int64[::1], uint8[:,::1], int64[::1], uint8[::1], "
+            "uint16[::1], float32[::1], int64[:,::1], uint16[::1], float32[::1], int64[:,::1])",
+        ),
+        Kernel(
+            "fullbatch.epoch",
+            "int64(int64, int64, int64, uint8[::1], int64[::1], float32[:,::1], "
+            "int64[::1], uint16[::1], float32[::1], int64[:,::1], uint16[::1], float32[::1], int64[:,::1], "
+            "float32[::1], float32[::1], float32[::1], float32[:,::1], float32[:,::1], float32[:,::1], int64[::1], "
+            "float32[:,::1], float32[:,::1], float32[:,::1], float32[:,::1], float32[::1], float32[::1])",
         ),
     )
 }

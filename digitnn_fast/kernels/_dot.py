@@ -1,4 +1,4 @@
-"""Vector operations on 16 lanes of int32: dot products of four bytes or of two 16-bit numbers per lane.
+"""Vector operations on 16 lanes of int32, such as dot products of four bytes or of two 16-bit numbers per lane.
 
 VNNI does four products and their sum in one instruction; elsewhere LLVM builds the same integers from
 multiplications. AVX2's own instruction for bytes is not used: it saturates at 16 bits.
@@ -93,6 +93,35 @@ def shift_right_int(builder: Any, a: Any, bits: Any) -> Any:
     """Divided by 2**bits, rounded down."""
     bits = builder.trunc(bits, ir.IntType(32)) if bits.type.width > 32 else bits
     return builder.ashr(a, splat_scalar(builder, bits))
+
+
+@operation(I32x16, lambda a, b: np.maximum(np.minimum(a, b), 0))
+def least_or_zero(builder: Any, a: Any, b: Any) -> Any:
+    """The smaller of two, but no less than 0."""
+    least = builder.select(builder.icmp_signed("<", a, b), a, b)
+    return builder.select(builder.icmp_signed(">", least, _each(0)), least, _each(0))
+
+
+def _roots_twin(array: Any, index: int, sums: Any, shift: int, least: int) -> None:
+    roots = np.sqrt((sums >> shift).astype(np.float32))
+    array.reshape(-1)[index : index + LANES] = np.where(roots < least, 0, np.minimum(roots, 255))
+
+
+@operation(types.void, _roots_twin)
+def store_roots(builder: Any, data: Any, index: Any, sums: Any, shift: Any, least: Any) -> Any:
+    """Write the square roots of sums >> shift, which are 0 to 2**24, to a uint8 array.
+
+    Rounded down and at most 255; those below `least` as 0. float32 does: its roots of integers below 256**2 never
+    round up to the next integer.
+    """
+    shift, least = (splat_scalar(builder, builder.trunc(number, ir.IntType(32))) for number in (shift, least))
+    shifted = builder.lshr(sums, shift)
+    roots = call(builder, "llvm.sqrt.v16f32", F32x16.ir_type, builder.sitofp(shifted, F32x16.ir_type))
+    whole = builder.fptosi(roots, WORD)
+    clipped = builder.select(builder.icmp_signed("<", whole, _each(255)), whole, _each(255))
+    clipped = builder.select(builder.icmp_signed("<", clipped, least), _each(0), clipped)
+    narrow = ir.VectorType(ir.IntType(8), LANES)
+    builder.store(builder.trunc(clipped, narrow), vector_at(builder, data, index, narrow), align=1)
 
 
 def _bytes_twin(total: Any, pixels: Any, weights: Any, index: int) -> Any:

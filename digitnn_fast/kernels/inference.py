@@ -11,26 +11,20 @@ W2 (tiles*64, 16) and b2 (16,), whose lanes 10 to 15 hold zeros and NO_CLASS. H 
 
 import numpy as np
 
-from digitnn_fast.kernels import BLOCK, CLASSES, MIDDLE, NO_CLASS, PIXELS, SHARE, TILE
+from digitnn_fast.kernels import BLOCK, CLASSES, NO_CLASS, PIXELS, SHARE, TILE
 from digitnn_fast.kernels._jit import helper
+from digitnn_fast.kernels._lists import list_nonzero, prefetch_image
 from digitnn_fast.kernels._simd import (
-    HAS_COMPRESS,
     add,
     atomic_add,
-    byte_at,
-    compress_nonzero,
     divide,
     exp,
     find_lane,
     fma,
     load,
-    load_bytes,
     load_first,
-    lowest_bit,
     max_lane,
-    nonzero_mask,
     place_at,
-    prefetch,
     splat,
     splat_at,
     store,
@@ -45,51 +39,8 @@ ZERO = np.float32(0)
 
 
 @helper
-def prefetch_image(images, image):
-    """Fetch an image that will be listed soon, if there is one: memory is 100 ns away."""
-    if image < images.shape[0]:
-        for pixel in range(0, PIXELS, 64):
-            prefetch(images, image * PIXELS + pixel)
-
-
-@helper
-def list_chunk(data, index, place, skip, places, bytes_, at):
-    """Append the non-zero ones of 64 uint8 at a flat index, and their places; the first `skip` are passed over.
-
-    Returns the lists' new length; there must be room for 64 more.
-    """
-    if HAS_COMPRESS:
-        return compress_nonzero(data, index, place, skip, places, bytes_, at)
-    mask = nonzero_mask(data, index) >> np.uint64(skip)
-    while mask != 0:
-        lane = skip + lowest_bit(mask)
-        places[at] = place + lane
-        bytes_[at] = byte_at(data, index + lane)
-        at += 1
-        mask &= mask - np.uint64(1)
-    return at
-
-
-@helper
-def list_nonzero(images, image, places, values, bytes_, at):
-    """List an image's non-zero pixels from `at` on; where its second band begins, and where it ends."""
-    row = image * PIXELS
-    end = at
-    for pixel in range(0, MIDDLE, 64):
-        end = list_chunk(images, row + pixel, pixel, 0, places, bytes_, end)
-    middle = end
-    for pixel in range(MIDDLE, PIXELS - 64, 64):
-        end = list_chunk(images, row + pixel, pixel, 0, places, bytes_, end)
-    end = list_chunk(images, row + PIXELS - 64, PIXELS - 64, 48, places, bytes_, end)
-    for k in range(at, end, 16):
-        store(values, k, load_bytes(bytes_, k))
-    return middle, end
-
-
-@helper
-def add_pixels(W1, tile, places, values, first, last, hidden, image):
-    """hidden[image] += value * W1[place] for one tile of 64 units and the listed pixels."""
-    base = tile * PIXELS * TILE
+def add_pixels(W1, base, places, values, first, last, hidden, image):
+    """hidden[image] += value * W1[place] for the listed pixels and the tile of 64 units that begins at `base`."""
     unit = image * TILE
     h0 = load(hidden, unit)
     h1 = load(hidden, unit + 16)
@@ -145,13 +96,14 @@ def forward_block(
         starts[2 * i + 1], starts[2 * i + 2] = list_nonzero(images, first + i, places, values, bytes_, starts[2 * i])
         store(logits, i * 16, load(b2, 0))
     for tile in range(b1.size // TILE):
+        base = tile * PIXELS * TILE
         for i in range(size):
             prefetch_image(images, first + BLOCK + i)
             for unit in range(0, TILE, 16):
                 store(hidden, i * TILE + unit, load(b1, tile * TILE + unit))
-            add_pixels(W1, tile, places, values, starts[2 * i], starts[2 * i + 1], hidden, i)
+            add_pixels(W1, base, places, values, starts[2 * i], starts[2 * i + 1], hidden, i)
         for i in range(size):
-            add_pixels(W1, tile, places, values, starts[2 * i + 1], starts[2 * i + 2], hidden, i)
+            add_pixels(W1, base, places, values, starts[2 * i + 1], starts[2 * i + 2], hidden, i)
             for unit in range(0, TILE, 16):
                 store(hidden, i * TILE + unit, relu_lanes(load(hidden, i * TILE + unit)))
         for i in range(0, size, 4):

@@ -20,8 +20,9 @@ from digitnn_fast.kernels._dot import (
     to_float,
 )
 from digitnn_fast.kernels._jit import helper
+from digitnn_fast.kernels._lists import prefetch_image
 from digitnn_fast.kernels._simd import atomic_add, keep_first, multiply, splat, store_first
-from digitnn_fast.kernels.inference import prefetch_image, softmax_lanes
+from digitnn_fast.kernels.inference import softmax_lanes
 
 GROUPS = PIXELS // 4
 

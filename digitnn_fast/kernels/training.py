@@ -14,40 +14,28 @@ what another core has just written takes longer than to list it.
 
 import numpy as np
 
-from digitnn_fast.kernels import ADAM, CLASSES, PIXELS
+from digitnn_fast.kernels import CLASSES, PIXELS
 from digitnn_fast.kernels import TRAINING_BLOCK as BLOCK
 from digitnn_fast.kernels import TRAINING_TILE as TILE
 from digitnn_fast.kernels._jit import helper
+from digitnn_fast.kernels._learning import learn, output_errors, wait_for_all
+from digitnn_fast.kernels._lists import copy_image, list_images, list_pixels, prefetch_image
 from digitnn_fast.kernels._simd import (
     add,
-    atomic_add,
-    atomic_load,
-    copy_bytes,
-    divide,
-    exp,
-    find_lane,
     fma,
-    give_way,
     load,
-    load_bytes,
-    max_lane,
-    multiply,
     place_at,
     relu,
     splat,
     splat_at,
-    square_root,
     store,
-    sum_lanes,
-    turn_bytes,
     where_positive,
 )
 from digitnn_fast.kernels.augment import distort
-from digitnn_fast.kernels.inference import list_chunk, list_nonzero, prefetch_image
 
 ROWS = PIXELS + 1 + CLASSES
 AHEAD = 6  # images to fetch early: their order is random, and memory 100 ns away
-ZERO, ONE, TEN, SCALE = np.float32(0), np.float32(1), np.float32(10), np.float32(1 / 255)
+ZERO = np.float32(0)
 
 
 @helper
@@ -63,45 +51,7 @@ def see_images(thread, threads, images, order, first, last, key, limits, padded,
         elif limits.size > 0:
             distort(images, order[first + i], np.uint64(key), limits, padded[thread], fields[thread], seen, row)
         else:
-            for chunk in range(0, PIXELS, 64):
-                pixel = min(chunk, PIXELS - 64)
-                copy_bytes(images, order[first + i] * PIXELS + pixel, seen, row * PIXELS + pixel)
-
-
-@helper
-def list_images(size, seen, slot, places, values, bytes_, spans):
-    """The non-zero pixels of each image, scaled to 0..1, and the constant 1."""
-    at = 0
-    for i in range(size):
-        spans[i] = at
-        _, end = list_nonzero(seen, slot * BLOCK + i, places, values, bytes_, at)
-        for k in range(at, end, 16):
-            store(values, k, multiply(load(values, k), splat(SCALE)))
-        places[end] = PIXELS
-        values[end] = ONE
-        at = end + 1
-    spans[size] = at
-
-
-@helper
-def list_pixels(size, seen, slot, turned, rows, values, bytes_, spans):
-    """The images in which each pixel is not zero, and the constant 1: the same lists, of the images transposed."""
-    at = 0
-    for pixel in range(0, PIXELS, 64):
-        start = min(pixel, PIXELS - 64)
-        for i in range(0, BLOCK, 16):
-            turn_bytes(seen, (slot * BLOCK + i) * PIXELS + start, PIXELS, turned, i, BLOCK)
-        for p in range(pixel, start + 64):
-            spans[p] = at
-            for i in range(0, BLOCK, 64):
-                at = list_chunk(turned, (p - start) * BLOCK + i, i, 0, rows, bytes_, at)
-    for k in range(0, at, 16):
-        store(values, k, multiply(load_bytes(bytes_, k), splat(SCALE)))
-    spans[PIXELS] = at
-    for i in range(size):
-        rows[at + i] = i
-        values[at + i] = ONE
-    spans[PIXELS + 1] = at + size
+            copy_image(images, order[first + i], seen, row)
 
 
 @helper
@@ -135,59 +85,6 @@ def forward_tile(weights, tile, outgoing, size, places, values, spans, hidden, l
             z0 = fma(splat_at(hidden, h + unit), load(outgoing, (tile * TILE + unit) * 16), z0)
             z1 = fma(splat_at(hidden, h + unit + 1), load(outgoing, (tile * TILE + unit + 1) * 16), z1)
         store(logits, (tile * BLOCK + i) * 16, add(z0, z1))
-
-
-@helper
-def output_errors(thread, first, size, tiles, b2, logits, labels, order, scale, smooth, errors, margins, sums):
-    """(probabilities - targets) * scale of the block's images; what the loss needs; right ones counted.
-
-    smooth: scale times what the target of each class is if it is not the label.
-    """
-    right = 0
-    for i in range(size):
-        z = load(b2, thread * 16)
-        for tile in range(tiles):
-            z = add(z, load(logits, (tile * BLOCK + i) * 16))
-        label = np.int64(labels[order[first + i]])
-        highest = max_lane(z)
-        right += find_lane(z, highest) == label
-        powers = exp(add(z, splat(-highest)))
-        total = sum_lanes(powers)
-        store(errors, i * 16, z)
-        if thread == 0:
-            margins[first + i] = errors[i * 16 + label] - highest
-            sums[first + i] = total
-        store(errors, i * 16, fma(divide(powers, splat(total)), splat(scale), splat(-smooth)))
-        errors[i * 16 + label] -= scale - TEN * smooth
-    return right
-
-
-@helper
-def descend(optimizer, weights, moments, squares, at, gradient, rates, block):
-    """Take the step for 16 weights. rates: step size, decay, second decay, correction of the squares, ..., kept share."""
-    decay = rates[block, 1]
-    if optimizer == ADAM:
-        m = fma(splat(ONE - decay), gradient, multiply(splat(decay), load(moments, at)))
-        grown = multiply(splat(ONE - rates[block, 2]), multiply(gradient, gradient))
-        v = fma(splat(rates[block, 2]), load(squares, at), grown)
-        store(squares, at, v)
-        step = divide(m, fma(square_root(v), splat(rates[block, 3]), splat(np.float32(1e-8))))
-    else:
-        m = fma(splat(decay), load(moments, at), gradient)
-        step = m
-    store(moments, at, m)
-    store(weights, at, fma(splat(-rates[block, 0]), step, multiply(splat(rates[block, 7]), load(weights, at))))
-
-
-@helper
-def learn(optimizer, weights, moments, squares, gradients, at, gradient, rates, block):
-    """Add up the gradients of the batch's blocks; with the last one, descend."""
-    if rates[block, 4] > 0:  # not the batch's first block
-        gradient = add(gradient, load(gradients, at))
-    if rates[block, 5] > 0:  # the last
-        descend(optimizer, weights, moments, squares, at, gradient, rates, block)
-    else:
-        store(gradients, at, gradient)
 
 
 @helper
@@ -259,20 +156,6 @@ def backward_tile(
     for unit in range(TILE):
         for c in range(CLASSES):
             outgoing[(tile * TILE + unit) * 16 + c] = weights[output + c * TILE + unit]
-
-
-@helper
-def wait_for_all(meetings, expected):
-    """Until every thread has come here, `expected` times in all; whether they did: not if meetings[1] says stop."""
-    atomic_add(meetings, 0, 1)
-    turns = 0
-    while atomic_load(meetings, 0) < expected:
-        if atomic_load(meetings, 1) != 0:
-            return False
-        turns += 1
-        if turns > 10_000:  # some 10 microseconds: the others may be waiting for this CPU
-            give_way()
-    return True
 
 
 def epoch(

@@ -1,6 +1,7 @@
-"""The page to draw on: one HTML file with the model inside, which needs neither server nor network.
+"""The network in JavaScript, and the page to draw on: files with the model inside that need neither server nor network.
 
-`page.html` is the page, `digits.js` does what `images` and the network do, number for number.
+`network.js` is the network, number for number as in Python. `page.html` is the page, for which `digits.js` does what
+`images` does. `module.mjs` turns the network into an ES module, of which `module.d.mts` are the types.
 """
 
 from __future__ import annotations
@@ -9,33 +10,40 @@ import base64
 import html
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from digitnn_fast.utils import replacing
+from digitnn_fast.utils import Parameters, replacing
 
 if TYPE_CHECKING:
     import os
 
     from digitnn_fast.network import Network
+    from digitnn_fast.quantization import QuantizedParameters
 
 HERE = Path(__file__).parent
+VIEWS = {"f4": "Float32", "i1": "Int8", "i2": "Int16", "i4": "Int32"}  # as JavaScript calls these numbers
 
 
 def page(network: Network) -> str:
     """The HTML of the page for this network."""
-    arrays = {
-        name: np.ascontiguousarray(array, "<f4").tobytes() for name, array in network.parameters._asdict().items()
-    }
-    weights = {name: base64.b64encode(content).decode() for name, content in arrays.items()}
-    model = json.dumps({"preprocessing": network.preprocessing, **weights})
     about = f"Made by digitnn-fast; the network is 784-{network.hidden}-10."
-    text = (HERE / "page.html").read_text(encoding="utf-8")
-    script = (HERE / "digits.js").read_text(encoding="utf-8")
-    for name, content in (("about", html.escape(about)), ("digits.js", script), ("model", model)):
-        text = text.replace(f"/*{name}*/", content, 1)
-    return text
+    model = model_text(network.parameters, preprocessing=network.preprocessing)
+    return _filled("page.html", {"about": html.escape(about), "model": model})
+
+
+def module(network: Network, quantized: QuantizedParameters | None = None) -> dict[str, str]:
+    """The endings and texts of an ES module and its TypeScript types, for the network or its quantised parameters."""
+    facts: dict[str, str | float] = {"preprocessing": network.preprocessing}
+    facts |= {"shift": quantized.shift, "scale": quantized.scale} if quantized else {}
+    precision = "int8" if quantized else "float32"
+    marks = {
+        "about": f"Made by digitnn-fast; the network is 784-{network.hidden}-10, in {precision}.",
+        "model": model_text(quantized or network.parameters, **facts),
+        "logits": "Int32Array" if quantized else "Float64Array",
+    }
+    return {ending: _filled(f"module.{ending}", marks) for ending in ("mjs", "d.mts")}
 
 
 def write_page(path: str | os.PathLike[str], network: Network) -> None:
@@ -43,3 +51,25 @@ def write_page(path: str | os.PathLike[str], network: Network) -> None:
     content = page(network).encode()
     with replacing(path) as file:
         file.write(content)
+
+
+def model_text(parameters: Parameters | QuantizedParameters, **others: str | float) -> str:
+    """A model as network.js decodes it, in JSON: the four arrays as Base64, their kinds, and all the rest."""
+    arrays: dict[str, Any] = {name: getattr(parameters, name) for name in Parameters._fields}
+    kinds = {name: VIEWS[array.dtype.str[1:]] for name, array in arrays.items()}
+    little = {name: np.ascontiguousarray(array, array.dtype.newbyteorder("<")) for name, array in arrays.items()}
+    weights = {name: base64.b64encode(array.tobytes()).decode() for name, array in little.items()}
+    return json.dumps({**others, "kinds": kinds, **weights})
+
+
+def _filled(name: str, texts: dict[str, str]) -> str:
+    """A template with each `/*name*/` replaced, also by the file of that name."""
+    text = _text(name)
+    scripts = {script: _text(script) for script in ("network.js", "digits.js")}
+    for mark, content in {**scripts, **texts}.items():
+        text = text.replace(f"/*{mark}*/", content)
+    return text
+
+
+def _text(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")

@@ -1,11 +1,11 @@
-// A picture's colours -> the 28x28 that MNIST would have made of it -> ten probabilities.
+// A picture's colours -> the 28x28 that MNIST would have made of it. What the network makes of that is in network.js.
 // The same steps in the same order as images/_ink.py, _parts.py and _fit.py, where the reasons stand; all in float64.
 // One step is missing: images/_lines.py only takes lines thinner than 3% of the picture, and the page's pen is thicker.
 "use strict";
 
 const CELLS = 64, WIDEST_STROKE = 1 / 3, FAINTEST = 0.06, NEAR = 10, SKEWNESS = 2, NOISE = 6, MOSTLY = 0.25, BINS = 256;
 const EDGE = 0.5, SMALLEST = 0.05, FAR = 0.6, FRAME = 0.2, FRAMED = 0.02, PALE = 0.4, STRONG = 0.8, HELD = 0.1, RIM = 0.06, AROUND = 0.8;
-const SIDE = 28, BOX = 20, FINE = 5, THINNEST = 2, THICKEST = 2.5, MARGIN = 12, DEEPEST = 40, NEARBY = 0.4, TINY = 1e-9;
+const BOX = 20, FINE = 5, THINNEST = 2, THICKEST = 2.5, MARGIN = 12, DEEPEST = 40, NEARBY = 0.4, TINY = 1e-9;
 
 // Grids: {height, width, values: Float64Array, row after row}.
 const grid = (height, width, fill = 0) => ({ height, width, values: new Float64Array(height * width).fill(fill) });
@@ -320,52 +320,4 @@ function preprocess(picture) {
   const chosen = choose(written), own = new Set([0, ...chosen.map((part) => part.number)]);
   const digit = like(ink, (value, i) => (own.has(labels[i]) ? value : 0));
   return centred(restroked(resized(cropped(digit, around(chosen)), FINE * BOX)));
-}
-
-// Network
-
-function decode(text) {
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0)), view = new DataView(bytes.buffer);
-  return Float32Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(4 * i, true));
-}
-
-// Numerator / denominator to the nearest integer, halves up, for integers below 2^53; 0 where the denominator is 0.
-function divide(numerator, denominator) {
-  const whole = 2 * Math.max(denominator, 1), doubled = 2 * numerator + whole / 2;
-  const guess = Math.floor(doubled / whole), rest = doubled - guess * whole; // the guess may be one off
-  return guess + (rest < 0 ? -1 : rest >= whole ? 1 : 0);
-}
-
-// The specification is deskewing.py: slant taken out of pixels (784,), centre of mass to the middle.
-function deskewed(pixels) {
-  const moment = (weight) => pixels.reduce((total, level, i) => total + level * weight(i % SIDE - 14, Math.floor(i / SIDE) - 14), 0);
-  const m00 = moment(() => 1), m10 = moment((x) => x), m01 = moment((x, y) => y);
-  const m11 = moment((x, y) => x * y), m02 = moment((x, y) => y * y);
-  const meanX = divide(256 * m10, m00), meanY = divide(256 * m01, m00);
-  const slant = Math.max(-256, Math.min(256, divide(256 * (m00 * m11 - m10 * m01), m00 * m02 - m01 * m01)));
-  return Uint8Array.from(pixels, (_, i) => {
-    const row = Math.floor(i / SIDE) + (meanY + 256 >> 8);
-    const slide = meanX + 128 + (slant * (256 * (row - 14) - meanY) + 128 >> 8), share = slide & 255;
-    const at = (column) => (row >= 0 && row < SIDE && column >= 0 && column < SIDE ? pixels[row * SIDE + column] : 0);
-    const column = (slide >> 8) + i % SIDE;
-    return at(column) * (256 - share) + at(column + 1) * share + 128 >> 8;
-  });
-}
-
-// Pixels (784,) as the model sees them.
-function prepared(model, pixels) {
-  return model.preprocessing === "deskewed" ? deskewed(pixels) : pixels;
-}
-
-// Ten probabilities of prepared pixels (784,) by W1 (784, H), b1 (H,), W2 (H, 10), b2 (10,), row after row.
-function predict({ W1, b1, W2, b2 }, pixels) {
-  const hidden = Float64Array.from(b1), logits = Float64Array.from(b2);
-  pixels.forEach((pixel, i) => {
-    if (pixel) for (let h = 0; h < hidden.length; h++) hidden[h] += pixel / 255 * W1[i * hidden.length + h];
-  });
-  hidden.forEach((value, h) => {
-    if (value > 0) for (let k = 0; k < 10; k++) logits[k] += value * W2[h * 10 + k];
-  });
-  const powers = logits.map((logit) => Math.exp(logit - largest(logits))), total = sum(powers);
-  return Array.from(powers, (power) => power / total);
 }

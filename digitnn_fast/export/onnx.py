@@ -1,0 +1,139 @@
+"""The network in ONNX: raw uint8 images (n, 784) in, labels (n,) and probabilities (n, 10) out, for any n.
+
+`digits-float32.onnx` is the network as it is. `digits-int8.onnx` is the quantised one: its first layer, 98% of the
+work, between DequantizeLinear and QuantizeLinear, its second in int32. It also has logits (n, 10), the integers of
+the specification. Deskewing is part of the models, in integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from digitnn_fast.export._card import card
+from digitnn_fast.export._graph import OPSET, Graph, deskew
+from digitnn_fast.export._ways import (
+    Answers,
+    Bytes,
+    Exporter,
+    Fact,
+    Options,
+    Way,
+    float_answers,
+    in_blocks,
+    integer_answers,
+)
+from digitnn_fast.network import Network
+from digitnn_fast.quantization import MAX_PIXEL, QuantizedParameters, quantize
+from digitnn_fast.utils import CLASSES, PIXEL_SCALE
+
+FILES = {"float32": "digits-float32.onnx", "int8": "digits-int8.onnx"}
+EXACT = 2**23  # float32 holds all halves below
+
+
+def write(network: Network, folder: Path, options: Options) -> Iterable[Fact]:
+    """Write and check both models."""
+    if not find_spec("onnx"):
+        raise ValueError("--to onnx needs the package onnx: pip install 'digitnn-fast[onnx]'")
+    import onnx
+
+    if onnx.defs.onnx_opset_version() < OPSET:
+        raise ValueError(f"--to onnx needs onnx 1.16 or newer, this is {onnx.__version__}")
+    for name, model in (("float32", float32_model(network)), ("int8", int8_model(network))):
+        (folder / FILES[name]).write_bytes(model)
+    exact = "for every image" if reach(quantize(network.parameters)) < EXACT else "unless float32 rounds a large sum"
+    return [("opset", str(OPSET)), ("integers of int8", f"those of the specification {exact}")]
+
+
+def ways(network: Network, folder: Path, options: Options) -> Iterable[Way]:
+    """Both models in onnxruntime."""
+    missing = _missing()
+    for name, wanted in (("float32", float_answers), ("int8", integer_answers)):
+        run = None if missing else _runner(folder / FILES[name])
+        yield Way(f"ONNX {name}", wanted, run, missing)
+
+
+def float32_model(network: Network) -> bytes:
+    """The ONNX file of the network in float32."""
+    W1, b1, W2, b2 = network.parameters
+    g = Graph()
+    pixels = g.cast(_prepared(g, network), np.float32)
+    weights = g.constant(W1 * np.float32(PIXEL_SCALE), "W1"), g.constant(b1, "b1")
+    hidden = g("Relu", g("Gemm", pixels, *weights), name="hidden")
+    logits = g("Gemm", hidden, g.constant(W2, "W2"), g.constant(b2, "b2"), name="logits")
+    g("ArgMax", logits, name="labels", axis=1, keepdims=0)
+    g("Softmax", logits, name="probabilities", axis=1)
+    return g.model({"labels": (np.int64, ()), "probabilities": (np.float32, (CLASSES,))}, card(network))
+
+
+def int8_model(network: Network) -> bytes:
+    """The ONNX file of the quantised network.
+
+    All scales but that of the hidden units are 1: then floats hold the specification's integers, and exactly.
+    """
+    parts = quantize(network.parameters)
+    g, one = Graph(), np.float32(1)
+    # Unsigned weights around 128: with signed ones, CPUs without VNNI add pairs of products in 16 bits, which overflow.
+    weights = (parts.W1.astype(np.int16) + 128).astype(np.uint8)
+    pixels = g("DequantizeLinear", _prepared(g, network), np.asarray(one), np.asarray(np.uint8(0)))
+    W1 = g("DequantizeLinear", g.constant(weights, "W1"), np.asarray(one), np.asarray(np.uint8(128)))
+    b1 = g("DequantizeLinear", g.constant(parts.b1, "b1"), np.asarray(one), np.asarray(np.int32(0)))
+    sums = g("Gemm", pixels, W1, b1)
+    # >> rounds down and QuantizeLinear to the nearest: half of the largest remainder less, there is never a tie.
+    dropped = g("Sub", sums, np.array([(2**parts.shift - 1) / 2], np.float32))
+    step = np.asarray(np.float32(2.0**parts.shift)), np.asarray(np.uint16(0))
+    hidden = g("QuantizeLinear", g("Relu", dropped), *step, name="hidden")
+    W2, b2 = g.constant(parts.W2.astype(np.int32), "W2"), g.constant(parts.b2, "b2")
+    logits = g("Add", g("MatMul", g.cast(hidden, np.int32), W2), b2, name="logits")
+    g("ArgMax", logits, name="labels", axis=1, keepdims=0)
+    exactly = g.cast(logits, np.float64)  # the largest is taken off first: logits may have 31 bits, float32 has 24
+    below = g("Sub", exactly, g("ReduceMax", exactly, np.array([1]), keepdims=1))
+    scaled = g("Mul", below, np.array([parts.scale]))
+    g("Softmax", g.cast(scaled, np.float32), name="probabilities", axis=1)
+    outputs = {"labels": (np.int64, ()), "probabilities": (np.float32, (CLASSES,)), "logits": (np.int32, (CLASSES,))}
+    return g.model(outputs, card(network))
+
+
+def reach(parts: QuantizedParameters) -> int:
+    """The largest number that any partial sum of the first layer can become, for any image and in any order."""
+    W1 = parts.W1.astype(np.int64)
+    sums = MAX_PIXEL * np.maximum(np.maximum(W1, 0).sum(axis=0), np.maximum(-W1, 0).sum(axis=0))
+    return int((sums + np.abs(parts.b1.astype(np.int64)) + 2**parts.shift).max())
+
+
+def _prepared(graph: Graph, network: Network) -> str:
+    """The pixels as the network sees them."""
+    return deskew(graph, "images") if network.preprocessing == "deskewed" else "images"
+
+
+def _missing() -> str:
+    """Why onnxruntime can't run the models, if it can't."""
+    if not find_spec("onnxruntime"):
+        return "onnxruntime is not installed"
+    import onnxruntime
+
+    version: str = onnxruntime.__version__
+    old = tuple(int(part) for part in version.split(".")[:2]) < (1, 18)
+    return f"it needs onnxruntime 1.18 or newer, this is {version}" if old else ""
+
+
+def _runner(path: Path) -> Callable[[Bytes], Answers]:
+    """The answers of an ONNX file, by onnxruntime."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors: on some machines it warns of graphics cards that it could not ask
+    session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+
+    def run(images: Bytes) -> Answers:
+        return Answers(**dict(zip(names, session.run(names, {"images": images}), strict=True)))
+
+    return partial(in_blocks, run)
+
+
+EXPORTER = Exporter("onnx", "ONNX models in float32 and int8 (needs the extra `onnx`)", Options, write, ways)

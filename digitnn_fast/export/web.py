@@ -1,0 +1,82 @@
+"""The network in a browser: the page to draw on, and ES modules with types.
+
+`digits.mjs` is the network in float32, `digits-int8.mjs` the quantised one, a quarter as long. The weights are inside
+as Base64: a binary file beside would need a server and a wait, and would get lost. Deskewing is in the modules too.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from digitnn_fast.export._ways import (
+    Answers,
+    Bytes,
+    Exporter,
+    Fact,
+    Options,
+    SelfTestError,
+    Way,
+    float_answers,
+    integer_answers,
+)
+from digitnn_fast.network import Network
+from digitnn_fast.page import module, write_page
+from digitnn_fast.quantization import quantize
+from digitnn_fast.utils import CLASSES
+
+SCRIPT = """
+import { readFileSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+const [path, folder] = process.argv.slice(1), digits = await import(pathToFileURL(path));
+const images = new Uint8Array(readFileSync(`${folder}/images`));
+for (const name of ["predict", "probabilities", "logits"]) writeFileSync(`${folder}/${name}`, digits[name](images));
+"""
+
+
+def write(network: Network, folder: Path, options: Options) -> Iterable[Fact]:
+    """Write the page, and a module with its types for each precision."""
+    write_page(folder / "draw.html", network)
+    for name, parts in (("digits", None), ("digits-int8", quantize(network.parameters))):
+        for ending, text in module(network, parts).items():
+            (folder / f"{name}.{ending}").write_text(text, encoding="utf-8", newline="\n")
+    return []
+
+
+def ways(network: Network, folder: Path, options: Options) -> Iterable[Way]:
+    """Both modules in node."""
+    node = shutil.which("node")
+    missing = "" if node else "there is no node here"
+    found: tuple[tuple[str, str, Callable[[Network, Bytes], Answers]], ...] = (
+        ("float32", "digits.mjs", float_answers),
+        ("int8", "digits-int8.mjs", integer_answers),
+    )
+    for precision, name, wanted in found:
+        run = partial(_answers, node, folder / name, precision == "int8") if node else None
+        yield Way(f"JavaScript {precision}", wanted, run, missing)
+
+
+def _answers(node: str, path: Path, quantised: bool, images: Bytes) -> Answers:
+    """What the module says, in node; SelfTestError if it says nothing."""
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / "images").write_bytes(np.ascontiguousarray(images).data)
+        command = [node, "--input-type=module", "--eval", SCRIPT, str(path), scratch]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            reason = next(
+                (line for line in done.stderr.splitlines() if "Error" in line), f"exit code {done.returncode}"
+            )
+            raise SelfTestError(f"{path.name} does not run in node: {reason}")
+        labels: Bytes = np.fromfile(Path(scratch) / "predict", np.uint8)
+        probabilities = np.fromfile(Path(scratch) / "probabilities", np.float32).reshape(-1, CLASSES)
+        integers = np.fromfile(Path(scratch) / "logits", np.int32).reshape(-1, CLASSES) if quantised else None
+    return Answers(labels, probabilities, integers)
+
+
+EXPORTER = Exporter("web", "a page to draw on, and ES modules with TypeScript types", Options, write, ways)

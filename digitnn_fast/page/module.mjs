@@ -1,0 +1,42 @@
+// Handwritten digits: an ES module with the network inside, for browsers, node and bundlers; it depends on nothing.
+// /*about*/
+//
+//   import { predict, probabilities } from "./digits.mjs";
+//   predict(pixels)[0];  // 784 bytes, 0 (paper) to 255 (ink), row after row
+/*network.js*/
+const MODEL = decoded(/*model*/);
+
+function check(images) {
+  if (!(images instanceof Uint8Array || images instanceof Uint8ClampedArray))
+    throw new TypeError("images must be a Uint8Array or Uint8ClampedArray of grey levels, 0 (paper) to 255 (ink)");
+  if (images.length % PIXELS) throw new RangeError(`images must be 784 bytes each, but ${images.length} were given`);
+}
+
+// Ten numbers of each image, image after image.
+function tenOfEach(images, numbers, Kind) {
+  check(images);
+  const count = images.length / PIXELS, result = new Kind(CLASSES * count);
+  for (let i = 0; i < count; i++) {
+    const pixels = prepared(MODEL, images.subarray(PIXELS * i, PIXELS * (i + 1)));
+    result.set(numbers(MODEL, pixels), CLASSES * i);
+  }
+  return result;
+}
+
+function imageLogits(images) {
+  return tenOfEach(images, logits, /*logits*/);
+}
+
+export function probabilities(images) {
+  return tenOfEach(images, forward, Float32Array);
+}
+
+export function predict(images) {
+  const all = imageLogits(images);
+  return Uint8Array.from({ length: all.length / CLASSES }, (_, index) => {
+    const own = all.subarray(CLASSES * index, CLASSES * (index + 1));
+    return own.indexOf(Math.max(...own)); // the lowest digit of a tie
+  });
+}
+
+export { imageLogits as logits };

@@ -1,0 +1,80 @@
+// What the network makes of 784 pixels: deskewing.py, `forward` and `forward_int8` of reference.py, number for number.
+"use strict";
+
+const SIDE = 28, PIXELS = 784, CLASSES = 10;
+
+// The model, whose arrays are Base64 of little-endian numbers: {preprocessing, kinds: {W1: "Float32", ...}, W1, ...}.
+function decoded({ kinds, ...model }) {
+  for (const [name, kind] of Object.entries(kinds)) {
+    const bytes = Uint8Array.from(atob(model[name]), (character) => character.charCodeAt(0));
+    const view = new DataView(bytes.buffer), array = globalThis[`${kind}Array`], width = array.BYTES_PER_ELEMENT;
+    model[name] = array.from({ length: bytes.length / width }, (_, i) => view[`get${kind}`](width * i, true));
+  }
+  return model;
+}
+
+// Numerator / denominator to the nearest integer, halves up, for integers below 2^53; 0 where the denominator is 0.
+function divide(numerator, denominator) {
+  const whole = 2 * Math.max(denominator, 1), doubled = 2 * numerator + whole / 2;
+  const guess = Math.floor(doubled / whole), rest = doubled - guess * whole; // the guess may be one off
+  return guess + (rest < 0 ? -1 : rest >= whole ? 1 : 0);
+}
+
+// Pixels (784,) with the slant taken out and the centre of mass in the middle.
+function deskewed(pixels) {
+  let m00 = 0, m10 = 0, m01 = 0, m11 = 0, m02 = 0;
+  for (let i = 0; i < PIXELS; i++) {
+    const x = i % SIDE - 14, y = Math.floor(i / SIDE) - 14, level = pixels[i];
+    m00 += level; m10 += level * x; m01 += level * y; m11 += level * x * y; m02 += level * y * y;
+  }
+  const meanX = divide(256 * m10, m00), meanY = divide(256 * m01, m00);
+  const slant = Math.max(-256, Math.min(256, divide(256 * (m00 * m11 - m10 * m01), m00 * m02 - m01 * m01)));
+  const upright = new Uint8Array(PIXELS);
+  for (let i = 0; i < PIXELS; i++) {
+    const row = Math.floor(i / SIDE) + (meanY + 256 >> 8);
+    if (row < 0 || row >= SIDE) continue;
+    const slide = meanX + 128 + (slant * (256 * (row - 14) - meanY) + 128 >> 8), share = slide & 255;
+    const at = (column) => (column >= 0 && column < SIDE ? pixels[row * SIDE + column] : 0);
+    const column = (slide >> 8) + i % SIDE;
+    upright[i] = at(column) * (256 - share) + at(column + 1) * share + 128 >> 8;
+  }
+  return upright;
+}
+
+// Pixels (784,) as the model sees them.
+function prepared(model, pixels) {
+  return model.preprocessing === "deskewed" ? deskewed(pixels) : pixels;
+}
+
+// Sums (n,) of start (n,) and of the rows of weights (m, n) times inputs (m,) * unit; an input of 0 costs nothing.
+function affine(inputs, weights, start, unit) {
+  const sums = new Float64Array(start), width = sums.length;
+  for (let i = 0; i < inputs.length; i++) {
+    if (!inputs[i]) continue;
+    const value = inputs[i] * unit, row = i * width;
+    for (let j = 0; j < width; j++) sums[j] += value * weights[row + j];
+  }
+  return sums;
+}
+
+// Probabilities (10,) of logits (10,).
+function softmax(logits) {
+  const highest = Math.max(...logits), powers = Array.from(logits, (logit) => Math.exp(logit - highest));
+  const total = powers.reduce((sum, power) => sum + power);
+  return powers.map((power) => power / total);
+}
+
+// Logits (10,) of prepared pixels (784,). Those of a quantised model are integers, and no sum leaves 32 bits.
+function logits({ W1, b1, W2, b2, shift }, pixels) {
+  const quantised = shift !== undefined, hidden = affine(pixels, W1, b1, quantised ? 1 : 1 / 255);
+  for (let h = 0; h < hidden.length; h++) {
+    hidden[h] = Math.max(hidden[h], 0);
+    if (quantised) hidden[h] >>= shift;
+  }
+  return affine(hidden, W2, b2, 1);
+}
+
+// Probabilities (10,) of prepared pixels (784,).
+function forward(model, pixels) {
+  return softmax(logits(model, pixels).map((logit) => logit * (model.scale ?? 1)));
+}
