@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
-import io
 import statistics
 import tempfile
 import time
@@ -21,10 +20,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageOps
 
+from bench.made_drawings import KINDS
+from bench.made_pictures import large_photo
 from digitnn_fast import Predictor, __version__, preprocess
-from digitnn_fast.images._fit import _restroked, stroke_width
 from digitnn_fast.predictor import BUNDLED
 from digitnn_fast.sample import load_sample
 
@@ -41,151 +41,7 @@ class Picture(NamedTuple):
     label: int
 
 
-# Photos of paper, made from the sample's digits
-
-
-def written(random: np.random.Generator, digit: NDArray[np.uint8], size: int, weight: float) -> NDArray[np.float64]:
-    """Ink (size, size), 0..1: the digit at a random place, strokes `weight` times as wide as they were."""
-    height = int(size * random.uniform(0.3, 0.8))
-    large = Image.fromarray(digit.reshape(28, 28)).resize((140, 140), Image.Resampling.BICUBIC)
-    smooth = np.asarray(large.filter(ImageFilter.GaussianBlur(2))) / 255
-    thick = Image.fromarray((255 * _restroked(smooth, weight * stroke_width(smooth > 0.5) / 5)).astype(np.uint8))
-    strokes = thick.resize((height, height), Image.Resampling.BICUBIC if height > 164 else Image.Resampling.BOX)
-    page = Image.new("L", (size, size))
-    page.paste(strokes, tuple(int(edge) for edge in random.integers(0, size - height + 1, 2)))
-    return np.asarray(page) / 255
-
-
-def photo(ink: NDArray[np.float64], paper: NDArray[np.float64], colour: tuple[int, ...], noise: float) -> Image.Image:
-    """Ink of a colour on paper (size, size, 3), 0..255, with the camera's noise, through JPEG."""
-    light = paper * (1 - ink[..., None] * (1 - np.array(colour) / 255))
-    random = np.random.default_rng(int(ink.sum()))
-    levels = np.clip(light + random.normal(0, noise, (*ink.shape, 1)), 0, 255).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(levels).save(file, "JPEG", quality=80)
-    return Image.open(file)
-
-
-def paper(size: int, level: float = 215.0) -> NDArray[np.float64]:
-    return np.full((size, size, 3), level) * [1, 0.98, 0.94]
-
-
-def plain(random, digit):
-    return photo(written(random, digit, 300, 1), paper(300), (40, 40, 45), 4)
-
-
-def thin_blue(random, digit):
-    return photo(written(random, digit, 400, 0.5), paper(400), (50, 60, 170), 4)
-
-
-def marker(random, digit):
-    return photo(written(random, digit, 300, 1.8), paper(300), (25, 25, 25), 4)
-
-
-def red_or_green(random, digit):
-    colour = [(200, 40, 50), (30, 140, 70), (235, 130, 30)][random.integers(3)]
-    return photo(written(random, digit, 300, 1), paper(300), colour, 4)
-
-
-def pencil(random, digit):
-    """Faint, and pressed harder in some places."""
-    ink = written(random, digit, 300, 0.7)
-    pressure = Image.fromarray(random.uniform(0.25, 0.6, (6, 6))).resize((300, 300), Image.Resampling.BICUBIC)
-    return photo(ink * np.asarray(pressure), paper(300), (60, 60, 60), 4)
-
-
-def uneven_light(random, digit):
-    slope = random.uniform(-1, 1, 2)
-    y, x = np.mgrid[-0.5:0.5:300j, -0.5:0.5:300j]
-    light = 0.62 + 0.36 * (slope[0] * x + slope[1] * y) / 0.5 - 0.3 * (x**2 + y**2)
-    return photo(written(random, digit, 300, 1), paper(300) * np.clip(light, 0.15, 1)[..., None], (40, 40, 45), 4)
-
-
-def hard_shadow(random, digit):
-    angle, offset = random.uniform(0, 2 * np.pi), random.uniform(-0.3, 0.3)
-    y, x = np.mgrid[-0.5:0.5:300j, -0.5:0.5:300j]
-    edge = np.clip(0.5 + 60 * (np.cos(angle) * x + np.sin(angle) * y - offset), 0, 1)
-    return photo(written(random, digit, 300, 1), paper(300) * (0.45 + 0.55 * edge[..., None]), (40, 40, 45), 4)
-
-
-def _lines(random, size, colour, across):
-    """A page with lines every 40 to 60 pixels, tilted by up to 3 degrees."""
-    page = Image.new("RGB", (2 * size, 2 * size), (215, 211, 203))
-    draw = ImageDraw.Draw(page)
-    step, width = int(random.integers(40, 60)), int(random.integers(1, 3))
-    for place in range(int(random.integers(step)), 2 * size, step):
-        draw.line((0, place, 2 * size, place), colour, width)
-        if across:
-            draw.line((place, 0, place, 2 * size), colour, width)
-    turned = page.rotate(random.uniform(-3, 3), Image.Resampling.BICUBIC)
-    return np.asarray(turned.crop((size // 2, size // 2, size // 2 + size, size // 2 + size))).astype(np.float64)
-
-
-def ruled(random, digit):
-    return photo(written(random, digit, 300, 1), _lines(random, 300, (150, 170, 215), False), (40, 40, 60), 4)
-
-
-def squared(random, digit):
-    return photo(written(random, digit, 300, 1), _lines(random, 300, (160, 165, 185), True), (40, 40, 60), 4)
-
-
-def dark_squares(random, digit):
-    return photo(written(random, digit, 300, 1), _lines(random, 300, (95, 95, 105), True), (40, 40, 60), 4)
-
-
-def chalk(random, digit):
-    ink = written(random, digit, 300, 1) * random.uniform(0.7, 1, (300, 300))
-    board = paper(300, 50.0)
-    light = board + ink[..., None] * (225 - board)
-    return photo(np.zeros((300, 300)), light, (0, 0, 0), 5)
-
-
-def specks(random, digit):
-    ink = written(random, digit, 300, 1)
-    y, x = np.mgrid[:300, :300]
-    for _ in range(12):
-        centre_y, centre_x, radius = *random.uniform(0, 300, 2), random.uniform(0.7, 3.5)
-        ink = np.maximum(ink, ((y - centre_y) ** 2 + (x - centre_x) ** 2 < radius**2) * 1.0)
-    return photo(ink, paper(300), (40, 40, 45), 4)
-
-
-def table_at_the_edge(random, digit):
-    """The paper ends inside the picture; beyond it is something dark."""
-    page = paper(360)
-    side = int(random.integers(4))
-    page = np.rot90(page, side).copy()
-    page[: int(random.integers(8, 29))] = (70, 50, 35)
-    page = np.rot90(page, -side)
-    ink = np.pad(written(random, digit, 300, 1), 30)
-    return photo(ink, page, (40, 40, 45), 4)
-
-
-def large_photo(random, digit):
-    return photo(written(random, digit, 1200, 0.8), paper(1200), (40, 40, 60), 8)
-
-
-def small_and_blurred(random, digit):
-    image = plain(random, digit).resize((48, 48), Image.Resampling.LANCZOS)
-    return image.filter(ImageFilter.GaussianBlur(0.6))
-
-
-KINDS: tuple[Callable[[np.random.Generator, NDArray[np.uint8]], Image.Image], ...] = (
-    plain,
-    thin_blue,
-    marker,
-    red_or_green,
-    pencil,
-    uneven_light,
-    hard_shadow,
-    ruled,
-    squared,
-    dark_squares,
-    chalk,
-    specks,
-    table_at_the_edge,
-    large_photo,
-    small_and_blurred,
-)
+# Pictures
 
 
 def made() -> Iterator[Picture]:

@@ -83,7 +83,7 @@ def test_inks_and_papers(ink, paper):
     pages = [page_of(digit, np.array(ink), np.array(paper)) for digit in DIGITS]
     assert accuracy(pages) >= 0.95
     dark = sum(ink) < sum(paper)
-    assert all(is_dark_on_light(np.asarray(page.convert("L"), np.float64)) == dark for page in pages)
+    assert all(is_dark_on_light(np.asarray(page)) == dark for page in pages)
 
 
 def test_mnists_own_images_stay_what_they_are():

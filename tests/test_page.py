@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.made_drawings import KINDS
 from digitnn_fast import Network, Predictor, cli, preprocess
 from digitnn_fast.deskewing import deskew
 from digitnn_fast.engines import PICTURE, prepare
@@ -176,6 +177,20 @@ def test_pictures_of_the_sample(browser, side, dark):
         pixels = preprocess(picture)
         np.testing.assert_array_equal(theirs["pixels"], pixels)
         np.testing.assert_allclose(theirs["probabilities"], PREDICTOR.predict_proba(pixels), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "name", ["in_a_box", "scan_with_black_border", "fills_the_frame", "hard_shadow", "dark_screen"]
+)
+def test_pictures_as_people_take_them(browser, name):
+    kind = next(kind for kind in KINDS if kind.__name__ == name)
+    random = np.random.default_rng(1)
+    for digit in SAMPLE.test_images[:4]:
+        picture = kind(random, digit)
+        colours = np.asarray(picture.convert("RGBA"))
+        data = base64.b64encode(colours.tobytes()).decode()
+        theirs = browser.execute_script(READ, data, picture.width, picture.height)
+        np.testing.assert_array_equal(theirs["pixels"], preprocess(picture))
 
 
 def test_blank_is_blank(browser):

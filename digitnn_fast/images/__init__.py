@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.images._fit import TINY, fit
-from digitnn_fast.images._ink import find_ink
+from digitnn_fast.images._ink import find_ink, is_dark_on_light
 from digitnn_fast.images._lines import without_lines
-from digitnn_fast.images._parts import EDGE, Box, Part, choose, columns, find_parts, label, smallest
+from digitnn_fast.images._parts import EDGE, Box, Part, choose, columns, find_parts, label, smallest, without_frames
 from digitnn_fast.images._read import BlankPictureError, PictureError, name_of, read_colours
 
 if TYPE_CHECKING:
@@ -23,9 +23,11 @@ __all__ = ["BlankPictureError", "Cut", "PictureError", "cut_out", "cut_out_numbe
 
 OVERLAP = 0.4  # of the narrower one's width: parts that overlap so much are one digit
 PALE = 0.4  # contrast of ink below which what runs along the picture's edge is only its shadow
+STRONG = 0.8  # contrast of ink that is believed although the picture as a whole looks like the other polarity
 LOWEST = 0.3  # of the tallest digit's height: what is lower is a full stop or a comma
 
 Floats = NDArray[np.float64]
+_Written = tuple[Floats, NDArray[np.int64], list[Part]]
 
 
 class Cut(NamedTuple):
@@ -65,23 +67,33 @@ def cut_out_number(colours: NDArray[np.uint8]) -> list[Cut]:
     return [cut for cut in cuts if cut.box.bottom - cut.box.top >= LOWEST * tallest]
 
 
-def _written(colours: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.int64], list[Part]]:
+def _written(colours: NDArray[np.uint8]) -> _Written:
     """Ink (h, w), the number (h, w) of the part that each pixel of it belongs to, and the parts."""
-    found = find_ink(colours)
-    if found is not None:
-        ink, level = found
-        mask = ink >= EDGE - TINY
-        kept = without_lines(mask)
-        ink = np.where(mask & ~kept, 0, ink)
-        labels, count = label(kept)
-        parts = [
-            part
-            for part in find_parts(labels, count, ink)
-            if part.box.longer >= smallest(ink.shape) and not (part.framed and level < PALE)
-        ]
-        if parts:
-            return ink, labels, parts
-    raise BlankPictureError("nothing is written on it")
+    dark = is_dark_on_light(colours)
+    likely = _written_as(colours, dark, 0)
+    if likely is None or all(part.framed for part in likely[2]):  # a border, as of a scan, may have misled
+        likely = _written_as(colours, not dark, STRONG) or likely
+    if likely is None:
+        raise BlankPictureError("nothing is written on it")
+    return likely
+
+
+def _written_as(colours: NDArray[np.uint8], dark: bool, least: float) -> _Written | None:
+    """The same if the ink is darker than the paper, or lighter; None if nothing is written, or only fainter."""
+    found = find_ink(colours, dark)
+    if found is None or found[1] < least:
+        return None
+    ink, level = found
+    mask = ink >= EDGE - TINY
+    kept = without_lines(mask)
+    ink = np.where(mask & ~kept, 0, ink)
+    labels, count = label(kept)
+    parts = [
+        part
+        for part in find_parts(labels, count, ink)
+        if part.box.longer >= smallest(ink.shape) and not (part.framed and level < PALE)
+    ]
+    return (ink, labels, without_frames(parts, labels)) if parts else None
 
 
 def _cut(ink: Floats, labels: NDArray[np.int64], parts: list[Part]) -> Cut:
@@ -90,6 +102,6 @@ def _cut(ink: Floats, labels: NDArray[np.int64], parts: list[Part]) -> Cut:
         box = box.with_(part.box)
     place = slice(box.top, box.bottom), slice(box.left, box.right)
     numbers = labels[place]
-    own = np.isin(numbers, [part.number for part in parts])
+    own = np.isin(numbers, [part.number for part in parts], kind="table")
     digit = np.where(own | (numbers == 0), ink[place], 0)
     return Cut(box, digit, fit(digit).reshape(-1))

@@ -13,6 +13,9 @@ Floats = NDArray[np.float64]
 EDGE = 0.5  # share of ink at the edge of a stroke
 SMALLEST = 0.05  # of the largest part's ink: what has less is a speck
 FAR = 0.6  # of the digit's longer side: what is farther away is not part of it
+HELD = 0.1  # of a frame's longer side: how long what is written in it must be
+RIM = 0.06  # of a printed frame's longer side: how near to its box's edge the frame runs
+AROUND = 0.8  # of each side of the box that a frame must cover there; a round 0 covers half of it
 FRAME = 0.2  # of the picture's longer side: a part at its edge, and not thicker than this, is no digit
 FRAMED = 0.02  # of its ink counts, for there may be nothing else
 
@@ -110,6 +113,27 @@ def smallest(shape: tuple[int, ...]) -> float:
     return max(3, max(shape) / 100)
 
 
+def without_frames(parts: list[Part], labels: NDArray[np.int64]) -> list[Part]:
+    """The parts without printed boxes, as in a form, in which others are written."""
+    return [part for part in parts if not (_holds_another(part, parts) and _runs_around(part, labels))]
+
+
+def _holds_another(part: Part, parts: list[Part]) -> bool:
+    return any(
+        other is not part and other.box.longer >= HELD * part.box.longer and other.box.with_(part.box) == part.box
+        for other in parts
+    )
+
+
+def _runs_around(part: Part, labels: NDArray[np.int64]) -> bool:
+    """Whether the part covers all four sides of its box."""
+    box = part.box
+    own = labels[box.top : box.bottom, box.left : box.right] == part.number
+    rim = int(RIM * box.longer) + 1
+    sides = own[:rim].any(axis=0), own[-rim:].any(axis=0), own[:, :rim].any(axis=1), own[:, -rim:].any(axis=1)
+    return all(side.mean() >= AROUND for side in sides)
+
+
 def choose(parts: list[Part], far: float = FAR) -> list[Part]:
     """Those that make up the digit: the part with most ink, and what is near it and not too small.
 
@@ -120,13 +144,18 @@ def choose(parts: list[Part], far: float = FAR) -> list[Part]:
         return part.mass * (FRAMED if part.framed else 1)
 
     main = max(parts, key=weight)
-    return [
+    chosen, box = [main], main.box
+    rest = [
         part
         for part in parts
-        if part.mass >= SMALLEST * main.mass
-        and (main.framed or not part.framed)
-        and part.box.gap(main.box) <= far * main.box.longer
+        if part is not main and part.mass >= SMALLEST * main.mass and (main.framed or not part.framed)
     ]
+    while near := [part for part in rest if part.box.gap(box) <= far * main.box.longer]:  # and near those, in turn
+        chosen += near
+        rest = [part for part in rest if part not in near]
+        for part in near:
+            box = box.with_(part.box)
+    return chosen
 
 
 def columns(parts: list[Part], overlap: float) -> list[list[Part]]:

@@ -3,8 +3,8 @@
 // One step is missing: images/_lines.py only takes lines thinner than 3% of the picture, and the page's pen is thicker.
 "use strict";
 
-const CELLS = 64, WIDEST_STROKE = 1 / 3, FAINTEST = 0.06, NEAR = 10, SKEWNESS = 1.5, NOISE = 6, BINS = 256;
-const EDGE = 0.5, SMALLEST = 0.05, FAR = 0.6, FRAME = 0.2, FRAMED = 0.02, PALE = 0.4;
+const CELLS = 64, WIDEST_STROKE = 1 / 3, FAINTEST = 0.06, NEAR = 10, SKEWNESS = 2, NOISE = 6, MOSTLY = 0.25, BINS = 256;
+const EDGE = 0.5, SMALLEST = 0.05, FAR = 0.6, FRAME = 0.2, FRAMED = 0.02, PALE = 0.4, STRONG = 0.8, HELD = 0.1, RIM = 0.06, AROUND = 0.8;
 const BOX = 20, FINE = 5, THINNEST = 2, THICKEST = 2.5, MARGIN = 12, DEEPEST = 40, NEARBY = 0.4, TINY = 1e-9;
 
 // Grids: {height, width, values: Float64Array, row after row}.
@@ -81,20 +81,23 @@ function spread(g, shape) {
 
 // Ink
 
-function isDarkOnLight(grey) {
-  const { height, width, values } = grey, edge = [];
+function isDarkOnLight({ width: columns, height: lines, data }) {
+  const colours = grid(lines, columns);
+  const grey = cells(like(colours, (_, i) => 0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2]));
+  const { height, width, values } = grey, edge = [], roots = like(grey, Math.sqrt);
   for (let x = 0; x < width; x++) edge.push(values[x], values[(height - 1) * width + x]);
   for (let y = 0; y < height; y++) edge.push(values[y * width], values[(y + 1) * width - 1]);
   const high = largest(values), low = -largest(values.map((value) => -value));
   const paper = (2 * median(edge) - low - high) / Math.max(1, high - low);
-  const local = blurred(grey, Math.max(2, Math.floor(longer(grey) / NEAR + 0.5))).values;
-  const cubes = values.map((value, i) => (value - local[i]) ** 3);
-  return paper - SKEWNESS * (sum(cubes) / Math.max(1, sum(cubes.map(Math.abs)))) >= 0;
+  const local = blurred(roots, Math.max(2, Math.floor(longer(grey) / NEAR + 0.5))).values;
+  const cubes = roots.values.map((value, i) => (value - local[i]) * (value - local[i]) * (value - local[i]));
+  return paper - SKEWNESS * (sum(cubes) / Math.max(1e-3, sum(cubes.map(Math.abs)))) >= 0;
 }
 
 function inkLevel(contrast) {
-  const middle = median(contrast);
-  const noise = 1.4826 * median(contrast.map((value) => Math.abs(value - middle)));
+  const half = largest(contrast) / 2, mostly = median(contrast) > Math.max(MOSTLY, half);
+  const low = mostly ? contrast.filter((value) => value <= half) : contrast, paper = low.length ? low : contrast;
+  const middle = median(paper), noise = 1.4826 * median(paper.map((value) => Math.abs(value - middle)));
   const above = contrast.filter((value) => value > Math.max(FAINTEST, middle + NOISE * noise));
   if (!above.length) return null;
   const histogram = new Float64Array(BINS);
@@ -114,12 +117,11 @@ function inkLevel(contrast) {
   return mean(first, BINS) / sum(histogram.subarray(first));
 }
 
-// Share of ink 0..1 of {width, height, data: RGBA}, as a canvas has it, and the contrast of full ink; null if blank.
-function findInk({ width, height, data }) {
+// Share of ink 0..1, darker or lighter than the paper of {width, height, data: RGBA}, as a canvas has it, and the
+// contrast of full ink; null if blank.
+function findInk({ width, height, data }, dark) {
   const colour = (i, f) => f(data[4 * i], data[4 * i + 1], data[4 * i + 2]);
   const empty = grid(height, width);
-  const grey = cells(like(empty, (_, i) => colour(i, (r, g, b) => 0.299 * r + 0.587 * g + 0.114 * b)));
-  const dark = isDarkOnLight(grey);
   const light = like(empty, (_, i) => colour(i, dark ? Math.min : (...rgb) => 255 - Math.max(...rgb)));
   const coarse = cells(light), reach = Math.max(1, Math.floor(longer(coarse) * WIDEST_STROKE / 2 + 0.5));
   const negative = (g) => like(g, (value) => -value);
@@ -161,11 +163,50 @@ function findParts(ink) {
 const boxSide = (p) => Math.max(p.bottom - p.top, p.right - p.left);
 const gap = (a, b) => Math.max(a.top - b.bottom, b.top - a.bottom, a.left - b.right, b.left - a.right, 0);
 
+function around(parts) {
+  const edge = (name, f) => f(...parts.map((part) => part[name]));
+  return { top: edge("top", Math.min), bottom: edge("bottom", Math.max),
+    left: edge("left", Math.min), right: edge("right", Math.max) };
+}
+
 function choose(parts) {
   const weight = (part) => part.mass * (part.framed ? FRAMED : 1);
   const main = parts.reduce((best, part) => (weight(part) > weight(best) ? part : best));
-  return parts.filter((part) => part.mass >= SMALLEST * main.mass && (main.framed || !part.framed)
-    && gap(part, main) <= FAR * boxSide(main));
+  let box = main, near = [main], rest = parts.filter((part) => part !== main && part.mass >= SMALLEST * main.mass
+    && (main.framed || !part.framed));
+  const chosen = [];
+  while (near.length) {
+    chosen.push(...near);
+    box = around(chosen);
+    near = rest.filter((part) => gap(part, box) <= FAR * boxSide(main));
+    rest = rest.filter((part) => !near.includes(part));
+  }
+  return chosen;
+}
+
+// Whether a part covers all four sides of its box, as the printed frame of a form does.
+function runsAround(part, labels, width) {
+  const rim = Math.floor(RIM * boxSide(part)) + 1, height = part.bottom - part.top, breadth = part.right - part.left;
+  const covered = (length, depth, at) => {
+    let count = 0;
+    for (let i = 0; i < length; i++) {
+      let found = false;
+      for (let j = 0; j < Math.min(rim, depth); j++) found ||= labels[at(i, j)] === part.number;
+      count += found;
+    }
+    return count / length >= AROUND;
+  };
+  const at = (y, x) => y * width + x;
+  return covered(breadth, height, (i, j) => at(part.top + j, part.left + i))
+    && covered(breadth, height, (i, j) => at(part.bottom - 1 - j, part.left + i))
+    && covered(height, breadth, (i, j) => at(part.top + i, part.left + j))
+    && covered(height, breadth, (i, j) => at(part.top + i, part.right - 1 - j));
+}
+
+function withoutFrames(parts, labels, width) {
+  const holds = (part) => parts.some((other) => other !== part && boxSide(other) >= HELD * boxSide(part)
+    && other.top >= part.top && other.bottom <= part.bottom && other.left >= part.left && other.right <= part.right);
+  return parts.filter((part) => !(holds(part) && runsAround(part, labels, width)));
 }
 
 // Fit
@@ -226,7 +267,7 @@ function restroked(fine) {
   const width = strokeWidth(mask) / FINE, wanted = Math.min(Math.max(width, THINNEST), THICKEST);
   if (wanted > width) {
     const grown = Math.min(FINE * (wanted - width) / 2, MARGIN - 2);
-    return like(distance(mask, MARGIN), (value) => clip(grown + 1 - value));
+    return like(distance(mask, Math.floor(grown) + 1), (value) => clip(grown + 1 - value));
   }
   const depth = distance(like(mask, (value) => 1 - value), DEEPEST);
   const middle = highest(depth, Math.max(2, Math.floor(NEARBY * FINE * width + 0.5))).values;
@@ -260,18 +301,23 @@ function centred(ink) {
   return pixels;
 }
 
+// Ink, and the parts that are written, if the ink is darker than the paper, or lighter; null if there are none.
+function writtenAs(picture, dark, least) {
+  const found = findInk(picture, dark);
+  if (!found || found.level < least) return null;
+  const { labels, parts } = findParts(found.ink), smallest = Math.max(3, longer(found.ink) / 100);
+  const written = parts.filter((part) => boxSide(part) >= smallest && !(part.framed && found.level < PALE));
+  return written.length ? { ink: found.ink, labels, written: withoutFrames(written, labels, picture.width) } : null;
+}
+
 // Pixels (784,) of a picture {width, height, data: RGBA} of at most 512 x 512; null if nothing is written on it.
 function preprocess(picture) {
-  const found = findInk(picture);
+  const dark = isDarkOnLight(picture);
+  let found = writtenAs(picture, dark, 0);
+  if (!found || found.written.every((part) => part.framed)) found = writtenAs(picture, !dark, STRONG) ?? found;
   if (!found) return null;
-  const { labels, parts } = findParts(found.ink);
-  const smallest = Math.max(3, longer(found.ink) / 100);
-  const written = parts.filter((part) => boxSide(part) >= smallest && !(part.framed && found.level < PALE));
-  if (!written.length) return null;
+  const { ink, labels, written } = found;
   const chosen = choose(written), own = new Set([0, ...chosen.map((part) => part.number)]);
-  const edge = (name, f) => f(...chosen.map((part) => part[name]));
-  const box = { top: edge("top", Math.min), bottom: edge("bottom", Math.max),
-    left: edge("left", Math.min), right: edge("right", Math.max) };
-  const digit = like(found.ink, (value, i) => (own.has(labels[i]) ? value : 0));
-  return centred(restroked(resized(cropped(digit, box), FINE * BOX)));
+  const digit = like(ink, (value, i) => (own.has(labels[i]) ? value : 0));
+  return centred(restroked(resized(cropped(digit, around(chosen)), FINE * BOX)));
 }
