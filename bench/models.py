@@ -1,6 +1,6 @@
 """Train the bundled models and make the submission, each with a card of figures.
 
-Usage: python -m bench.models [--data FOLDER] [--threads N] NAME ...
+Usage: python -m bench.models [--data FOLDER] [--threads N] [--checkpoint FILE] NAME ...
 NAME is a bundled model, which takes minutes, or `submission`, which is made with the bundled `accurate`.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import os
 import platform
 import sys
@@ -27,15 +28,22 @@ SUBMISSION = ROOT / "submission" / "submission.csv"
 FOLDS = 5
 
 
-def make_model(name: str, data: Path, threads: int) -> None:
-    """Train the model as its card says, and write both."""
+def make_model(name: str, data: Path, threads: int, checkpoint: str | None) -> None:
+    """Train the model as its card says, and write both; times are known if it did not go on from a checkpoint."""
     images, labels = kaggle.read_train(_kaggle_file(data, "train"))
-    start, starts = time.perf_counter(), []
+    ends, start = {}, time.perf_counter()
     network, validation = train_validated(
-        images, labels, name, folds=FOLDS, threads=threads, on_epoch=lambda _: starts.append(time.perf_counter())
+        images,
+        labels,
+        name,
+        folds=FOLDS,
+        threads=threads,
+        checkpoint=checkpoint,
+        on_epoch=lambda report: ends.update({report.epoch: time.perf_counter()}),
     )
-    seconds = time.perf_counter() - start
-    final = starts[-1] - starts[len(starts) * FOLDS // (FOLDS + 1) - 1]
+    last = max(ends)
+    seconds = ends[last] - start if 1 in ends else math.nan
+    final = ends[last] - ends.get(last * FOLDS // (FOLDS + 1), math.nan)
     network.save(BUNDLED[name])
     record = network.training
     assert record is not None
@@ -102,13 +110,14 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--checkpoint", help="as of `digitnn-fast train`")
     parser.add_argument("names", nargs="+", choices=[*BUNDLED, "submission"], metavar="NAME")
     chosen = parser.parse_args(arguments)
     for name in chosen.names:
         if name == "submission":
             make_submission(chosen.data)
         else:
-            make_model(name, chosen.data, chosen.threads)
+            make_model(name, chosen.data, chosen.threads, chosen.checkpoint)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,8 @@ def report(
         **({"Training": plots.curves(record)} if record and len(record.history) else {}),
         "Confusion": plots.confusion(result),
         "Worst mistakes": plots.mistakes(images, labels, probabilities),
-        "Hidden units": plots.hidden_units(network),
+        # The columns of W1 are no pictures if it is edges that they weigh.
+        **({"Hidden units": plots.hidden_units(network)} if network.preprocessing != "directions" else {}),
         "Reliability": plots.reliability(labels, probabilities),
     }
     plots.write_report(out, f"digitnn-fast: {os.path.basename(model)}", facts, figures)

@@ -47,4 +47,7 @@ Plot = Annotated[str | None, file_option("--plot", "Also draw it: a .png, .svg o
 Mistakes = Annotated[str | None, file_option("--mistakes", "Draw the wrong digits, up to 400: a .png, .svg or .pdf.")]
 Recipe = Annotated[str, typer.Option("--recipe", metavar="NAME", help="How to train; see below.")]
 Seed = Annotated[int, _number("--seed", "The same seed gives the same network.", 0)]
+Patience = Annotated[
+    int | None, _number("--patience", "Stop when the loss on held-out rows has not fallen for N epochs.", 1)
+]
 Threads = Annotated[int | None, _number("--threads", "Threads; by default one per CPU.", 1, MAX_THREADS)]

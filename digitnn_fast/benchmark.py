@@ -32,7 +32,7 @@ class WrongResultError(RuntimeError):
 class Speed(NamedTuple):
     """Images per second of `predict`, `batch` of them at once, and the same of NumPy's matrix products.
 
-    If the network deskews, NumPy gets its images deskewed.
+    NumPy gets its images prepared: deskewed, for instance.
     """
 
     precision: Precision

@@ -25,10 +25,11 @@ STATE = ("weights", "moments", "squares", "output_bias")
 
 @dataclass
 class State:
-    """Members that are trained, the history so far, and `Descent.state` of the member in training."""
+    """Members that are trained, the history so far, where in it the next member begins, and its `Descent.state`."""
 
     done: list[Parameters] = field(default_factory=list)
     history: list[tuple[float, float, float, float]] = field(default_factory=list)
+    begun: int = 0
     descent: tuple[NDArray[np.float32], ...] = ()
 
 
@@ -81,7 +82,8 @@ class Checkpoint(_File):
         def unpack(arrays: dict[str, NDArray[Any]]) -> State:
             members = zip(*(arrays[name] for name in Parameters._fields), strict=True)
             history = [tuple(row) for row in arrays["history"].tolist()]
-            return State([Parameters(*member) for member in members], history, tuple(arrays[name] for name in STATE))
+            done, begun = [Parameters(*member) for member in members], int(arrays["begun"])
+            return State(done, history, begun, tuple(arrays[name] for name in STATE))
 
         return self._load(unpack)
 
@@ -99,7 +101,8 @@ class Checkpoint(_File):
             for name in Parameters._fields
         )
         arrays: dict[str, Any] = dict(zip(Parameters._fields, done, strict=True))
-        self._save(arrays | dict(zip(STATE, descent.state(), strict=True)) | {"history": np.array(state.history)})
+        arrays |= dict(zip(STATE, descent.state(), strict=True))
+        self._save(arrays | {"history": np.array(state.history), "begun": np.array(float(state.begun))})
 
 
 class Folds(_File):

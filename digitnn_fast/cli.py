@@ -18,6 +18,7 @@ from digitnn_fast._options import (
     Mistakes,
     Model,
     Out,
+    Patience,
     Plot,
     Recipe,
     Seed,
@@ -137,6 +138,7 @@ def train(
     checkpoint: Annotated[
         str | None, file_option("--checkpoint", "Keep the state here each minute, and go on from it after a kill.")
     ] = None,
+    patience: Patience = None,
     plot: Plot = None,
     mistakes: Mistakes = None,
     threads: Threads = None,
@@ -151,6 +153,8 @@ def train(
     chosen = _recipe(recipe)
     _progress.compile_kernels("csv.parse_rows", *chosen.kernels)
     _files.check_output(out, [train, checkpoint], device=False)
+    if patience and (folds or not heldout):
+        raise ValueError("--patience needs rows that are held out: it goes without --folds and --heldout 0")
     if mistakes and not folds:
         raise ValueError("--mistakes needs --folds: else ask `evaluate`, with digits that were not learned from")
     _files.check_plots([plot, mistakes], [train, out, checkpoint])
@@ -162,7 +166,7 @@ def train(
         if folds:
             network, validation = _cross_validate(images, labels, chosen, folds=folds, **options)
         else:
-            network = _train(images, labels, chosen, heldout=heldout, **options)
+            network = _train(images, labels, chosen, heldout=heldout, patience=patience, **options)
     network.save(out)
     if plot and network.training:
         plots.write_figures(plot, [plots.curves(network.training)])

@@ -45,6 +45,7 @@ def train(
     threads: int | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    patience: int | None = None,
 ) -> Network:
     """A network trained on uint8 images (n, 784) with labels (n,), but for a random share `heldout` of the rows.
 
@@ -53,8 +54,14 @@ def train(
 
     In the file `checkpoint` the state is kept every minute. A training that was killed goes on from there, with the
     same result; ValueError if the file belongs to another training. It is removed at the end.
+
+    With `patience` it stops when the loss on the rows held out has not fallen for so many epochs. The last network
+    stays, not the best on these rows: to choose by them would make their accuracy no estimate any more.
     """
-    return train_on(images, labels, recipe, split(len(labels), heldout, seed), seed, threads, on_epoch, checkpoint)
+    rows = split(len(labels), heldout, seed)
+    if patience is not None and not (patience >= 1 and len(rows[1])):
+        raise ValueError("patience must be 1 epoch or more, and there must be rows held out")
+    return train_on(images, labels, recipe, rows, seed, threads, on_epoch, checkpoint, patience)
 
 
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -69,12 +76,19 @@ def train_on(
     threads: int | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    patience: int | None = None,
 ) -> Network:
     """As `train`, with the indices of the rows to learn from and of those that only measure."""
     chosen, threads = find_recipe(recipe), thread_count(threads)
     images, labels = _checked(images, labels)
     (learned, tested), digest = rows, data_digest(images, labels)
-    identity = {"seed": seed, "data_digest": digest, "rows": rows_digest(learned), **chosen.settings()}
+    identity: dict[str, int | float | str] = {
+        "seed": seed,
+        "data_digest": digest,
+        "rows": rows_digest(learned),
+        "patience": patience or 0,
+    }
+    identity |= chosen.settings()
     kept = Checkpoint(checkpoint, identity) if checkpoint else None
     state = (kept and kept.load()) or State()
     pixels = prepare(images[learned], PICTURE[chosen.preprocessing] if chosen.distortion else chosen.preprocessing)
@@ -83,16 +97,17 @@ def train_on(
         start = initialize_parameters(own_seed, chosen.hidden, chosen.deviation)
         descent = descent_for(chosen, start, pixels, labels[learned], threads)
         descent.restore(state.descent)
-        first = len(state.history) - member * chosen.epochs
-        for loss, accuracy in _epochs(chosen, descent, own_seed, first):
+        for loss, accuracy in _epochs(chosen, descent, own_seed, len(state.history) - state.begun):
             network = _network(chosen, [descent.parameters()])
             state.history.append((loss, accuracy, *_measure(network, images[tested], labels[tested], threads)))
             if on_epoch is not None:
                 on_epoch(EpochReport(len(state.history), chosen.epochs * chosen.members, *state.history[-1]))
             if kept:
                 kept.save_if_due(state, descent)
+            if patience and _stalled([losses[2] for losses in state.history[state.begun :]], patience):
+                break
         state.done.append(descent.parameters())
-        state.descent = ()
+        state.begun, state.descent = len(state.history), ()
     network = _network(chosen, state.done)
     record = TrainingRecord(
         recipe=chosen.name,
@@ -107,6 +122,11 @@ def train_on(
     if kept:
         kept.remove()
     return network.trained(record)
+
+
+def _stalled(losses: list[float], patience: int) -> bool:
+    """Whether the lowest loss is so many epochs ago."""
+    return len(losses) - 1 - losses.index(min(losses)) >= patience
 
 
 def _checked(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

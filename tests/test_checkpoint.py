@@ -55,6 +55,29 @@ def test_a_killed_training_goes_on_to_the_same_bytes(killed_at, threads, tmp_pat
     assert not state.exists()
 
 
+@pytest.mark.parametrize("killed_at", [None, 3, 8, 14])
+def test_early_stopping(killed_at, tmp_path, monkeypatch):
+    """A rate that is too high never gets better; each member stops by itself, killed or not."""
+    monkeypatch.setattr(checkpoint, "EVERY", 0)
+    wild, state = replace(RECIPE, epochs=40, learning_rate=2.0), tmp_path / "state"
+    wanted = train(IMAGES, LABELS, wild, heldout=0.3, patience=5)
+    if killed_at:
+        with pytest.raises(Killed):
+            train(IMAGES, LABELS, wild, heldout=0.3, patience=5, checkpoint=state, on_epoch=kill_at(killed_at))
+    network = train(IMAGES, LABELS, wild, heldout=0.3, patience=5, checkpoint=state)
+    assert network_bytes(network, tmp_path / "a") == network_bytes(wanted, tmp_path / "b")
+    losses = network.training.history[:, 2].tolist()
+    assert 12 <= len(losses) < 80
+    first = next(end for end in range(6, 41) if min(losses[:end]) < min(losses[end - 5 : end]))
+    assert len(losses[first:]) - 1 - np.argmin(losses[first:]) == 5
+
+
+@pytest.mark.parametrize(("patience", "heldout"), [(0, 0.1), (-1, 0.1), (5, 0)])
+def test_patience_that_cannot_be(patience, heldout):
+    with pytest.raises(ValueError, match=r"^patience must be 1 epoch or more, and there must be rows held out$"):
+        train(IMAGES, LABELS, RECIPE, heldout=heldout, patience=patience)
+
+
 def test_without_a_kill_nothing_is_left(tmp_path):
     network = train(IMAGES, LABELS, RECIPE, checkpoint=tmp_path / "state")
     assert network_bytes(network, tmp_path / "a") == network_bytes(train(IMAGES, LABELS, RECIPE), tmp_path / "b")
@@ -75,6 +98,7 @@ def state(tmp_path, monkeypatch):
     [
         {"seed": 1},
         {"heldout": 0.2},
+        {"patience": 5},
         {"labels": (LABELS + 1) % 10},
         {"recipe": replace(RECIPE, epochs=5)},
         {"recipe": replace(RECIPE, hidden=41)},

@@ -2,7 +2,7 @@
 
 `digits-float32.onnx` is the network as it is. `digits-int8.onnx` is the quantised one: its first layer, 98% of the
 work, between DequantizeLinear and QuantizeLinear, its second in int32. It also has logits (n, 10), the integers of
-the specification. Its preprocessing is part of the models, to the same bytes.
+the specification. The preprocessing is part of the models, in integers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from digitnn_fast.export._card import card
-from digitnn_fast.export._graph import OPSET, Graph, describe, deskew
+from digitnn_fast.export._graph import OPSET, PREPARE, Graph
 from digitnn_fast.export._ways import (
     Answers,
     Bytes,
@@ -27,15 +27,10 @@ from digitnn_fast.export._ways import (
     in_blocks,
     integer_answers,
 )
-from digitnn_fast.network import Network, Preprocessing
+from digitnn_fast.network import Network
 from digitnn_fast.quantization import MAX_PIXEL, QuantizedParameters, quantize
 from digitnn_fast.utils import CLASSES, PIXEL_SCALE
 
-PREPARED: dict[Preprocessing, Callable[[Graph, str], str]] = {
-    "raw": lambda graph, images: images,
-    "deskewed": deskew,
-    "directions": lambda graph, images: describe(graph, deskew(graph, images)),
-}
 FILES = {"float32": "digits-float32.onnx", "int8": "digits-int8.onnx"}
 EXACT = 2**23  # float32 holds all halves below
 
@@ -112,7 +107,7 @@ def reach(parts: QuantizedParameters) -> int:
 
 def _prepared(graph: Graph, network: Network) -> str:
     """The pixels as the network sees them."""
-    return PREPARED[network.preprocessing](graph, "images")
+    return PREPARE[network.preprocessing](graph, "images")
 
 
 def _missing() -> str:

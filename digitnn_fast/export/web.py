@@ -1,7 +1,7 @@
 """The network in a browser: the page to draw on, and ES modules with types.
 
 `digits.mjs` is the network in float32, `digits-int8.mjs` the quantised one, a quarter as long. The weights are inside
-as Base64: a binary file beside would need a server and a wait, and would get lost. Deskewing is in the modules too.
+as Base64: a binary file beside would need a server and a wait, and would get lost. They also do the preprocessing.
 """
 
 from __future__ import annotations

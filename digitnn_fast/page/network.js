@@ -1,9 +1,8 @@
-// What the network makes of 784 pixels: deskewing.py, `forward` and `forward_int8` of reference.py, number for number.
+// What the network makes of 784 pixels, number for number as in Python: deskewing.py, directions.py, and in reference.py
+// `forward` and `forward_int8`.
 "use strict";
 
-const SIDE = 28, PIXELS = 784, CLASSES = 10, EDGE_CELLS = 7, DIRECTIONS = 16, FAINT = 16;
-const UNIT_X = [64, 59, 45, 24, 0, -24, -45, -59, -64, -59, -45, -24, 0, 24, 45, 59]; // 64 * cosine
-const UNIT_Y = UNIT_X.map((_, k) => UNIT_X[(k + 12) % DIRECTIONS]); // 64 * sine
+const SIDE = 28, PIXELS = 784, CLASSES = 10;
 
 // The model, whose arrays are Base64 of little-endian numbers: {preprocessing, kinds: {W1: "Float32", ...}, W1, ...}.
 function decoded({ kinds, ...model }) {
@@ -43,44 +42,50 @@ function deskewed(pixels) {
   return upright;
 }
 
-// Edges (784,) of pixels (784,), value 16 * cell + direction: directions.py.
+// Edges (784,) of pixels (784,): value 16 * cell + direction, for 7 by 7 cells. The gradient (x, y) of a pixel is split
+// between the two directions that enclose it, and these parts between the four cells around it.
 function described(pixels) {
-  const at = (row, column) => (row >= 0 && row < SIDE && column >= 0 && column < SIDE ? pixels[row * SIDE + column] : 0);
-  const sums = new Float64Array(PIXELS);
+  const unit = [64, 59, 45, 24, 0, -24, -45, -59, -64, -59, -45, -24, 0, 24, 45, 59]; // 64 * cosine
+  const cross = (k, x, y) => unit[k & 15] * y - unit[k - 4 & 15] * x;
+  const wide = SIDE + 2, level = new Uint8Array(wide * wide); // with paper around
+  for (let i = 0; i < SIDE; i++) level.set(pixels.subarray(SIDE * i, SIDE * (i + 1)), wide * (i + 1) + 1);
+  const three = (at, step) => level[at - step] + 2 * level[at] + level[at + step];
+  const sums = new Int32Array(9 * 9 * 16); // a cell more on each side, which nobody reads
   for (let row = 0; row < SIDE; row++)
     for (let column = 0; column < SIDE; column++) {
-      let x = 0, y = 0;
-      for (let step = -1; step <= 1; step++) {
-        const weight = 2 - Math.abs(step);
-        x += weight * (at(row + step, column + 1) - at(row + step, column - 1));
-        y += weight * (at(row + 1, column + step) - at(row - 1, column + step));
+      const at = wide * (row + 1) + column + 1;
+      const x = three(at + 1, wide) - three(at - 1, wide), y = three(at + wide, 1) - three(at - wide, 1);
+      if (!x && !y) continue;
+      const cell = 9 * (row + 2 >> 2) + (column + 2 >> 2);
+      const lower = 2 * (row + 2 & 3) + 1, right = 2 * (column + 2 & 3) + 1; // the share of the cells there, of 8
+      for (let k = 0; k < 16; k++) {
+        const part = Math.min(cross(k - 1, x, y), -cross(k + 1, x, y));
+        if (part <= 0) continue;
+        sums[16 * cell + k] += part * (8 - lower) * (8 - right);
+        sums[16 * (cell + 1) + k] += part * (8 - lower) * right;
+        sums[16 * (cell + 9) + k] += part * lower * (8 - right);
+        sums[16 * (cell + 10) + k] += part * lower * right;
       }
-      if (x || y) addEdge(sums, row, column, x, y);
     }
-  return Uint8Array.from(sums, (sum) => {
-    const root = Math.floor(Math.sqrt(sum >> 7));
-    return root < FAINT ? 0 : Math.min(root, 255);
+  return Uint8Array.from({ length: PIXELS }, (_, i) => {
+    const cell = i >> 4, sum = sums[16 * (9 * Math.floor(cell / 7) + cell % 7 + 10) + i % 16];
+    const root = Math.floor(Math.sqrt((sum >> 7) + 0.5)); // + 0.5: also if the root is a little off
+    return root < 16 ? 0 : Math.min(root, 255);
   });
 }
 
-// Adds the gradient (x, y) at a pixel to the cells around it, split between the two directions that enclose it.
-function addEdge(sums, row, column, x, y) {
-  const weight = (cell, place) => Math.max(0, 8 - Math.abs(2 * place - 8 * cell - 3));
-  for (let k = 0; k < DIRECTIONS; k++) {
-    const before = (k + DIRECTIONS - 1) % DIRECTIONS, behind = (k + 1) % DIRECTIONS;
-    const part = Math.min(UNIT_X[before] * y - UNIT_Y[before] * x, UNIT_Y[behind] * x - UNIT_X[behind] * y);
-    if (part <= 0) continue;
-    for (let down = 0; down < EDGE_CELLS; down++)
-      for (let along = 0; along < EDGE_CELLS; along++)
-        sums[DIRECTIONS * (EDGE_CELLS * down + along) + k] += part * weight(down, row) * weight(along, column);
-  }
+// Of each preprocessing the picture that it makes of pixels (784,), and what the network sees of that picture.
+const same = (pixels) => pixels;
+const PREPROCESSINGS = { raw: [same, same], deskewed: [deskewed, same], directions: [deskewed, described] };
+
+// The picture (784,) that the model looks at.
+function picture(model, pixels) {
+  return PREPROCESSINGS[model.preprocessing][0](pixels);
 }
 
-// The picture (784,) that the model makes of pixels (784,), and what it sees of it.
-const upright = (model, pixels) => (model.preprocessing === "raw" ? pixels : deskewed(pixels));
+// Pixels (784,) as the model sees them.
 function prepared(model, pixels) {
-  const picture = upright(model, pixels);
-  return model.preprocessing === "directions" ? described(picture) : picture;
+  return PREPROCESSINGS[model.preprocessing][1](picture(model, pixels));
 }
 
 // Sums (n,) of start (n,) and of the rows of weights (m, n) times inputs (m,) * unit; an input of 0 costs nothing.

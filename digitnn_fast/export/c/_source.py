@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from digitnn_fast import __version__, reference
 from digitnn_fast.deskewing import SIDE
 from digitnn_fast.engines import prepare
-from digitnn_fast.network import Preprocessing
+from digitnn_fast.network import PREPROCESSINGS, Preprocessing
 from digitnn_fast.quantization import LARGEST, QuantizedParameters, octave_factor, octave_powers, rectangle
 from digitnn_fast.sample import load_sample
 from digitnn_fast.utils import CLASSES, PIXELS
@@ -20,6 +20,7 @@ from digitnn_fast.utils import CLASSES, PIXELS
 HERE = Path(__file__).parent
 WIDTH = 110  # of a line of numbers
 NOISE = 32  # pictures in the self-test
+PIECES: dict[Preprocessing, str] = {"raw": "", "deskewed": "", "directions": "describe.c"}  # that digits.c gets
 BLOCK = {8: 8, 4: 16, 2: 16}  # hidden units that the C adds up together
 
 
@@ -63,7 +64,8 @@ def _network(network: Integers) -> dict[str, Any]:
     inner = W1.reshape(SIDE, SIDE, -1)[top:bottom, left:right].reshape(-1, len(b1))
     factor, factor_shift = octave_factor(scale)
     return {
-        "deskewed": int(preprocessing == "deskewed"),
+        **{name: int(name == preprocessing) for name in PREPROCESSINGS},
+        "describe": f"\n{(HERE / piece).read_text(encoding='utf-8')}" if (piece := PIECES[preprocessing]) else "",
         "bits": bits,
         "hidden": len(b1) + spare,
         "shift": shift,
