@@ -76,8 +76,7 @@ def report(
         **({"Training": plots.curves(record)} if record and len(record.history) else {}),
         "Confusion": plots.confusion(result),
         "Worst mistakes": plots.mistakes(images, labels, probabilities),
-        # The columns of W1 are no pictures if it is edges that they weigh.
-        **({"Hidden units": plots.hidden_units(network)} if network.preprocessing != "directions" else {}),
+        "Hidden units": plots.hidden_units(network),
         "Reliability": plots.reliability(labels, probabilities),
     }
     plots.write_report(out, f"digitnn-fast: {os.path.basename(model)}", facts, figures)

@@ -181,16 +181,17 @@ def print_speeds(speeds: Iterable[Speed]) -> None:
 
 def print_verdicts(verdicts: Iterable[Verdict]) -> None:
     """A line for each way to run a network, and below why some could not."""
-    header = ["path", "rows", "labels that agree", "probabilities within", "integers", "seconds", "verdict"]
+    header = ["path", "rows", "labels", "p within", "integers", "seconds", "verdict"]
+    title = "how many labels are those of the reference, how close the probabilities p and integers are"
     lines = list(verdicts)
-    print_table("", header, [_verdict_cells(verdict) for verdict in lines])
+    print_table(title, header, [_verdict_cells(verdict) for verdict in lines])
     if reasons := [(verdict.name, verdict.reason) for verdict in lines if verdict.reason]:
         print()
         print_facts(reasons)
 
 
 def _verdict_cells(verdict: Verdict) -> list[str]:
-    found, words = verdict.difference, {True: "agrees", False: "DIFFERS", None: "specification"}
+    found, words = verdict.difference, {True: "agrees", False: "DIFFERS", None: "-"}
     if found is None:
         return [verdict.name, *"-----", "FAILED" if verdict.agrees is False else "not run"]
     within = "-" if found.probabilities is None else f"{found.probabilities:.1e}"

@@ -111,7 +111,8 @@ class PreparedCall:
         self._upright = self._seen = NO_IMAGES[1]
         self._own = np.zeros(1, np.int64)
         self._deskew = _bind_deskew()
-        self._describe = _bind_describe() if preprocessing == "directions" else None
+        bind = BEYOND[preprocessing]
+        self._describe = bind() if bind else None
 
     def __call__(self, *last: Any) -> None:
         """As `Engine.call` says; without arguments the same again, for up to AT_ONCE images."""
@@ -158,8 +159,8 @@ def prepare(images: Bytes, preprocessing: Preprocessing) -> Bytes:
         return images
     prepared = np.empty(images.shape, np.uint8)
     _bind_deskew()(np.zeros(1, np.int64), np.ascontiguousarray(images), prepared)
-    if preprocessing == "directions":
-        _bind_describe()(prepared.copy(), prepared)
+    if bind := BEYOND[preprocessing]:
+        bind()(prepared.copy(), prepared)
     return prepared
 
 
@@ -197,6 +198,10 @@ def _bind_describe() -> Call:
     """describe(images, out), with scratch of its own."""
     scratch = (aligned(size, np.int32) for size in (960, 1568, 1296))
     return KERNELS["directions.describe"].bind(*scratch, NO_IMAGES[1], NO_IMAGES[1])
+
+
+# The kernel that makes of a PICTURE what the network sees, if that is not the picture itself.
+BEYOND: dict[Preprocessing, Callable[[], Call] | None] = {"raw": None, "deskewed": None, "directions": _bind_describe}
 
 
 def _tiles(W1: NDArray[Any], tiles: int) -> NDArray[Any]:

@@ -10,11 +10,12 @@ import html
 import io
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from digitnn_fast.utils import CLASSES, get_predictions, replacing
+from digitnn_fast.directions import CELLS, DIRECTIONS
+from digitnn_fast.utils import CLASSES, PIXELS, get_predictions, replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,14 +23,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from digitnn_fast.evaluation import Evaluation
-    from digitnn_fast.network import Network, TrainingRecord
+    from digitnn_fast.network import Network, Preprocessing, TrainingRecord
 
     Floats = NDArray[np.floating]
     Bytes = NDArray[np.uint8]
 
 ENDINGS = (".png", ".svg", ".pdf")
 WORST, SHEET = 40, 400  # mistakes that are shown among other figures, and on a sheet of their own
-UNITS = 64  # hidden units that are shown, those with the largest weights
 BINS = 10  # of the reliability diagram
 DPI = 110
 
@@ -100,16 +100,45 @@ def mistakes(images: Bytes, labels: Bytes, probabilities: Floats, most: int = WO
 
 
 def hidden_units(network: Network) -> Figure:
-    """What hidden units look for: columns of W1 (784, H) as 28x28, red for ink wanted, blue for ink unwanted."""
-    weights = np.asarray(network.W1)
-    strongest = np.sort(np.argsort(-np.abs(weights).sum(axis=0), kind="stable")[:UNITS])
-    figure = _figure(10, 0.95 * -(-len(strongest) // 10) + 0.5)
-    shown = "the hidden units" if len(strongest) == network.hidden else f"{UNITS} of {network.hidden:,} hidden units"
-    figure.suptitle(f"What {shown} look for: red ink, and no ink where it is blue")
-    for axes, unit in zip(_tiles(figure, len(strongest)), strongest, strict=True):
+    """What hidden units look for: columns of W1 (784, H) as pictures, red for what is wanted, blue for the unwanted.
+
+    Weights of pixels are where the pixels are; those of directions make a disc of 16 sectors for each of 7 by 7 cells.
+    """
+    weights, (places, red, units, across) = np.asarray(network.W1), UNIT_PICTURES[network.preprocessing]
+    strongest = np.sort(np.argsort(-np.abs(weights).sum(axis=0), kind="stable")[:units])
+    figure = _figure(10, 9.5 / across * -(-len(strongest) // across) + 0.5)
+    shown = "the hidden units" if len(strongest) == network.hidden else f"{units} of {network.hidden:,} hidden units"
+    figure.suptitle(f"What {shown} look for: {red}")
+    for axes, unit in zip(_tiles(figure, len(strongest), across), strongest, strict=True):
         limit = float(np.abs(weights[:, unit]).max()) or 1.0
-        axes.imshow(weights[:, unit].reshape(28, 28), cmap="RdBu_r", vmin=-limit, vmax=limit)
+        picture = np.ma.masked_where(places < 0, weights[places, unit])
+        axes.imshow(picture, cmap="RdBu_r", vmin=-limit, vmax=limit)
     return figure
+
+
+def _discs(side: int = 25) -> NDArray[np.intp]:
+    """Which value of `directions.describe` each place of a picture shows: a disc in each cell, -1 around it."""
+    y, x = np.mgrid[:side, :side] - side // 2
+    sector = np.rint(np.arctan2(y, x) * DIRECTIONS / (2 * np.pi)).astype(int) % DIRECTIONS
+    cells = DIRECTIONS * np.arange(CELLS**2).reshape(CELLS, 1, CELLS, 1)
+    disc = np.hypot(x, y)[:, None] < side / 2
+    return np.where(disc, cells + sector[:, None], -1).reshape(CELLS * side, -1)
+
+
+class UnitPicture(NamedTuple):
+    """A unit as a picture: which of the 784 values each place shows, what red means, how many units, and in a row."""
+
+    places: NDArray[np.intp] = np.arange(PIXELS).reshape(28, 28)
+    red: str = "red ink, and no ink where it is blue"
+    units: int = 64  # those with the largest weights
+    across: int = 10
+
+
+UNIT_PICTURES: dict[Preprocessing, UnitPicture] = {
+    "raw": UnitPicture(),
+    "deskewed": UnitPicture(),
+    "directions": UnitPicture(_discs(), "edges with ink where a disc is red, and none where it is blue", 20, 5),
+}
 
 
 def reliability(labels: Bytes, probabilities: Floats) -> Figure:
@@ -134,10 +163,10 @@ def reliability(labels: Bytes, probabilities: Floats) -> Figure:
     return figure
 
 
-def _tiles(figure: Figure, count: int) -> list[Axes]:
-    """That many axes without ticks, ten in a row."""
-    rows = max(1, -(-count // 10))
-    grid = figure.subplots(rows, 10, squeeze=False).ravel().tolist()
+def _tiles(figure: Figure, count: int, across: int = 10) -> list[Axes]:
+    """That many axes without ticks, so many in a row."""
+    rows = max(1, -(-count // across))
+    grid = figure.subplots(rows, across, squeeze=False).ravel().tolist()
     for axes in grid:
         axes.axis("off")
     return list(grid[:count])

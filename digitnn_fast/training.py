@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from digitnn_fast._threads import thread_count
 from digitnn_fast.checkpoint import Checkpoint, State
 from digitnn_fast.descent import Descent, Schedule, descent_for
-from digitnn_fast.engines import PICTURE, describe_distorted, prepare
+from digitnn_fast.engines import BEYOND, PICTURE, describe_distorted, prepare
 from digitnn_fast.kernels import ADAM, MOMENTUM
 from digitnn_fast.network import Network, TrainingRecord, data_digest, join
 from digitnn_fast.predictor import Predictor
@@ -172,7 +172,7 @@ def _epochs(recipe: Recipe, descent: Descent, seed: int, first: int) -> Iterator
         key = int(random.integers(2**62))
         if epoch < first:  # already done, but the random numbers go on
             continue
-        if limits is not None and recipe.preprocessing == "directions":  # those of the distorted digits
+        if limits is not None and BEYOND[recipe.preprocessing]:  # what is seen of the distorted digits
             descent.images, within = describe_distorted(pixels, key, limits, descent.threads), None
         else:
             within = limits

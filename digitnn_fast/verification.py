@@ -65,7 +65,6 @@ def verify(network: Network, images: Bytes, threads: int | None = None) -> Itera
         with tempfile.TemporaryDirectory() as folder:
             options = exporter.options()
             try:
-                exporter.check(network)
                 list(exporter.write(network, Path(folder), options))
                 ways = list(exporter.ways(network, Path(folder), options))
             except SelfTestError as error:

@@ -218,16 +218,27 @@ def test_folds_that_cannot_be(command, folder, tmp_path, folds):
 
 def test_a_checkpoint_from_the_command_line(command, folder, tmp_path):
     files = "--train", folder.path / "train.csv", "--out", tmp_path / "m.npz", "--checkpoint", tmp_path / "state"
-    outcome = command("train", *files, "--folds", 2)
-    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
-    (tmp_path / "state").write_text("nonsense")
-    outcome = command("train", *files)
-    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
-    assert outcome.err.startswith(f"error: {tmp_path / 'state'}: not a checkpoint, or damaged")
-    (tmp_path / "state").unlink()
+    for name, folds in (("state", ()), ("state.folds", ("--folds", 2))):
+        (tmp_path / name).write_text("nonsense")
+        outcome = command("train", *files, *folds)
+        assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+        assert outcome.err.startswith(f"error: {tmp_path / name}: not a checkpoint, or damaged")
+        (tmp_path / name).unlink()
     assert command("train", *files).code == 0
     assert not (tmp_path / "state").exists()
     assert (tmp_path / "m.npz").read_bytes() == (folder.path / "model.npz").read_bytes()
+
+
+def test_patience_from_the_command_line(command, folder, tmp_path):
+    files = "--train", folder.path / "train.csv", "--out", tmp_path / "m.npz", "--patience", 3
+    for wrong in (("--folds", 2), ("--heldout", 0)):
+        outcome = command("train", *files, *wrong)
+        reason = "error: --patience needs rows that are held out: it goes without --folds and --heldout 0\n"
+        assert (outcome.code, outcome.err) == (2, reason)
+    assert command("train", *files).code == 0
+    history = Network.load(tmp_path / "m.npz").training.history
+    assert len(history) - 1 - history[:, 2].argmin() == 3
+    assert len(history) < RECIPES["fast"].epochs
 
 
 # The other commands

@@ -10,6 +10,7 @@ from digitnn_fast import Network, kaggle, reference
 from digitnn_fast.engines import Int8, prepare
 from digitnn_fast.export.c import _cost, _run
 from digitnn_fast.export.c._source import BLOCK, Integers, noise, pack, sources
+from digitnn_fast.network import PREPROCESSINGS
 from digitnn_fast.predictor import BUNDLED
 from digitnn_fast.quantization import LARGEST, quantize
 from digitnn_fast.sample import load_sample
@@ -34,7 +35,7 @@ CROSS = {
     "AArch64": ("aarch64-linux-gnu-gcc", "qemu-aarch64"),
     "RISC-V": ("riscv64-linux-gnu-gcc", "qemu-riscv64"),
 }
-MANY = [(bits, preprocessing) for bits in LARGEST for preprocessing in ("deskewed", "raw")]
+MANY = [(bits, preprocessing) for bits in LARGEST for preprocessing in PREPROCESSINGS]
 
 
 def needs(*tools):
@@ -84,26 +85,26 @@ def test_every_compiler_gives_the_specified_integers_without_a_warning(tmp_path,
     check(network, images, _run.answers([built(network, tmp_path, command)], images))
 
 
-@pytest.mark.parametrize("bits", LARGEST)
-def test_all_rows_as_in_the_specification_and_in_the_kernel(tmp_path, rows, bits):
+@pytest.mark.parametrize(("bits", "preprocessing"), MANY)
+def test_all_rows_as_in_the_specification_and_in_the_kernel(tmp_path, rows, bits, preprocessing):
     needs("gcc")
-    network = integers(bits)
+    network = integers(bits, preprocessing)
     answers = _run.answers([built(network, tmp_path, COMPILERS["gcc"])], rows)
     check(network, rows, answers)
     labels, logits = np.full(len(rows), 99, np.uint8), np.full((len(rows), 10), -99, np.int32)
     call = Int8(SMALL.parameters, bits).call(logits)
-    call(np.zeros(1, np.int64), prepare(rows, "deskewed"), labels, np.empty((0, 10), np.float32))
+    call(np.zeros(1, np.int64), prepare(rows, preprocessing), labels, np.empty((0, 10), np.float32))
     np.testing.assert_array_equal(answers["logits"], logits)
     np.testing.assert_array_equal(answers["label"], labels)
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("bits", LARGEST)
+@pytest.mark.parametrize(("bits", "preprocessing"), [(bits, "deskewed") for bits in LARGEST] + [(8, "directions")])
 @pytest.mark.parametrize("processor", CROSS)
-def test_other_processors_give_the_same_integers(tmp_path, rows, processor, bits):
+def test_other_processors_give_the_same_integers(tmp_path, rows, processor, bits, preprocessing):
     compiler, emulator = CROSS[processor]
     needs(compiler, emulator)
-    network, images = integers(bits), np.concatenate([rows[:1000], HOSTILE])
+    network, images = integers(bits, preprocessing), np.concatenate([rows[:1000], HOSTILE])
     program = built(network, tmp_path, (compiler, "-static", "-O2", *_run.STRICT))
     check(network, images, _run.answers([emulator, program], images))
 
@@ -137,6 +138,21 @@ def test_bare_metal_gives_the_same_integers_within_the_limits(tmp_path, rows, bo
 
 
 @pytest.mark.once
+@pytest.mark.parametrize("board", _cost.BOARDS, ids=lambda board: board.name)
+def test_directions_take_two_kilobytes_of_stack_and_no_libc(tmp_path, rows, board):
+    needs(_cost.COMPILER, _cost.EMULATOR)
+    network = integers(8, "directions")
+    for name, text in sources(network).items():
+        (tmp_path / name).write_text(text)
+    images = np.concatenate([rows[:200], HOSTILE])
+    cost, answers = _cost.measure(tmp_path, board, images)
+    check(network, images, answers)
+    assert cost.flash <= LIMITS[8][0]
+    assert cost.ram <= 2 * LIMITS[8][1]
+    assert cost.static == 0
+
+
+@pytest.mark.once
 def test_instructions_are_counted_and_not_timed(tmp_path):
     needs(_cost.COMPILER, _cost.EMULATOR)
     for name, text in sources(integers(2, "raw", 16)).items():
@@ -155,14 +171,14 @@ def test_any_width(tmp_path, hidden, bits):
     check(network, HOSTILE, _run.answers([built(network, tmp_path, COMPILERS["gcc"])], HOSTILE))
 
 
-@pytest.mark.parametrize("bits", LARGEST)
-def test_pixels_without_weights_are_left_out(tmp_path, bits):
+@pytest.mark.parametrize(("bits", "preprocessing"), MANY)
+def test_pixels_without_weights_are_left_out(tmp_path, bits, preprocessing):
     needs("gcc")
     W1, b1, W2, b2 = SMALL.parameters
     inside = np.zeros((28, 28), np.float32)
     inside[3:26, 5:23] = 1
     parameters = Network(W1 * inside.reshape(-1, 1), b1, W2, b2).parameters
-    network = Integers(quantize(parameters, bits), bits, "deskewed")
+    network = Integers(quantize(parameters, bits), bits, preprocessing)
     assert network.window() == (3, 26, 5, 23)
     images = np.concatenate([DIGITS[:100], HOSTILE])
     check(network, images, _run.answers([built(network, tmp_path, COMPILERS["gcc"])], images))

@@ -11,6 +11,7 @@ from digitnn_fast import Network, _export_commands, cli, finetuning
 from digitnn_fast.export import c
 from digitnn_fast.export.c import _cost, _run
 from digitnn_fast.finetuning import FineTuning
+from digitnn_fast.network import PREPROCESSINGS
 from digitnn_fast.predictor import BUNDLED, Predictor
 from digitnn_fast.sample import load_sample
 
@@ -176,7 +177,7 @@ def test_an_arduino_library(command, tmp_path):
     subprocess.run([tmp_path / "main"], check=True)
 
 
-@pytest.mark.parametrize("preprocessing", c.EXPORTER.preprocessings)
+@pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
 def test_hostile_text_in_a_model_does_not_reach_the_code(command, tmp_path, preprocessing):
     network = Network.load(BUNDLED["small"])
     record = network.training

@@ -12,7 +12,7 @@ from PIL import Image
 
 from digitnn_fast import Network, Predictor, cli, preprocess
 from digitnn_fast.deskewing import deskew
-from digitnn_fast.engines import prepare
+from digitnn_fast.engines import PICTURE, prepare
 from digitnn_fast.network import PREPROCESSINGS
 from digitnn_fast.page import page
 from digitnn_fast.sample import load_sample
@@ -204,6 +204,26 @@ def test_preprocessing_makes_the_same_bytes(browser, preprocessing):
     images = np.concatenate([SAMPLE.test_images[:200], wild, corners, np.zeros((1, 784), np.uint8)]).astype(np.uint8)
     theirs = browser.execute_script(PREPARE, json.dumps(images.tolist()), preprocessing)
     np.testing.assert_array_equal(theirs, prepare(images, preprocessing))
+
+
+@pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
+def test_a_page_with_another_network(browser, tmp_path, preprocessing):
+    """It shows the picture that the network looks at, and says what Python says."""
+    import io
+
+    usual, network = browser.current_url, Network(*PREDICTOR.network.parameters, preprocessing)
+    network.save(tmp_path / "model.npz")
+    out = tmp_path / "draw.html"
+    assert cli.run(["draw", "--no-open", "--model", str(tmp_path / "model.npz"), "--out", str(out)]) == 0
+    try:
+        browser.get(out.as_uri())
+        shown = draw(browser, STROKES[2])
+    finally:
+        browser.get(usual)
+    pixels = preprocess(Image.open(io.BytesIO(base64.b64decode(shown["paper"]))))
+    np.testing.assert_array_equal(shown["seen"], prepare(pixels[None], PICTURE[preprocessing])[0])
+    shares = [float(text.rstrip("%")) / 100 for text in shown["shares"]]
+    np.testing.assert_allclose(shares, Predictor(network, threads=1).predict_proba(pixels), atol=6e-4)
 
 
 def test_a_network_of_pixels_as_they_are(browser):

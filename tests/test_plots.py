@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digitnn_fast import Predictor, cli, evaluation, plots, train
+from digitnn_fast import Network, Predictor, cli, evaluation, plots, train
 from digitnn_fast.crossvalidation import cross_validate
 from digitnn_fast.kernels import _jit
 from digitnn_fast.recipes import RECIPES
@@ -77,6 +77,22 @@ def test_hidden_units_are_the_columns_of_W1():
     shown = [axes.get_images()[0].get_array() for axes in plots.hidden_units(NETWORK).axes if axes.get_images()]
     assert len(shown) == 64
     np.testing.assert_array_equal(np.stack([np.asarray(unit).reshape(-1) for unit in shown], axis=1), NETWORK.W1)
+
+
+def test_hidden_units_of_directions_are_discs():
+    """A weight is shown in its cell, and from the disc's middle in the direction in which ink gets more."""
+    unit = np.zeros(784, np.float32)
+    unit[16 * (7 * 2 + 3)] = 1  # third row of cells, fourth column: to the right
+    unit[16 * (7 * 2 + 3) + 4] = -1  # and down
+    _, b1, W2, b2 = NETWORK.parameters
+    network = Network(unit[:, None], b1[:1], W2[:1], b2, "directions")
+    axes, *_ = plots.hidden_units(network).axes
+    shown = np.asarray(axes.get_images()[0].get_array().filled(0))
+    side = len(shown) // 7
+    middle_y, middle_x = 2 * side + side // 2, 3 * side + side // 2
+    red, blue = (np.argwhere(np.sign(shown) == sign).mean(axis=0) for sign in (1, -1))
+    assert abs(red[0] - middle_y) < 1 and middle_x + 3 < red[1] < middle_x + side / 2
+    assert abs(blue[1] - middle_x) < 1 and middle_y + 3 < blue[0] < middle_y + side / 2
 
 
 def test_reliability():

@@ -69,7 +69,6 @@ def export(
     2,000 test digits get another label than in float32; then nothing is written.
     """
     exporter = find_exporter(target)
-    exporter.check(network)
     options = options or exporter.options()
     check_folder(out)
     with filling(out) as folder:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from digitnn_fast import reference
 from digitnn_fast.engines import prepare
-from digitnn_fast.network import PREPROCESSINGS, Network, Preprocessing
+from digitnn_fast.network import Network
 from digitnn_fast.quantization import QuantizedParameters, quantize
-from digitnn_fast.utils import get_predictions, require, softmax
+from digitnn_fast.utils import get_predictions, softmax
 
 if TYPE_CHECKING:
     from digitnn_fast.training import EpochReport
@@ -83,13 +83,7 @@ class Exporter:
     options: type[Options]
     write: Callable[[Network, Path, Any], Iterable[Fact]]
     ways: Callable[[Network, Path, Any], Iterable[Way]]
-    preprocessings: tuple[Preprocessing, ...] = PREPROCESSINGS
     costs: Callable[[Network, Path, Any], Iterable[Fact]] = lambda network, folder, options: ()
-
-    def check(self, network: Network) -> None:
-        """ValueError for a network of a preprocessing that the target can't do."""
-        possible, own = " or ".join(self.preprocessings), network.preprocessing
-        require(own in self.preprocessings, f"--to {self.name} takes networks of {possible} pixels, not of {own}")
 
 
 class Difference(NamedTuple):

@@ -165,12 +165,4 @@ def costs(network: Network, folder: Path, options: COptions) -> Iterator[Fact]:
         yield board.name, cost.text(options.clock)
 
 
-EXPORTER = Exporter(
-    name="c",
-    summary="C99 for microcontrollers: digits.h, digits.c, a self-test",
-    options=COptions,
-    write=write,
-    ways=ways,
-    preprocessings=("raw", "deskewed"),
-    costs=costs,
-)
+EXPORTER = Exporter("c", "C99 for microcontrollers: digits.h, digits.c, a self-test", COptions, write, ways, costs)
