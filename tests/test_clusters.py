@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -141,7 +142,9 @@ def test_wrong_options(options, message, digits, tmp_path, capsys):
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_interrupted_and_started_again(digits, local, tmp_path):
-    running = subprocess.Popen(command(digits, tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # who starts the tests with & ignores it
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    running = subprocess.Popen(command(digits, tmp_path), preexec_fn=listening, **pipes)
     wait_for(lambda: results(tmp_path))
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=60)
@@ -298,8 +301,8 @@ if __name__ == "__main__":
     (tmp_path / "job.py").write_text(code)
     cache = tmp_path / "cache"
     log = tmp_path / "compilers"
-    # Each process that numba compiles in leaves a line.
-    spy = "import sys\nif 'KERNELS[sys.argv[1]].emit()' in ' '.join(sys.orig_argv): open({!r}, 'a').write({})\n"
+    # Each process that numba compiles in leaves a line with the kernels that it was given.
+    spy = "import sys\nif 'KERNELS[name].emit()' in ' '.join(sys.orig_argv): open({!r}, 'a').write({})\n"
     (tmp_path / "sitecustomize.py").write_text(spy.format(str(log), "sys.orig_argv[3] + chr(10)"))
     environment = os.environ | {"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(tmp_path)}
     prepare = "from digitnn_fast.clusters import prepare_worker; prepare_worker('worker')"

@@ -92,7 +92,7 @@ def test_all_rows_as_in_the_specification_and_in_the_kernel(tmp_path, rows, bits
     answers = _run.answers([built(network, tmp_path, COMPILERS["gcc"])], rows)
     check(network, rows, answers)
     labels, logits = np.full(len(rows), 99, np.uint8), np.full((len(rows), 10), -99, np.int32)
-    call = Int8(SMALL.parameters, bits).call(logits)
+    call = Int8(SMALL.parameters, bits).call(out=logits)
     call(np.zeros(1, np.int64), prepare(rows, preprocessing), labels, np.empty((0, 10), np.float32))
     np.testing.assert_array_equal(answers["logits"], logits)
     np.testing.assert_array_equal(answers["label"], labels)
