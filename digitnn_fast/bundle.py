@@ -23,7 +23,7 @@ KERNEL_METADATA, DATASET_METADATA = "kernel-metadata.json", "dataset-metadata.js
 DATASET = "digitnn-fast-wheel"
 SOURCE_LIMIT = 1 << 20  # bytes of a kernel's source
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same bytes at any time
-OF_ONE_INSTALLATION = {"RECORD", "WHEEL", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
+OF_ONE_INSTALLATION = {"RECORD", "WHEEL", "INSTALLER", "REQUESTED", "direct_url.json", "uv_build.json", "uv_cache.json"}
 
 
 class Bundle(NamedTuple):
