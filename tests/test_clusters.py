@@ -186,7 +186,14 @@ def test_a_worker_is_killed_in_the_middle(digits, local, tmp_path):
     assert running.returncode == 0, errors
     assert 3 <= there < SHARDS - 5
     assert results(tmp_path) == local
-    assert text.splitlines()[-1].split()[:3] == ["done", "40", f"{SHARDS * ROWS:,}"]
+    # What the worker had finished and not yet told when it died is there, and skipped when Dask repeats its task.
+    assert sum(shards_told(text).values()) == SHARDS
+
+
+def shards_told(text: str) -> dict[str, int]:
+    """How many shards the final table says were done, skipped and failed."""
+    lines = [line.split() for line in text.splitlines()]
+    return {words[0]: int(words[1]) for words in lines if words and words[0] in ("done", "skipped", "failed")}
 
 
 @pytest.fixture
@@ -243,8 +250,8 @@ def test_the_client_is_killed_and_started_again(digits, local, cluster, tmp_path
     done = subprocess.run(command(digits, out, *options), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert results(out) == local
-    *_, finished, skipped = done.stdout.splitlines()
-    assert int(skipped.split()[1]) >= there and int(finished.split()[1]) + int(skipped.split()[1]) == SHARDS
+    told = shards_told(done.stdout)  # the workers outlive the client: they may have finished more by now
+    assert told["skipped"] >= there and sum(told.values()) == SHARDS
 
     damaged = damage(digits, tmp_path / "in")
     relative = command(Path("in"), Path("bad"), *options)  # the workers are in another folder
