@@ -51,7 +51,7 @@ def full_batch(world: World) -> Result:
 
     distance = max(np.abs(a - b).max() for a, b in zip(ours(), numpys(), strict=True))
     require(distance < 1e-4, f"the weights are {distance:.1e} from the reference's")
-    return ratio(race({OURS: ours, "NumPy reference": numpys}, 3))
+    return ratio(race({OURS: ours, "NumPy reference": numpys}, 7))
 
 
 def growth(world: World) -> list[list[str]]:

@@ -6,6 +6,7 @@ import _thread
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 
@@ -49,15 +50,19 @@ def run_together(calls: Sequence[Callable[[], Any]], on_failure: Callable[[], No
 
     def run_and_tell(index: int, done: _thread.LockType) -> None:
         run(index)
-        done.release()
+        with placing:  # the thread must be there while it is placed
+            done.release()
 
     others: list[_thread.LockType] = []
+    placing = _thread.allocate_lock()
     try:
-        for index in range(1, len(calls)):
-            done = _thread.allocate_lock()
-            done.acquire()
-            _thread.start_new_thread(run_and_tell, (index, done))
-            others.append(done)
+        with placing:
+            for index in range(1, len(calls)):
+                done = _thread.allocate_lock()
+                done.acquire()
+                thread = _thread.start_new_thread(run_and_tell, (index, done))
+                others.append(done)
+                _place(thread)
         run(0)
     except BaseException:  # Ctrl-C between the calls, or no more threads to be had
         on_failure()
@@ -68,3 +73,35 @@ def run_together(calls: Sequence[Callable[[], Any]], on_failure: Callable[[], No
     if errors:
         raise errors[0]
     return results
+
+
+def _place(thread: int) -> None:
+    """Send a thread, new and not yet running, to another CPU than this one.
+
+    Linux may leave it here, where it waits for this thread's slice of 4 ms to end although another CPU is idle.
+    """
+    functions = _placing_functions()
+    if functions is None:
+        return
+    current_cpu, set_affinity = functions
+    others = os.sched_getaffinity(0) - {current_cpu()}
+    if others:
+        mask = sum(1 << cpu for cpu in others)
+        size = max(128, max(others) // 64 * 8 + 8)  # bytes; cpu_set_t has 128
+        set_affinity(thread, size, mask.to_bytes(size, "little"))
+
+
+@cache
+def _placing_functions() -> tuple[Callable[[], int], Callable[[int, int, bytes], int]] | None:
+    """sched_getcpu and pthread_setaffinity_np, where there are such."""
+    if not hasattr(os, "sched_getaffinity") or sys.byteorder != "little":
+        return None
+    import ctypes
+
+    library = ctypes.PyDLL(None)  # keeps the interpreter's lock: these calls are short
+    try:
+        current_cpu, set_affinity = library.sched_getcpu, library.pthread_setaffinity_np
+    except AttributeError:
+        return None
+    set_affinity.argtypes = [ctypes.c_ulong, ctypes.c_size_t, ctypes.c_char_p]
+    return current_cpu, set_affinity

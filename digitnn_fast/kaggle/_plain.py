@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from digitnn_fast._threads import run_together
 from digitnn_fast.kaggle._table import Table
 from digitnn_fast.kernels import KERNELS, PIXELS
 
@@ -155,10 +156,7 @@ def map_blocks(
 
     if table.size is not None and not table.packed:
         threads = min(threads, table.size // blocks.bytes + 1)
-    try:
-        _run(work, threads)
-    finally:
-        blocks.stop()  # after Ctrl-C
+    run_together([work] * threads, on_failure=blocks.stop)
     # The failure that comes first in the file, so that it does not depend on the threads; all before it is done.
     count, failure = min(failures.items(), default=(blocks.count, None), key=itemgetter(0))
     if failure is not None and not isinstance(failure, NotPlainError):
@@ -166,13 +164,3 @@ def map_blocks(
     done = [results[number] for number in range(count)]
     rest = Rest(1 + sum(rows for rows, _ in done), blocks.offsets[count])
     return [result for _, result in done], rest if failure or not done else None
-
-
-def _run(work: Callable[[], None], threads: int) -> None:
-    """Call `work` in this thread and threads-1 more. (To import concurrent.futures would take 5 ms.)"""
-    helpers = [threading.Thread(target=work, daemon=True) for _ in range(threads - 1)]
-    for helper in helpers:
-        helper.start()
-    work()
-    for helper in helpers:
-        helper.join()
