@@ -7,6 +7,7 @@ import os
 import re
 import runpy
 import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,7 @@ def folder(tmp_path, monkeypatch):
     """What the blocks read: test.csv, 3.png, shards/, digits.parquet."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)  # as in an activated venv
     names = ",".join(f"pixel{number}" for number in range(784))
     Path("test.csv").write_text("\n".join([names, *(",".join(map(str, row)) for row in IMAGES.tolist())]) + "\n")
     three = IMAGES[LABELS == 3][0].reshape(28, 28)
