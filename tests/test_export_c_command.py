@@ -11,9 +11,11 @@ from test_export_c import needs
 from digitnn_fast import Network, _export_commands, cli, finetuning
 from digitnn_fast.export import c
 from digitnn_fast.export.c import _cost, _run
+from digitnn_fast.export.c._source import Integers
 from digitnn_fast.finetuning import FineTuning
 from digitnn_fast.network import PREPROCESSINGS
 from digitnn_fast.predictor import BUNDLED, Predictor
+from digitnn_fast.quantization import quantize
 from digitnn_fast.recipes import RECIPES
 from digitnn_fast.sample import load_sample
 
@@ -101,6 +103,9 @@ def test_other_inputs_are_trained_and_the_network_is_kept(command, quick, tmp_pa
     assert "all integers equal" in text
     network = Network.load(tmp_path / "c" / c.MODEL)
     assert (network.hidden, network.preprocessing) == (wide, recipe.preprocessing)
+    integers = Integers(quantize(network.parameters, bits), bits, network.preprocessing)
+    right = integers.logits(SAMPLE.test_images).argmax(axis=1) == SAMPLE.test_labels
+    assert f"{right.mean():.2%} of the sample's 2,000 test digits" in text
 
 
 @pytest.mark.once

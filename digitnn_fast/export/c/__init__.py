@@ -84,7 +84,15 @@ def write(network: Network, folder: Path, options: COptions) -> Iterable[Fact]:
         learned, facts = _learned(network, options)
         yield from facts
         learned.save(folder / MODEL)
-    code = _write_files(_integers(network, folder, options), folder, options.layout)
+    integers = _integers(network, folder, options)
+    if options.inputs:
+        sample = load_sample()
+        right = np.mean(integers.logits(sample.test_images).argmax(axis=1) == sample.test_labels)
+        yield (
+            "accuracy",
+            f"{right:.2%} of the sample's {len(sample.test_labels):,} test digits, from which it did not learn",
+        )
+    code = _write_files(integers, folder, options.layout)
     yield "selftest.c", _selftest(code)
 
 

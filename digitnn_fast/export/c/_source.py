@@ -40,6 +40,12 @@ class Integers(NamedTuple):
         """(n, 10) of raw images (n, 784): the specification."""
         return reference.forward_int8(self.quantized, prepare(images, self.preprocessing))
 
+    def bytes(self) -> int:
+        """Of all weights and biases as the C stores them."""
+        top, bottom, left, right = self.window()
+        hidden = -(-len(self.quantized.b1) // BLOCK[self.bits]) * BLOCK[self.bits]
+        return hidden * ((bottom - top) * (right - left) * self.bits // 8 + 4 + 2 * CLASSES) + 4 * CLASSES
+
     def window(self) -> tuple[int, int, int, int]:
         """Top, bottom, left and right of the pixels that have a weight; at least one pixel."""
         return rectangle(np.asarray(self.quantized.W1.any(axis=1)))
