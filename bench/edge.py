@@ -37,7 +37,7 @@ FPU = ("-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
 FEW_BYTES = (("16x16", 64, 2), ("16x16", 128, 2), ("7x7x16", 16, 2), ("7x7x16", 32, 2))  # inputs, hidden units, bits
 BITNETMCU = (
     "| BitNetMCU, 256-64-64-64-10, 4 bits | 99.02% | 12.3 KiB | – | – | 13.7 ms |",
-    "| BitNetMCU in 6 kB, as quoted in our plan; we found no source | 98.1% | 6 kB | – | – | – |",
+    "| BitNetMCU in 6 kB, as quoted to us without a source | 98.1% | 6 kB | – | – | – |",
     "| BitNetMCU 2026, windows of 8 × 8, 2 and 4 bits | 99.25% | 7.8 and 8.1 KiB | – | – | 29 and 16 ms |",
     "| BitNetMCU 2026, more windows, 4 bits | 99.37% | 9.7 KiB | – | – | 33 ms |",
     "| BitNetMCU, convolutions | 99.28% and 99.55% | 7.3 and 11.0 KiB | – | – | 30 and 57 ms |",
