@@ -47,9 +47,9 @@ COMPARED = (
     "what was tried, on fold 0, is in [ACCURACY.md](ACCURACY.md). RAM is without the image (784 bytes), time is "
     f"that of a Cortex-M0. BitNetMCU: its own figures ([report]({REPORT}.md), [2026]({REPORT}_2026.md)), where "
     "bytes are those of the weights alone, code comes on top, and a CH32V003, which cannot multiply, was timed or "
-    "estimated. The rows differ: theirs are MNIST's 10,000 test images, by writers whom the training did not see, "
-    "after training on 60,000. Kaggle's train.csv mixes all writers, which makes our rows easier, and ours "
-    "learned from 33,600."
+    "estimated. That has 2 KB of RAM: too little for directions and an image. The rows differ: theirs are MNIST's "
+    "10,000 test images, by writers whom the training did not see, after training on 60,000. Kaggle's train.csv "
+    "mixes all writers, which makes our rows easier, and ours learned from 33,600."
 )
 # bits: flash, loss in points; each at least and aim
 WANTED = {
