@@ -1,5 +1,7 @@
 """Images in 16 by 16 pixels; the specification is `pooling.pool`."""
 
+import numpy as np
+
 from digitnn_fast.kernels import PIXELS
 from digitnn_fast.kernels._jit import helper
 from digitnn_fast.kernels._sample import SIDE
@@ -11,7 +13,7 @@ FACTOR, HALF, SHIFT = NINTH
 @helper
 def mix(images, image, at, low):
     """The pixel at flat index `at` and the one below it, in thirds: 3 - low and low of them."""
-    return (3 - low) * images[image, at] + low * images[image, at + SIDE]
+    return (3 - low) * np.int64(images[image, at]) + low * np.int64(images[image, at + SIDE])
 
 
 def pool(images, out):
