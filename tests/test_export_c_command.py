@@ -135,6 +135,7 @@ def test_too_much_lost(command, quick, tmp_path):
         (("--inputs", "16x16"), "--inputs needs --train"),
         (("--inputs", "16x16", "--bits", "2"), "--inputs needs --train"),
         (("--inputs", "8x8", "--train", "x.csv"), "--inputs must be 28x28 or 16x16 or 7x7x16, got 8x8"),
+        (("--inputs", "", "--train", "x.csv"), "--inputs must be 28x28 or 16x16 or 7x7x16, got"),
         (("--inputs", "16x16", "--train", "nothing.csv"), "nothing.csv: no such file"),
         (("--inputs", "16x16", "--train", "x.csv", "--hidden", "0"), "--hidden"),
         (("--hidden", "32", "--bits", "2"), "--hidden goes with --inputs"),

@@ -56,10 +56,11 @@ class COptions(Options):
         for name, value, choices in (
             ("bits", self.bits, LARGEST),
             ("layout", self.layout, LAYOUTS),
-            ("inputs", self.inputs or "16x16", INPUTS),
+            ("inputs", self.inputs, (None, *INPUTS)),
         ):
             if value not in choices:
-                raise ValueError(f"--{name} must be {' or '.join(map(str, choices))}, got {value}")
+                named = " or ".join(str(choice) for choice in choices if choice)
+                raise ValueError(f"--{name} must be {named}, got {value}")
         if self.inputs and not self.train:
             raise ValueError("--inputs needs --train: a network for other inputs has to be trained")
         if self.hidden and not self.inputs:
