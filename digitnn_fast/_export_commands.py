@@ -39,12 +39,18 @@ def export(
             max=100,
             metavar="PERCENT",
             help="Fail if more of the sample's digits get another label than in float32; by default 0.5, "
-            "in C with 4 bits 1, with 2 bits 2.",
+            "in C with 4 bits 1, with 2 bits 2, and 1 more with --inputs.",
         ),
     ] = None,
     bits: Annotated[int | None, _c("--bits", "8|4|2", "of a weight; fewer than 8 by fine-tuning.")] = None,
-    train: Annotated[str | None, _c("--train", "FILE", "digits to fine-tune on; by default the sample's.")] = None,
-    seed: Annotated[int | None, _c("--seed", "N", "of the fine-tuning.", 0)] = None,
+    inputs: Annotated[
+        str | None, _c("--inputs", "16x16|7x7x16|28x28", "train a network for these: pixels, or cells of directions.")
+    ] = None,
+    hidden: Annotated[int | None, _c("--hidden", "N", "of that network; by default as many as MODEL has.", 1)] = None,
+    train: Annotated[
+        str | None, _c("--train", "FILE", "digits to learn from; the sample's if only fine-tuned.")
+    ] = None,
+    seed: Annotated[int | None, _c("--seed", "N", "of training and fine-tuning.", 0)] = None,
     layout: Annotated[str | None, _c("--layout", "plain|arduino", "how the files lie.")] = None,
     clock: Annotated[float | None, _c("--clock", "MHZ", "of the board, to estimate times.", 0.001)] = None,
     max_flash: Annotated[int | None, _c("--max-flash", "BYTES", "fail if it needs more.", 0)] = None,

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 AHEAD = 8  # tasks that wait for each thread, so that none is idle while the scheduler thinks
 CONNECT = "10s"
 FIRST_WORKER = 60  # seconds
-PREDICTING = "inference.forward", "int8.forward", "deskew.deskew_next", "directions.describe", "csv.parse_rows"
+PREDICTING = (
+    *("inference.forward", "int8.forward", "csv.parse_rows"),
+    *("deskew.deskew_next", "directions.describe", "pooling.pool"),
+)
 # Each worker has one thread: what libraries would start besides only gets in the way of the other workers.
 ONE_THREAD = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from digitnn_fast import pooling
 from digitnn_fast._threads import run_together
 from digitnn_fast.kernels import BLOCK, CLASSES, KERNELS, NO_CLASS, PIXELS, TILE, Call, aligned
 from digitnn_fast.network import Network, Preprocessing
@@ -106,7 +107,7 @@ class Prepared:
 
 
 class PreparedCall:
-    """A call that first prepares as many images as the CPU's cache can hold; see kernels/deskew.py, directions.py."""
+    """A call that first prepares as many images as the CPU's cache can hold; see BEYOND."""
 
     def __init__(self, forward: Callable[..., object], preprocessing: Preprocessing) -> None:
         self._forward = forward
@@ -114,14 +115,14 @@ class PreparedCall:
         self._own = np.zeros(1, np.int64)
         self._deskew = _bind_deskew()
         bind = BEYOND[preprocessing]
-        self._describe = bind() if bind else None
+        self._view = bind() if bind else None
 
     def __call__(self, *last: Any) -> None:
         """As `Engine.call` says; without arguments the same again, for up to AT_ONCE images."""
         if not last:  # 20 us less for one image
             self._deskew()
-            if self._describe:
-                self._describe()
+            if self._view:
+                self._view()
             self._own[0] = 0
             self._forward()
             return
@@ -130,15 +131,15 @@ class PreparedCall:
         while (first := self._deskew(taken, pixels, self._upright) or 0) < len(pixels):
             part = slice(first, first + len(self._upright))
             count = len(labels[part])
-            if self._describe:
-                self._describe(self._upright[:count], self._seen)
+            if self._view:
+                self._view(self._upright[:count], self._seen)
             self._own[0] = 0
             self._forward(self._own, self._seen[:count], labels[part], probabilities[part])
 
     def _make_room(self, images: int) -> None:
         if len(self._upright) < images:
             self._upright = self._seen = aligned((images, PIXELS), np.uint8)
-            if self._describe:
+            if self._view:
                 self._seen = aligned((images, PIXELS), np.uint8)
 
 
@@ -152,7 +153,12 @@ def engine_for(network: Network, precision: str) -> Engine:
 
 
 # The part of a preprocessing that ends in a picture: it can be shown, and training distorts what it makes.
-PICTURE: dict[Preprocessing, Preprocessing] = {"raw": "raw", "deskewed": "deskewed", "directions": "deskewed"}
+PICTURE: dict[Preprocessing, Preprocessing] = {
+    "raw": "raw",
+    "deskewed": "deskewed",
+    "directions": "deskewed",
+    "pooled": "deskewed",
+}
 
 
 def prepare(images: Bytes, preprocessing: Preprocessing) -> Bytes:
@@ -166,27 +172,31 @@ def prepare(images: Bytes, preprocessing: Preprocessing) -> Bytes:
     return prepared
 
 
-def describe_distorted(images: Bytes, key: int, limits: NDArray[np.int64], threads: int) -> Bytes:
-    """Edges (n, 784), see `directions.describe`, of `distortion.distort` (images (n, 784), key, limits)."""
-    edges = np.empty(images.shape, np.uint8)
+def view_distorted(
+    images: Bytes, preprocessing: Preprocessing, key: int, limits: NDArray[np.int64], threads: int
+) -> Bytes:
+    """What a network sees (n, 784) of `distortion.distort` (images (n, 784), key, limits): see BEYOND."""
+    bind = BEYOND[preprocessing]
+    assert bind
+    seen = np.empty(images.shape, np.uint8)
     starts = iter(range(0, len(images), AT_ONCE))  # next() of it is atomic: a thread takes what the others have not
 
     def work() -> None:
         padded, field, distorted = (
             aligned(PIXELS + 16, np.uint8),
             aligned(512, np.int32),
-            np.empty_like(edges[:AT_ONCE]),
+            np.empty_like(seen[:AT_ONCE]),
         )
-        describe = _bind_describe()
+        view = bind()
         for start in starts:
             part = slice(start, start + AT_ONCE)
             some = distorted[: len(images[part])]
             # An image's random numbers come from key + index.
             KERNELS["augment.distort_all"](images[part], key + start, limits, padded, field, some)
-            describe(some, edges[part])
+            view(some, seen[part])
 
     run_together([work] * threads)
-    return edges
+    return seen
 
 
 def _bind_deskew() -> Call:
@@ -202,8 +212,20 @@ def _bind_describe() -> Call:
     return KERNELS["directions.describe"].bind(*scratch, NO_IMAGES[1], NO_IMAGES[1])
 
 
+def _bind_pool() -> Call:
+    """pool(images, out)."""
+    return KERNELS["pooling.pool"].bind(NO_IMAGES[1], NO_IMAGES[1])
+
+
 # The kernel that makes of a PICTURE what the network sees, if that is not the picture itself.
-BEYOND: dict[Preprocessing, Callable[[], Call] | None] = {"raw": None, "deskewed": None, "directions": _bind_describe}
+BEYOND: dict[Preprocessing, Callable[[], Call] | None] = {
+    "raw": None,
+    "deskewed": None,
+    "directions": _bind_describe,
+    "pooled": _bind_pool,
+}
+# Where the values are always 0.
+NEVER_INK: dict[Preprocessing, NDArray[np.intp]] = {"pooled": np.flatnonzero(~pooling.INSIDE)}
 
 
 def _block(most: int) -> int:

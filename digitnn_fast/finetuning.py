@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from digitnn_fast._threads import thread_count
 from digitnn_fast.descent import Descent, Schedule
 from digitnn_fast.deskewing import SIDE
-from digitnn_fast.engines import prepare
+from digitnn_fast.engines import BEYOND, PICTURE, prepare, view_distorted
 from digitnn_fast.kernels import ADAM, PIXELS
-from digitnn_fast.network import Network, TrainingRecord, data_digest
+from digitnn_fast.network import Network, Preprocessing, TrainingRecord, data_digest
 from digitnn_fast.quantization import LARGEST
 from digitnn_fast.recipes import RECIPES
 from digitnn_fast.training import BETA1, BETA2, EpochReport
@@ -57,19 +57,19 @@ def fine_tune(
 ) -> Network:
     """A network whose W1 `quantize(parameters, bits)` keeps as it is; it learns from images (n, 784), labels (n,).
 
-    Weights of the pixels at the border, which hardly any ink reaches, are 0. The same network, images, labels and
+    Weights of the values at the border, which are hardly ever other than 0, are 0. The same network, images, labels and
     seed give the same result for any number of threads.
     """
     chosen = tuning or FINE_TUNINGS[bits]
-    pixels = prepare(images, network.preprocessing)
-    inside = window(pixels, chosen.spared)[:, None]
-    descent = Descent(network.parameters, pixels, labels, thread_count(threads))
+    pictures, seen = prepare(images, PICTURE[network.preprocessing]), prepare(images, network.preprocessing)
+    inside = window(seen, chosen.spared)[:, None]
+    descent = Descent(network.parameters, seen, labels, thread_count(threads))
     W1 = descent.weights[:, :PIXELS]  # (tiles, 784, 32)
     behind = W1 * inside
     W1[...] = on_grid(behind, inside, bits)
     epochs = -(-chosen.steps // max(1, len(labels) // BATCH))
     history = []
-    for epoch, losses in enumerate(_epochs(chosen, descent, behind, inside, seed), 1):
+    for epoch, losses in enumerate(_epochs(chosen, descent, pictures, network.preprocessing, behind, inside, seed), 1):
         history.append((*np.mean(losses, axis=0), np.nan, np.nan))
         if on_epoch is not None:
             on_epoch(EpochReport(epoch, epochs, *history[-1]))
@@ -88,7 +88,13 @@ def fine_tune(
 
 
 def _epochs(
-    tuning: FineTuning, descent: Descent, behind: Floats, inside: NDArray[np.bool_], seed: int
+    tuning: FineTuning,
+    descent: Descent,
+    pictures: NDArray[np.uint8],
+    preprocessing: Preprocessing,
+    behind: Floats,
+    inside: NDArray[np.bool_],
+    seed: int,
 ) -> Iterator[list[tuple[float, float]]]:
     """Loss and accuracy of each step, an epoch at a time; the last one may be short."""
     random = np.random.default_rng((seed, 3))
@@ -98,13 +104,17 @@ def _epochs(
     step = 0
     while step < tuning.steps:
         order = random.permutation(len(descent.labels))
+        within: NDArray[np.int64] | None = limits
+        if BEYOND[preprocessing]:
+            key = int(random.integers(2**62))
+            descent.images, within = view_distorted(pictures, preprocessing, key, limits, descent.threads), None
         figures = []
         for first in range(0, len(order) - batch + 1, batch):
             step += 1
             _set_rates(schedule, tuning, step)
             before = W1.copy()
             key = int(random.integers(2**62))
-            figures.append(descent.epoch(ADAM, order[first : first + batch], schedule, key, limits))
+            figures.append(descent.epoch(ADAM, order[first : first + batch], schedule, key, within))
             behind += (W1 - before) * inside
             W1[...] = on_grid(behind, inside, tuning.bits)
             if step == tuning.steps:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-Preprocessing = Literal["raw", "deskewed", "directions"]
+Preprocessing = Literal["raw", "deskewed", "directions", "pooled"]
 PREPROCESSINGS: tuple[Preprocessing, ...] = get_args(Preprocessing)
 ACCURACIES = ("heldout_accuracy", "cross_validated_accuracy")
 HISTORY_COLUMNS = ("training_loss", "training_accuracy", "heldout_loss", "heldout_accuracy")

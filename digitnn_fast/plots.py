@@ -137,6 +137,7 @@ class UnitPicture(NamedTuple):
 UNIT_PICTURES: dict[Preprocessing, UnitPicture] = {
     "raw": UnitPicture(),
     "deskewed": UnitPicture(),
+    "pooled": UnitPicture(),
     "directions": UnitPicture(_discs(), "edges with ink where a disc is red, and none where it is blue", 20, 5),
 }
 

@@ -73,6 +73,16 @@ class Recipe:
         return settings
 
 
+SMALL = Recipe(
+    "small",
+    "the best of 64 hidden units: deskewed, elastic distortions, about a minute on two cores",
+    *(64, 500, 0.006),
+    batch=256,
+    adam=True,
+    distortion=Distortion(rotation=0.07, scale=0.07, shear=0.07, shift=0.6, elastic=3.0),
+    preprocessing="deskewed",
+    weight_decay=0.03,
+)
 ACCURATE = Recipe(
     "accurate",
     "one wide network on directions of edges: elastic distortions, a few minutes on two cores",
@@ -98,15 +108,19 @@ RECIPES = {
             adam=True,
             distortion=Distortion(rotation=0.2, scale=0.12, shear=0.12, shift=1.5),
         ),
-        Recipe(
-            "small",
-            "the best of 64 hidden units: deskewed, elastic distortions, about a minute on two cores",
-            *(64, 500, 0.006),
-            batch=256,
-            adam=True,
-            distortion=Distortion(rotation=0.07, scale=0.07, shear=0.07, shift=0.6, elastic=3.0),
-            preprocessing="deskewed",
-            weight_decay=0.03,
+        SMALL,
+        replace(
+            SMALL,
+            name="tiny",
+            summary="for microcontrollers: small, but for 16 x 16 pixels of the deskewed digit",
+            preprocessing="pooled",
+        ),
+        replace(
+            SMALL,
+            name="edges",
+            summary="for microcontrollers: small, but 32 hidden units on directions of edges",
+            hidden=32,
+            preprocessing="directions",
         ),
         ACCURATE,
         replace(ACCURATE, name="committee", summary="the mean of 5 such networks, as one of 5,120 units", members=5),

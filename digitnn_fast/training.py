@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from digitnn_fast._threads import thread_count
 from digitnn_fast.checkpoint import Checkpoint, State
 from digitnn_fast.descent import Descent, Schedule, descent_for
-from digitnn_fast.engines import BEYOND, PICTURE, describe_distorted, prepare
+from digitnn_fast.engines import BEYOND, NEVER_INK, PICTURE, prepare, view_distorted
 from digitnn_fast.kernels import ADAM, MOMENTUM
 from digitnn_fast.network import Network, TrainingRecord, data_digest, join
 from digitnn_fast.predictor import Predictor
@@ -95,6 +95,7 @@ def train_on(
     for member in range(len(state.done), chosen.members):
         own_seed = seed + (member << 32)
         start = initialize_parameters(own_seed, chosen.hidden, chosen.deviation)
+        start.W1[NEVER_INK.get(chosen.preprocessing, [])] = 0  # nobody would ever change them
         descent = descent_for(chosen, start, pixels, labels[learned], threads)
         descent.restore(state.descent)
         for loss, accuracy in _epochs(chosen, descent, own_seed, len(state.history) - state.begun):
@@ -173,7 +174,8 @@ def _epochs(recipe: Recipe, descent: Descent, seed: int, first: int) -> Iterator
         if epoch < first:  # already done, but the random numbers go on
             continue
         if limits is not None and BEYOND[recipe.preprocessing]:  # what is seen of the distorted digits
-            descent.images, within = describe_distorted(pixels, key, limits, descent.threads), None
+            descent.images = view_distorted(pixels, recipe.preprocessing, key, limits, descent.threads)
+            within = None
         else:
             within = limits
         yield descent.epoch(ADAM if recipe.adam else MOMENTUM, order, schedule, key, within)

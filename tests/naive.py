@@ -86,6 +86,20 @@ def deskew(pixels):
     return upright
 
 
+def pool(pixels):
+    """The middle 24 by 24 pixels of an image (784) in 16 by 16, the mean over 1.5 by 1.5 of them each, in fractions."""
+    small = [0] * 784
+    for row, column in itertools.product(range(16), repeat=2):
+        (top, bottom), (left, right) = ((Fraction(3 * at, 2), Fraction(3 * at + 3, 2)) for at in (row, column))
+        total = Fraction(0)
+        for y in range(math.floor(top), math.ceil(bottom)):
+            for x in range(math.floor(left), math.ceil(right)):
+                area = (min(y + 1, bottom) - max(y, top)) * (min(x + 1, right) - max(x, left))
+                total += area * pixels[28 * (y + 2) + x + 2]
+        small[28 * (row + 6) + column + 6] = nearest(total / Fraction(9, 4))
+    return small
+
+
 def describe(pixels):
     """Edges of an image (784) by cell and direction, one pixel at a time; angles by math.atan2."""
     units = [(round(64 * math.cos(k * math.pi / 8)), round(64 * math.sin(k * math.pi / 8))) for k in range(16)]

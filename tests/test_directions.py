@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from test_deskewing import HOSTILE
 
 from digitnn_fast import Network, Predictor, deskewing, directions, distortion, kaggle, reference
-from digitnn_fast.engines import AT_ONCE, ENGINES, describe_distorted, prepare
+from digitnn_fast.engines import AT_ONCE, ENGINES, prepare, view_distorted
 from digitnn_fast.quantization import quantize
 from digitnn_fast.sample import load_sample
 from digitnn_fast.utils import get_predictions, initialize_parameters
@@ -55,7 +55,7 @@ def test_training_sees_the_directions_of_distorted_digits(threads):
     for count in (1, AT_ONCE, 2 * AT_ONCE + 3):
         images = np.resize(IMAGES, (count, 784))
         expected = directions.describe(distortion.distort(images, 12345, limits))
-        np.testing.assert_array_equal(describe_distorted(images, 12345, limits, threads), expected)
+        np.testing.assert_array_equal(view_distorted(images, "directions", 12345, limits, threads), expected)
 
 
 @pytest.mark.parametrize("precision", ENGINES)

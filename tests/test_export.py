@@ -32,6 +32,7 @@ NETWORKS = {
     "accurate": Network.load(BUNDLED["accurate"]),
     "one unit": Network(*initialize_parameters(3, 1), "deskewed"),
     "directions": Network(*initialize_parameters(5, 64), "directions"),
+    "pooled": Network(*initialize_parameters(6, 64), "pooled"),
     "random": Network(*initialize_parameters(4, 100)),
 }
 WEB_FILES = {"draw.html", "digits.mjs", "digits.d.mts", "digits-int8.mjs", "digits-int8.d.mts"}
@@ -87,7 +88,7 @@ def test_javascript_on_digits(network, tmp_path):
 
 
 @pytest.mark.parametrize("target", ["onnx", pytest.param("web", marks=pytest.mark.once)])
-@pytest.mark.parametrize("name", ["small", "raw", "directions"])
+@pytest.mark.parametrize("name", ["small", "raw", "directions", "pooled"])
 def test_hostile_images(target, name, tmp_path):
     if target == "web":
         needs("node")

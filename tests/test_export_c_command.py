@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,12 @@ from test_export_c import needs
 from digitnn_fast import Network, _export_commands, cli, finetuning
 from digitnn_fast.export import c
 from digitnn_fast.export.c import _cost, _run
+from digitnn_fast.export.c._source import Integers
 from digitnn_fast.finetuning import FineTuning
 from digitnn_fast.network import PREPROCESSINGS
 from digitnn_fast.predictor import BUNDLED, Predictor
+from digitnn_fast.quantization import quantize
+from digitnn_fast.recipes import RECIPES
 from digitnn_fast.sample import load_sample
 
 SAMPLE = load_sample()
@@ -78,8 +82,30 @@ def test_the_samples_test_digits_are_never_fine_tuned_on(command, quick, tmp_pat
     write_rows(tmp_path / "rows.csv", SAMPLE.test_images[:50], SAMPLE.test_labels[:50])
     code, _, error = command("small", "--out", tmp_path / "d", *arguments)
     assert code == 2
-    assert "there are no digits to fine-tune on" in error
+    assert "there are no digits to learn from" in error
     assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("bits", [8, 2])
+@pytest.mark.parametrize(("inputs", "hidden"), [("16x16", None), ("16x16", 16), ("7x7x16", 16)])
+def test_other_inputs_are_trained_and_the_network_is_kept(command, quick, tmp_path, monkeypatch, inputs, hidden, bits):
+    needs("gcc")
+    recipe = RECIPES[c.INPUTS[inputs]]
+    monkeypatch.setitem(RECIPES, recipe.name, replace(recipe, epochs=10))
+    write_rows(tmp_path / "rows.csv", SAMPLE.train_images[:3000], SAMPLE.train_labels[:3000])
+    arguments = ["--inputs", inputs, "--bits", bits, "--train", tmp_path / "rows.csv", "--max-loss", 15]
+    arguments += ["--hidden", hidden] if hidden else []
+    code, text, error = command("small", "--out", tmp_path / "c", *arguments)
+    assert code == 0, error
+    wide = hidden or 64
+    assert f"for {inputs} inputs, {wide} hidden units, on 3,000 rows of {tmp_path}/rows.csv" in text
+    assert ("fine-tuned" in text) == (bits == 2)
+    assert "all integers equal" in text
+    network = Network.load(tmp_path / "c" / c.MODEL)
+    assert (network.hidden, network.preprocessing) == (wide, recipe.preprocessing)
+    integers = Integers(quantize(network.parameters, bits), bits, network.preprocessing)
+    right = integers.logits(SAMPLE.test_images).argmax(axis=1) == SAMPLE.test_labels
+    assert f"{right.mean():.2%} of the sample's 2,000 test digits" in text
 
 
 @pytest.mark.once
@@ -105,7 +131,14 @@ def test_too_much_lost(command, quick, tmp_path):
     [
         (("--bits", "3"), "--bits must be 8 or 4 or 2, got 3"),
         (("--layout", "sketch"), "--layout must be plain or arduino, got sketch"),
-        (("--train", "x.csv"), "--train goes with --bits 4 or 2"),
+        (("--train", "x.csv"), "--train goes with --bits 4 or 2, or --inputs"),
+        (("--inputs", "16x16"), "--inputs needs --train"),
+        (("--inputs", "16x16", "--bits", "2"), "--inputs needs --train"),
+        (("--inputs", "8x8", "--train", "x.csv"), "--inputs must be 28x28 or 16x16 or 7x7x16, got 8x8"),
+        (("--inputs", "", "--train", "x.csv"), "--inputs must be 28x28 or 16x16 or 7x7x16, got"),
+        (("--inputs", "16x16", "--train", "nothing.csv"), "nothing.csv: no such file"),
+        (("--inputs", "16x16", "--train", "x.csv", "--hidden", "0"), "--hidden"),
+        (("--hidden", "32", "--bits", "2"), "--hidden goes with --inputs"),
         (("--clock", "0"), "--clock"),
         (("--max-ram", "-1"), "--max-ram"),
         (("--bits", "2", "--train", "nothing.csv"), "nothing.csv: no such file"),
@@ -137,6 +170,11 @@ def test_a_network_that_is_too_wide(command, tmp_path):
     code, _, error = command(tmp_path / "wide.npz", "--out", tmp_path / "c")
     assert code == 2
     assert "C is for at most 21,399 hidden units, not 22,000" in error
+    write_rows(tmp_path / "rows.csv", SAMPLE.train_images[:10], SAMPLE.train_labels[:10])
+    arguments = "--inputs", "16x16", "--hidden", 30_000, "--train", tmp_path / "rows.csv"
+    code, _, error = command("small", "--out", tmp_path / "c", *arguments)
+    assert code == 2
+    assert "C is for at most 21,399 hidden units, not 30,000" in error
 
 
 ARDUINO = """

@@ -1,13 +1,17 @@
 """Fine-tuning: weights on the grid, the same bytes each time, and digits that are read where rounding reads none."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from digitnn_fast import Network, reference
+from digitnn_fast import Network, reference, train
 from digitnn_fast.deskewing import deskew
+from digitnn_fast.engines import prepare
 from digitnn_fast.finetuning import FINE_TUNINGS, FineTuning, fine_tune, on_grid, window
 from digitnn_fast.predictor import BUNDLED
 from digitnn_fast.quantization import LARGEST, quantize
+from digitnn_fast.recipes import RECIPES
 from digitnn_fast.sample import load_sample
 
 SAMPLE = load_sample()
@@ -61,6 +65,25 @@ def test_the_record_says_what_happened_and_promises_no_accuracy(networks, bits):
     assert record.heldout_rows == 0
     assert len(record.history) == 8, "300 steps, 39 each epoch"
     assert record.history[-1, 0] < record.history[0, 0]
+
+
+@pytest.mark.parametrize("bits", QUICK)
+@pytest.mark.parametrize("preprocessing", ["directions", "pooled"])
+def test_other_views_are_fine_tuned_on_what_is_seen_of_distorted_digits(bits, preprocessing):
+    """Not on distorted edges, which would be no edges of anything."""
+    recipe = replace(RECIPES["small"], epochs=20, hidden=32, preprocessing=preprocessing)
+    digits = SAMPLE.train_images, SAMPLE.train_labels
+    start = train(*digits, recipe, heldout=0)
+    networks = [fine_tune(start, *digits, bits, tuning=QUICK[bits], threads=threads) for threads in (1, 3)]
+    assert networks[0].preprocessing == preprocessing
+    assert [one.tobytes() for one in networks[0].parameters] == [one.tobytes() for one in networks[1].parameters]
+    quantized, seen = quantize(networks[0].parameters, bits), prepare(SAMPLE.test_images, preprocessing)
+    right = reference.forward_int8(quantized, seen).argmax(axis=1) == SAMPLE.test_labels
+    assert right.mean() > (0.97 if preprocessing == "directions" else 0.93)
+    spared = ~networks[0].W1.any(axis=1)
+    assert seen[:, spared].sum() <= 2 * QUICK[bits].spared * seen.sum()
+    if preprocessing == "pooled":
+        assert spared.sum() >= 784 - 256
 
 
 def test_pixels_at_the_border_get_no_weights(networks):

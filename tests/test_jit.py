@@ -278,7 +278,7 @@ def test_starts_no_process_where_it_may_not_be_python(setting, tmp_path):
 CHECK = """
 import json, sys, warnings
 import numpy as np
-from digitnn_fast import Network, Predictor, deskewing, directions, distortion, reference, train
+from digitnn_fast import Network, Predictor, deskewing, directions, distortion, pooling, reference, train
 from digitnn_fast.engines import prepare
 from digitnn_fast.sample import load_sample
 from digitnn_fast.recipes import Distortion, Recipe
@@ -300,6 +300,7 @@ answers["alone"] = far([Predictor(network, threads=1).predict_proba(images[0])],
 answers["int8"] = Predictor(network, threads=1, precision="int8").predict(images).tolist()
 answers["deskewed"] = float(np.mean(prepare(images, "deskewed") != deskewing.deskew(images)))
 answers["directions"] = float(np.mean(prepare(images, "directions") != directions.describe_upright(images)))
+answers["pooled"] = float(np.mean(prepare(images, "pooled") != pooling.pool_upright(images)))
 
 # Two steps of descent on distorted images; the key of each epoch as training.py draws it.
 distorting = Recipe("", "", hidden, 2, 0.1, distortion=Distortion(0.1, 0.1, 0.1, 2.0, 3.0))

@@ -99,7 +99,11 @@ def test_a_network_can_not_be_changed():
         ("W2", lambda a: a * np.float32(np.nan), "W2 holds NaN or infinity"),
         ("b2", lambda a: a + np.float32(np.inf), "b2 holds NaN or infinity"),
         ("b2", lambda a: a[:, None], r"b2 must have shape \(10,\), got \(10, 1\)"),
-        ("preprocessing", lambda _: "cropped", "preprocessing must be one of raw, deskewed, directions; got 'cropped'"),
+        (
+            "preprocessing",
+            lambda _: "cropped",
+            "preprocessing must be one of raw, deskewed, directions, pooled; got 'cropped'",
+        ),
     ],
 )
 def test_a_network_refuses(name, change, message):
@@ -249,7 +253,7 @@ def test_foreign_files(tmp_path, content, reason):
         ({"version": "1"}, "damaged: "),
         (
             {"preprocessing": "cropped"},
-            "damaged: preprocessing must be one of raw, deskewed, directions; got 'cropped'",
+            "damaged: preprocessing must be one of raw, deskewed, directions, pooled; got 'cropped'",
         ),
         ({"training": 5}, "damaged: "),
         ({"training": {"heldout_accuracy": 0.5, "colour": "red"}}, "damaged: "),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_deskewing import HOSTILE
 
-from digitnn_fast import Network, Predictor, _pictures, deskewing, directions, kaggle, plots
+from digitnn_fast import Network, Predictor, _pictures, deskewing, directions, kaggle, plots, pooling
 from digitnn_fast.engines import prepare
 from digitnn_fast.network import PREPROCESSINGS
 from digitnn_fast.predictor import BUNDLED
@@ -12,7 +12,12 @@ from digitnn_fast.sample import load_sample
 from digitnn_fast.utils import initialize_parameters
 from digitnn_fast.verification import verify
 
-SPECIFICATIONS = {"raw": lambda images: images, "deskewed": deskewing.deskew, "directions": directions.describe_upright}
+SPECIFICATIONS = {
+    "raw": lambda images: images,
+    "deskewed": deskewing.deskew,
+    "directions": directions.describe_upright,
+    "pooled": pooling.pool_upright,
+}
 DIGITS = load_sample().test_images
 NETWORKS = {name: Network(*initialize_parameters(1, 40), name) for name in PREPROCESSINGS}
 
@@ -48,11 +53,12 @@ def test_all_paths_agree_on_bundled_models(bundled):
 
 
 @pytest.mark.once
-def test_all_paths_agree_on_all_of_kaggles_test_rows(kaggle_files):
-    """Of directions; test_export.py and test_export_c.py do the same with pixels."""
+@pytest.mark.parametrize("name", ["directions", "pooled"])
+def test_all_paths_agree_on_all_of_kaggles_test_rows(kaggle_files, name):
+    """Of these two; test_export.py and test_export_c.py do the same with pixels."""
     images = kaggle.read_test(kaggle_files[1])
     assert len(images) == 28_000
-    assert_all_agree(NETWORKS["directions"], images, {"kernels int8", "ONNX int8"})
+    assert_all_agree(NETWORKS[name], images, {"kernels int8", "ONNX int8"})
 
 
 @pytest.mark.parametrize("name", PREPROCESSINGS)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitnn_fast import Predictor, deskewing, directions, distortion, reference, train
+from digitnn_fast import Predictor, deskewing, directions, distortion, pooling, reference, train
 from digitnn_fast.descent import Descent, FullBatch, Schedule, descent_for
 from digitnn_fast.kernels import ADAM, KERNELS, MOMENTUM
 from digitnn_fast.network import Network, data_digest, join
@@ -80,6 +80,9 @@ def reference_train(recipe, images, labels, seed):
     """Parameters and history (epochs, 2) of a recipe; the streams of random numbers are part of what it promises."""
     random = np.random.default_rng((seed, 2))
     parameters = initialize_parameters(seed, recipe.hidden, recipe.deviation)
+    beyond = {"directions": directions.describe, "pooled": pooling.pool}.get(recipe.preprocessing)
+    if beyond is pooling.pool:
+        parameters.W1[~pooling.INSIDE] = 0
     batch = recipe.batch or len(labels)
     optimizer = (Adam if recipe.adam else GradientDescent)(parameters, recipe, recipe.epochs * -(-len(labels) // batch))
     history = []
@@ -89,8 +92,8 @@ def reference_train(recipe, images, labels, seed):
         order = random.permutation(len(labels)) if recipe.batch else np.arange(len(labels))
         key = int(random.integers(2**62))
         seen = distortion.distort(images, key, recipe.distortion.limits()) if recipe.distortion else images
-        if recipe.preprocessing == "directions":
-            seen = directions.describe(seen)
+        if beyond:
+            seen = beyond(seen)
         parameters, *report = reference_epoch(optimizer, parameters, seen, labels, order)
         history.append(report)
     return parameters, np.array(history)
@@ -216,6 +219,7 @@ def test_seed_recipe_is_the_reference():
         replace(SMALL, preprocessing="deskewed", weight_decay=0.5, smoothing=0.1),
         replace(SMALL, preprocessing="directions"),
         replace(SMALL, preprocessing="directions", distortion=None, batch=64),
+        replace(SMALL, preprocessing="pooled", weight_decay=0.5),
     ],
 )
 def test_adam_recipe_is_the_reference(recipe):
@@ -235,7 +239,7 @@ def test_recipes_learn(name):
     assert history[-1, 3] > (0.2 if name == "seed" else 0.88)
 
 
-@pytest.mark.parametrize("recipe", [SMALL, replace(SMALL, preprocessing="directions")])
+@pytest.mark.parametrize("recipe", [SMALL, *(replace(SMALL, preprocessing=name) for name in ("directions", "pooled"))])
 def test_deterministic(recipe, tmp_path):
     """The same model file for any number of threads; another seed gives another one."""
     contents = []

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from digitnn_fast.deskewing import MARGIN, SIDE
 from digitnn_fast.directions import CELLS, DIRECTIONS, FAINT, SHIFT, UNIT_X, UNIT_Y, WINDOW
 from digitnn_fast.network import Preprocessing
+from digitnn_fast.pooling import THIRDS
 from digitnn_fast.utils import PIXELS
 
 OPSET, IR_VERSION = 21, 10  # onnx 1.16 and onnxruntime 1.18: the first with 16 bits in QuantizeLinear
@@ -137,11 +138,21 @@ def describe(graph: Graph, images: str) -> str:
     return g.cast(roots, np.uint8)
 
 
+def pool(graph: Graph, images: str) -> str:
+    """`pooling.pool` of images (n, 784), uint8, the same bytes, in integers."""
+    g, thirds = graph, THIRDS.astype(np.int32)
+    levels = g.cast(g("Reshape", images, np.array([0, SIDE, SIDE])), np.int32)
+    ninths = g("MatMul", g("MatMul", thirds, levels), np.ascontiguousarray(thirds.T))
+    means = g("Div", g("Add", ninths, _int32(4)), _int32(9))
+    return g.cast(g("Reshape", means, np.array([0, SIDE**2])), np.uint8)
+
+
 # What each preprocessing makes of the graph's images.
 PREPARE: dict[Preprocessing, Callable[[Graph, str], str]] = {
     "raw": lambda _, images: images,
     "deskewed": deskew,
     "directions": lambda graph, images: describe(graph, deskew(graph, images)),
+    "pooled": lambda graph, images: pool(graph, deskew(graph, images)),
 }
 
 

@@ -39,6 +39,7 @@ KERNELS = {
         Kernel("augment.distort_all", "void(uint8[:,::1], int64, int64[::1], uint8[::1], int32[::1], uint8[:,::1])"),
         Kernel("deskew.deskew_next", "int64(int32[::1], uint8[::1], int64[::1], uint8[:,::1], uint8[:,::1])"),
         Kernel("directions.describe", "void(int32[::1], int32[::1], int32[::1], uint8[:,::1], uint8[:,::1])"),
+        Kernel("pooling.pool", "void(uint8[:,::1], uint8[:,::1])"),
         Kernel(
             "int8.forward",
             "void(int8[::1], int32[::1], int16[::1], int32[::1], int64, float32, int32[::1], int32[::1], int64[::1], "
@@ -75,6 +76,7 @@ PREPARING = {  # what each preprocessing needs
     "raw": (),
     "deskewed": ("deskew.deskew_next",),
     "directions": ("directions.describe", "deskew.deskew_next"),
+    "pooled": ("pooling.pool", "deskew.deskew_next"),
 }
 
 

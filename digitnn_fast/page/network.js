@@ -1,5 +1,5 @@
-// What the network makes of 784 pixels, number for number as in Python: deskewing.py, directions.py, and in reference.py
-// `forward` and `forward_int8`.
+// What the network makes of 784 pixels, number for number as in Python: deskewing.py, directions.py, pooling.py, and in
+// reference.py `forward` and `forward_int8`.
 "use strict";
 
 const SIDE = 28, PIXELS = 784, CLASSES = 10;
@@ -74,9 +74,23 @@ function described(pixels) {
   });
 }
 
+// The middle 24 by 24 of pixels (784,) as 16 by 16, in the middle: three become two, along both axes.
+function pooled(pixels) {
+  const small = new Uint8Array(PIXELS), first = (k) => 2 + 3 * (k >> 1) + (k & 1);
+  for (let row = 0; row < 16; row++)
+    for (let column = 0; column < 16; column++) {
+      const at = SIDE * first(row) + first(column), lower = 1 + (row & 1), right = 1 + (column & 1); // thirds
+      const two = (left) => (3 - right) * pixels[left] + right * pixels[left + 1];
+      small[SIDE * (row + 6) + column + 6] = Math.floor(((3 - lower) * two(at) + lower * two(at + SIDE) + 4) / 9);
+    }
+  return small;
+}
+
 // Of each preprocessing the picture that it makes of pixels (784,), and what the network sees of that picture.
 const same = (pixels) => pixels;
-const PREPROCESSINGS = { raw: [same, same], deskewed: [deskewed, same], directions: [deskewed, described] };
+const PREPROCESSINGS = {
+  raw: [same, same], deskewed: [deskewed, same], directions: [deskewed, described], pooled: [deskewed, pooled],
+};
 
 // The picture (784,) that the model looks at.
 function picture(model, pixels) {

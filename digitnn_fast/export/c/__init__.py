@@ -7,33 +7,42 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from digitnn_fast import kaggle
 from digitnn_fast.export._ways import Answers, Bytes, Exporter, Fact, Options, SelfTestError, Way, integer_answers
 from digitnn_fast.export.c import _cost, _run
-from digitnn_fast.export.c._source import Integers, fill, sources
+from digitnn_fast.export.c._source import Integers, check_width, fill, sources
 from digitnn_fast.finetuning import fine_tune
 from digitnn_fast.network import Network
 from digitnn_fast.quantization import LARGEST, quantize
+from digitnn_fast.recipes import RECIPES
 from digitnn_fast.sample import load_sample
+from digitnn_fast.training import train
 
 NO_COMPILER = "there is no C compiler here"
 LAYOUTS = {"plain": ".", "arduino": "src"}  # and where the sources are
-MODEL = "digits.npz"  # the fine-tuned network
+MODEL = "digits.npz"  # the network that learned
 COUNTED = 100  # digits that the emulated boards look at
 USUAL_CLOCK = 48.0  # MHz
+INPUTS = {"28x28": "small", "16x16": "tiny", "7x7x16": "edges"}  # and the recipe that trains a network on them
 
 
 @dataclass(frozen=True)
 class COptions(Options):
-    """How many bits a weight has, the digits to fine-tune on, the layout, limits in bytes, the clock in MHz."""
+    """How many bits a weight has, the digits to learn from, the layout, limits in bytes, the clock in MHz.
+
+    With `inputs` another network is trained for them, as wide as the given one or with `hidden` units.
+    """
 
     bits: int = 8
+    inputs: str | None = None
+    hidden: int | None = None
     train: str | None = None
     seed: int = 0
     layout: str = "plain"
@@ -44,35 +53,52 @@ class COptions(Options):
 
     def __post_init__(self) -> None:
         """ValueError for what can't be."""
-        for name, value, choices in (("bits", self.bits, LARGEST), ("layout", self.layout, LAYOUTS)):
+        for name, value, choices in (
+            ("bits", self.bits, LARGEST),
+            ("layout", self.layout, LAYOUTS),
+            ("inputs", self.inputs, (None, *INPUTS)),
+        ):
             if value not in choices:
-                raise ValueError(f"--{name} must be {' or '.join(map(str, choices))}, got {value}")
-        if self.bits == 8 and self.train:
-            raise ValueError("--train goes with --bits 4 or 2: 8 bits need no fine-tuning")
+                named = " or ".join(str(choice) for choice in choices if choice)
+                raise ValueError(f"--{name} must be {named}, got {value}")
+        if self.inputs and not self.train:
+            raise ValueError("--inputs needs --train: a network for other inputs has to be trained")
+        if self.hidden and not self.inputs:
+            raise ValueError("--hidden goes with --inputs: a trained network stays as wide as it is")
+        if self.train and not self.learns:
+            raise ValueError("--train goes with --bits 4 or 2, or --inputs: 8 bits need no fine-tuning")
 
     @property
     def learns(self) -> bool:
-        """Whether the network has to be fine-tuned."""
-        return self.bits < 8
+        """Whether there is anything to train or to fine-tune."""
+        return self.bits < 8 or self.inputs is not None
 
     @property
     def usual_loss(self) -> float:
         """Percent of the sample's digits that may get another label than in float32 if the user does not say."""
-        return {8: 0.5, 4: 1.0, 2: 2.0}[self.bits]
+        return {8: 0.5, 4: 1.0, 2: 2.0}[self.bits] + (1 if self.inputs else 0)
 
 
 def write(network: Network, folder: Path, options: COptions) -> Iterable[Fact]:
     """Write the sources, and run the self-test."""
     if options.learns:
-        tuned, text = _fine_tuned(network, options)
-        yield "fine-tuned", text
-        tuned.save(folder / MODEL)
-    code = _write_files(_integers(network, folder, options), folder, options.layout)
+        learned, facts = _learned(network, options)
+        yield from facts
+        learned.save(folder / MODEL)
+    integers = _integers(network, folder, options)
+    if options.inputs:
+        sample = load_sample()
+        right = np.mean(integers.logits(sample.test_images).argmax(axis=1) == sample.test_labels)
+        yield (
+            "accuracy",
+            f"{right:.2%} of the sample's {len(sample.test_labels):,} test digits, from which it did not learn",
+        )
+    code = _write_files(integers, folder, options.layout)
     yield "selftest.c", _selftest(code)
 
 
-def _fine_tuned(network: Network, options: COptions) -> tuple[Network, str]:
-    """The network fine-tuned on the user's digits or on the sample's, but never on the sample's test digits."""
+def _learned(network: Network, options: COptions) -> tuple[Network, list[Fact]]:
+    """A network that learned from the user's digits or from the sample's, but never from the sample's test digits."""
     sample = load_sample()
     images, labels, name = sample.train_images, sample.train_labels, "the embedded sample"
     if options.train:
@@ -81,15 +107,22 @@ def _fine_tuned(network: Network, options: COptions) -> tuple[Network, str]:
         fresh = np.array([image.tobytes() not in tested for image in images])
         images, labels, name = images[fresh], labels[fresh], options.train
     if not len(labels):
-        raise ValueError(f"{name}: there are no digits to fine-tune on")
-    tuned = fine_tune(
-        network, images, labels, options.bits, seed=options.seed, threads=options.threads, on_epoch=options.on_epoch
-    )
-    return tuned, f"to {options.bits} bits, on {len(labels):,} rows of {name}"
+        raise ValueError(f"{name}: there are no digits to learn from")
+    facts, source = [], f"on {len(labels):,} rows of {name}"
+    common: dict[str, Any] = {"seed": options.seed, "threads": options.threads, "on_epoch": options.on_epoch}
+    if options.inputs:
+        recipe = replace(RECIPES[INPUTS[options.inputs]], hidden=options.hidden or network.hidden)
+        check_width(recipe.hidden)  # rather than after minutes
+        network = train(images, labels, recipe, heldout=0, **common)
+        facts.append(("trained", f"for {options.inputs} inputs, {network.hidden} hidden units, {source}"))
+    if options.bits < 8:
+        network = fine_tune(network, images, labels, options.bits, **common)
+        facts.append(("fine-tuned", f"to {options.bits} bits, {source}"))
+    return network, facts
 
 
 def _integers(network: Network, folder: Path, options: COptions) -> Integers:
-    """What the C computes: the network, or what fine-tuning left of it in the folder."""
+    """What the C computes: the network, or the one that learned and is in the folder."""
     if options.learns:
         network = Network.load(folder / MODEL)
     return Integers(quantize(network.parameters, options.bits), options.bits, network.preprocessing)

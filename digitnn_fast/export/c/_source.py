@@ -20,7 +20,12 @@ from digitnn_fast.utils import CLASSES, PIXELS
 HERE = Path(__file__).parent
 WIDTH = 110  # of a line of numbers
 NOISE = 32  # pictures in the self-test
-PIECES: dict[Preprocessing, str] = {"raw": "", "deskewed": "", "directions": "describe.c"}  # that digits.c gets
+PIECES: dict[Preprocessing, tuple[str, ...]] = {  # that digits.c gets
+    "raw": (),
+    "deskewed": (),
+    "directions": ("straighten.c", "describe.c"),
+    "pooled": ("straighten.c", "pool.c"),
+}
 BLOCK = {8: 8, 4: 16, 2: 16}  # hidden units that the C adds up together
 
 
@@ -35,6 +40,12 @@ class Integers(NamedTuple):
         """(n, 10) of raw images (n, 784): the specification."""
         return reference.forward_int8(self.quantized, prepare(images, self.preprocessing))
 
+    def bytes(self) -> int:
+        """Of all weights and biases as the C stores them."""
+        top, bottom, left, right = self.window()
+        hidden = -(-len(self.quantized.b1) // BLOCK[self.bits]) * BLOCK[self.bits]
+        return hidden * ((bottom - top) * (right - left) * self.bits // 8 + 4 + 2 * CLASSES) + 4 * CLASSES
+
     def window(self) -> tuple[int, int, int, int]:
         """Top, bottom, left and right of the pixels that have a weight; at least one pixel."""
         return rectangle(np.asarray(self.quantized.W1.any(axis=1)))
@@ -42,10 +53,15 @@ class Integers(NamedTuple):
 
 def sources(network: Integers) -> dict[str, str]:
     """The text of digits.h, digits.c and selftest.c; ValueError for a network that is too wide for the C."""
-    if PIXELS * len(network.quantized.b1) >= 2**24:
-        raise ValueError(f"C is for at most {2**24 // PIXELS:,} hidden units, not {len(network.quantized.b1):,}")
+    check_width(len(network.quantized.b1))
     values = {"digits.h": {}, "digits.c": _network(network), "selftest.c": _selftest(network)}
     return {name: fill(name, network, **own) for name, own in values.items()}
+
+
+def check_width(hidden: int) -> None:
+    """ValueError for more hidden units than the C can address."""
+    if PIXELS * hidden >= 2**24:
+        raise ValueError(f"C is for at most {2**24 // PIXELS:,} hidden units, not {hidden:,}")
 
 
 def fill(name: str, network: Integers, **values: Any) -> str:
@@ -65,7 +81,7 @@ def _network(network: Integers) -> dict[str, Any]:
     factor, factor_shift = octave_factor(scale)
     return {
         **{name: int(name == preprocessing) for name in PREPROCESSINGS},
-        "describe": f"\n{(HERE / piece).read_text(encoding='utf-8')}" if (piece := PIECES[preprocessing]) else "",
+        "view": "".join(f"\n{(HERE / piece).read_text(encoding='utf-8')}" for piece in PIECES[preprocessing]),
         "bits": bits,
         "hidden": len(b1) + spare,
         "shift": shift,

@@ -13,27 +13,9 @@ typedef struct {
     uint32_t sums[2][WIDE];
     uint8_t upright[4][SIDE + 2]; /* row y is upright[(y + 1) % 4], with paper at both ends */
     uint8_t values[CELLS * TURNS];
-} edges;
+} view;
 
-/* Make row y of the upright digit. */
-static void straighten(edges *seen, int32_t y)
-{
-    uint8_t *const row = seen->upright[(y + 1) & 3];
-    const stance *const found = &seen->found;
-    const int32_t source = y + whole(found->mean_y + 256);
-    const int32_t slide = found->mean_x + 128 + whole(found->slant * (256 * (source - 14) - found->mean_y) + 128);
-    const int32_t moved = whole(slide), right = slide - 256 * moved, left = 256 - right;
-    const int32_t inside = y >= 0 && y < SIDE && source >= 0 && source < SIDE;
-    int32_t x, here, next = 0;
-    for (x = -1; x <= SIDE; x++) {
-        const int32_t from = x + moved + 1;
-        here = next;
-        next = inside && from >= 0 && from < SIDE ? seen->image[source * SIDE + from] : 0;
-        row[x + 1] = (uint8_t)(x >= 0 && x < SIDE ? (here * left + next * right + 128) >> 8 : 0);
-    }
-}
-
-static void begin(edges *seen, const uint8_t *image)
+static void begin(view *seen, const uint8_t *image)
 {
     volatile uint32_t *sum = seen->sums[0]; /* else compilers call memset, which is libc's */
     int32_t k;
@@ -41,8 +23,8 @@ static void begin(edges *seen, const uint8_t *image)
     seen->found = look(image);
     seen->row = seen->next = 0;
     for (k = 0; k < 2 * WIDE; k++) sum[k] = 0;
-    straighten(seen, -1);
-    straighten(seen, 0);
+    straighten(image, &seen->found, -1, seen->upright[0]);
+    straighten(image, &seen->found, 0, seen->upright[1]);
 }
 
 /* Cross product of direction k, -1 to 5, and (x, y). */
@@ -70,14 +52,14 @@ static int32_t split(int32_t x, int32_t y, uint32_t parts[2])
 }
 
 /* Add the edges of the next row of pixels to the two rows of cells around it. */
-static void add_row(edges *seen)
+static void add_row(view *seen)
 {
     const int32_t y = seen->next++, row = (y + 2) / 4;
     const uint8_t *above = seen->upright[y & 3], *here = seen->upright[(y + 1) & 3], *below = seen->upright[(y + 2) & 3];
     uint32_t *const upper = seen->sums[(row + 1) & 1], *const lower = seen->sums[row & 1];
     const uint32_t low = 2 * ((uint32_t)(y + 2) & 3u) + 1, high = row > 0 ? 8 - low : 0; /* shares of 8 */
     int32_t x, k, part;
-    straighten(seen, y + 1);
+    straighten(seen->image, &seen->found, y + 1, seen->upright[(y + 2) & 3]);
     for (x = 0; x < SIDE; x++, above++, here++, below++) {
         const int32_t across = above[2] + 2 * here[2] + below[2] - above[0] - 2 * here[0] - below[0];
         const int32_t down = below[0] + 2 * below[1] + below[2] - above[0] - 2 * above[1] - above[2];
@@ -105,7 +87,7 @@ static uint8_t root(uint32_t square)
 }
 
 /* Row y of the values; rows have to be asked for from above to below. */
-static const uint8_t *values_of(edges *seen, int32_t y)
+static const uint8_t *values_of(view *seen, int32_t y)
 {
     int32_t k;
     for (; seen->row <= y / 4; seen->row++) {

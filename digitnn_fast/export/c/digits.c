@@ -1,6 +1,6 @@
 /* Handwritten digits: @about@
  * Made by digitnn-fast @version@. What this computes, to the last bit, is said in Python by the package's modules
- * `reference` (forward_int8, softmax_uint8), `deskewing` and `directions`. The code is below the weights.
+ * `reference` (forward_int8, softmax_uint8), `deskewing`, `directions` and `pooling`. The code is below the weights.
  *
  * Few pixels of an image are not black. They are listed, and whenever the list is full, level * W1[pixel] is added to
  * the hidden units: a block of them at a time, whose sums stay in registers meanwhile.
@@ -8,7 +8,8 @@
 #include "digits.h"
 
 #define DESKEWED @deskewed@ /* whether the network wants its digits upright and in the middle, */
-#define DIRECTIONS @directions@ /* or the edges of those */
+#define DIRECTIONS @directions@ /* or the edges of those, */
+#define POOLED @pooled@ /* or those in fewer pixels */
 #define BITS @bits@ /* of a weight in W1: 8, 4 or 2 */
 #define HIDDEN @hidden@ /* units, a multiple of BLOCK */
 #define SHIFT @shift@ /* of the hidden units' sums, after which they fit in 16 bits */
@@ -98,7 +99,7 @@ static int32_t black(const uint8_t *four)
     return (four[0] | four[1] | four[2] | four[3]) == 0;
 }
 
-#if DESKEWED || DIRECTIONS
+#if DESKEWED || DIRECTIONS || POOLED
 /* Where a digit stands and how it leans, in 1/256 pixel. */
 typedef struct {
     int32_t mean_x, mean_y, slant;
@@ -155,7 +156,7 @@ static stance look(const uint8_t *image)
     return found;
 }
 #endif
-@describe@
+@view@
 /* sums = b1 + image * W1, as if OFFSET were 0; returns the sum of all levels, times which it has to be taken off. */
 static int32_t first_layer(const uint8_t *image, int32_t *sums)
 {
@@ -165,8 +166,8 @@ static int32_t first_layer(const uint8_t *image, int32_t *sums)
 #if DESKEWED
     const stance found = look(image);
     const int32_t lowered = whole(found.mean_y + 256);
-#elif DIRECTIONS
-    edges seen;
+#elif DIRECTIONS || POOLED
+    view seen;
     begin(&seen, image);
 #endif
     for (y = TOP; y < BOTTOM; y++) {
@@ -178,7 +179,7 @@ static int32_t first_layer(const uint8_t *image, int32_t *sums)
         const int32_t moved = whole(slide), right = slide - 256 * moved, left = 256 - right;
         const uint8_t *const row = image + source * SIDE;
         int32_t here, next;
-#elif DIRECTIONS
+#elif DIRECTIONS || POOLED
         const uint8_t *const row = values_of(&seen, y);
 #else
         const uint8_t *const row = image + y * SIDE;
