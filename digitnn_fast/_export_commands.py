@@ -94,13 +94,12 @@ def verify(
     These are the specifications in NumPy, the kernels, and each target of "export". Exit code 1 if one of them differs.
     """
     from digitnn_fast import kaggle, verification
+    from digitnn_fast.kernels import FORWARD, predicting
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
 
-    _progress.compile_kernels(
-        "inference.forward", "int8.forward", "deskew.deskew_next", "directions.describe", "csv.parse_rows"
-    )
     network = Network.load(model_path(model))
+    _progress.compile_kernels(*predicting(network.preprocessing, *FORWARD))
     with _progress.bytes_shown("reading") as progress:
         images = kaggle.read_images(data, threads, progress)
     verdicts = []

@@ -23,12 +23,13 @@ def evaluate(
     Shows accuracy with its standard error, loss, precision and recall of each digit, and the confusion matrix.
     """
     from digitnn_fast import _files, evaluation, kaggle, plots
+    from digitnn_fast.kernels import predicting
     from digitnn_fast.network import data_digest
     from digitnn_fast.predictor import Predictor
 
-    _progress.compile_kernels("inference.forward", "deskew.deskew_next", "directions.describe", "csv.parse_rows")
     _files.check_plots([plot, mistakes], [data, model])
     predictor = Predictor.load(model, threads=threads)
+    _progress.compile_kernels(*predicting(predictor.network.preprocessing, "float32"))
     with _progress.bytes_shown("reading") as progress:
         images, labels = kaggle.read_train(data, threads, progress)
     record = predictor.network.training
@@ -106,10 +107,11 @@ def bench(model: Model = None, threads: Threads = None) -> None:
     All results are checked first. `python -m bench` in the repository measures everything, against more rivals.
     """
     from digitnn_fast import benchmark
+    from digitnn_fast.kernels import FORWARD, predicting
     from digitnn_fast.predictor import Predictor
 
-    _progress.compile_kernels("inference.forward", "int8.forward", "deskew.deskew_next", "directions.describe")
     network = Predictor.load(model, threads=threads).network
+    _progress.compile_kernels(*predicting(network.preprocessing, *FORWARD))
     _report.print_facts([("CPU", benchmark.cpu_name()), ("network", _report.shape_text(network))])
     _report.print_speeds(benchmark.measure(network, threads))
 

@@ -100,10 +100,11 @@ def _run(
     workers: int | None,
 ) -> Generator[Outcome, None, None]:
     from digitnn_fast import clusters
+    from digitnn_fast.kernels import predicting
     from digitnn_fast.predictor import Predictor
 
-    _progress.compile_kernels("inference.forward", "deskew.deskew_next", "directions.describe", "csv.parse_rows")
     predictor = Predictor(network, threads=1, precision=precision)  # type: ignore[arg-type]  # it says what is wrong
+    _progress.compile_kernels(*predicting(network.preprocessing, precision))
     if engine is Runner.local:
         return clusters.run_local(tasks, predictor, options, workers)
     return clusters.run_dask(tasks, network, predictor.precision, options, scheduler, workers)

@@ -84,9 +84,10 @@ def submit(
     """
     stages = _progress.Stages()
     from digitnn_fast import _files
+    from digitnn_fast.recipes import find_recipe
     from digitnn_fast.utils import get_accuracy
 
-    chosen = _recipe(recipe)
+    chosen = find_recipe(recipe)
     _progress.compile_kernels(*chosen.kernels)
     _files.check_output(out, [train, test, model_out])
     if model_out:
@@ -151,8 +152,9 @@ def train(
     """
     stages = _progress.Stages()
     from digitnn_fast import _files, kaggle, plots
+    from digitnn_fast.recipes import find_recipe
 
-    chosen = _recipe(recipe)
+    chosen = find_recipe(recipe)
     _progress.compile_kernels(*chosen.kernels)
     _files.check_output(out, [train, checkpoint], device=False)
     if patience and (folds or not heldout):
@@ -197,13 +199,13 @@ def predict(
     """Predict a test.csv with a trained network."""
     stages = _progress.Stages()
     from digitnn_fast import _files, kaggle
-    from digitnn_fast.kernels import PREPARING
+    from digitnn_fast.kernels import predicting
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import Predictor, model_path
 
     _files.check_output(out, [test, model])
     network = Network.load(model_path(model))
-    _progress.compile_kernels("inference.forward", *PREPARING[network.preprocessing], "csv.parse_rows")
+    _progress.compile_kernels(*predicting(network.preprocessing, "float32"))
     predictor = Predictor(network, threads=1)  # map_test has threads of its own
     function = predictor.predict_proba if probabilities else predictor.predict
     with stages("predict"), _progress.bytes_shown("predicting") as progress:
@@ -247,13 +249,6 @@ for command in (
     app.command()(command)
 app.command(cls=_export_commands.WithTargets)(_export_commands.export)
 app.add_typer(kaggle_app, name="kaggle")
-
-
-def _recipe(name: str) -> recipes.Recipe:
-    """ValueError if there is none, before a file is read."""
-    from digitnn_fast.recipes import find_recipe
-
-    return find_recipe(name)
 
 
 def _train(images: Bytes, labels: Bytes, recipe: recipes.Recipe, **options: Any) -> Network:

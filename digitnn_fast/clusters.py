@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from digitnn_fast import __version__
 from digitnn_fast._threads import thread_count
-from digitnn_fast.kernels import KERNELS, start_compiling
+from digitnn_fast.kernels import FORWARD, KERNELS, PREPARING, predicting, start_compiling
 from digitnn_fast.kernels._jit import DISABLE_JIT
 from digitnn_fast.network import Network, Preprocessing
 from digitnn_fast.predictor import Precision, Predictor
@@ -26,10 +26,7 @@ if TYPE_CHECKING:
 AHEAD = 8  # tasks that wait for each thread, so that none is idle while the scheduler thinks
 CONNECT = "10s"
 FIRST_WORKER = 60  # seconds
-PREDICTING = (
-    *("inference.forward", "int8.forward", "csv.parse_rows"),
-    *("deskew.deskew_next", "directions.describe", "pooling.pool"),
-)
+PREDICTING = tuple(dict.fromkeys(kernel for kind in PREPARING for kernel in predicting(kind, *FORWARD)))
 # Each worker has one thread: what libraries would start besides only gets in the way of the other workers.
 ONE_THREAD = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from digitnn_fast.kernels import PREPARING
+from digitnn_fast.kernels import predicting
 from digitnn_fast.network import Preprocessing
 
 
@@ -59,7 +59,7 @@ class Recipe:
     def kernels(self) -> tuple[str, ...]:
         """What a training by this recipe, on a file, will need; what takes longest to compile comes first."""
         learn = ("fullbatch.epoch", "listing.list_blocks") if self.full_batch else ("training.epoch",)
-        return (*learn, "inference.forward", *PREPARING[self.preprocessing], "csv.parse_rows")
+        return (*learn, *predicting(self.preprocessing, "float32"))
 
     def settings(self) -> dict[str, int | float | str]:
         """The fields that are not as usual, as numbers and text: what a training record keeps."""

@@ -78,6 +78,12 @@ PREPARING = {  # what each preprocessing needs
     "directions": ("directions.describe", "deskew.deskew_next"),
     "pooled": ("pooling.pool", "deskew.deskew_next"),
 }
+FORWARD = {"float32": "inference.forward", "int8": "int8.forward"}
+
+
+def predicting(preprocessing: str, *precisions: str) -> tuple[str, ...]:
+    """The kernels that a network's answers to a CSV need; what takes longest to compile comes first."""
+    return (*(FORWARD[precision] for precision in precisions), *PREPARING[preprocessing], "csv.parse_rows")
 
 
 def start_compiling(*names: str) -> bool:
