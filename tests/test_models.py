@@ -1,6 +1,7 @@
 """The bundled models and the submission are what their cards say."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -45,11 +46,15 @@ def test_the_submission_is_what_its_card_says():
     card = SUBMISSION.with_name("README.md").read_text()
     assert kaggle.validate_submission(SUBMISSION, 28_000) == 28_000
     assert digest(SUBMISSION) in card
-    assert digest(BUNDLED["accurate"]) in card
-    assert _report.validated_text(Network.load(BUNDLED["accurate"]).training) in card
 
 
-def test_the_submission_is_that_of_the_bundled_model(kaggle_files):
+def test_the_submission_is_that_of_a_better_model_than_the_bundled_one(kaggle_files):
+    """By its own estimate; and it differs in as few rows as its card says."""
+    card = SUBMISSION.with_name("README.md").read_text()
+    expected = float(re.search(r"score to expect \| ([\d.]+)%", card)[1])
+    assert 100 * Network.load(BUNDLED["accurate"]).training.cross_validated_accuracy < expected < 99.7
     labels = np.loadtxt(SUBMISSION, np.int64, delimiter=",", skiprows=1)[:, 1]
     answers = kaggle.map_test(kaggle_files[1], Predictor.load("accurate", threads=1).predict)
-    assert np.count_nonzero(labels != answers) <= 1  # another CPU rounds otherwise, and a tie may fall apart
+    others = int(re.search(r"bundled `accurate`: (\d+) rows", card)[1])
+    # Another CPU rounds otherwise, and a tie may fall apart.
+    assert abs(np.count_nonzero(labels != answers) - others) <= 2 and others < 60
