@@ -56,13 +56,15 @@ def _distance(mask: Mask, limit: int) -> Floats:
     above = np.maximum.accumulate(np.where(mask, rows, np.int16(-limit - 1)))
     below = np.minimum.accumulate(np.where(mask, rows, np.int16(len(mask) + limit))[::-1])[::-1]
     squares = np.minimum(np.minimum(rows - above, below - rows), limit + 1) ** 2
+    squares = np.ascontiguousarray(squares.T)  # neighbours in a row are then whole stretches of memory
     least = squares.copy()
-    for step in range(1, min(limit, mask.shape[1] - 1) + 1):
+    for step in range(1, min(limit, len(squares) - 1) + 1):
         if step**2 >= least.max():
             break
-        np.minimum(least[:, step:], squares[:, :-step] + step**2, out=least[:, step:])
-        np.minimum(least[:, :-step], squares[:, step:] + step**2, out=least[:, :-step])
-    return np.asarray(np.sqrt(least.astype(np.float64)))
+        farther = squares + step**2
+        np.minimum(least[step:], farther[:-step], out=least[step:])
+        np.minimum(least[:-step], farther[step:], out=least[:-step])
+    return np.asarray(np.sqrt(least.T.astype(np.float64)))
 
 
 def _centred(ink: Floats) -> NDArray[np.uint8]:

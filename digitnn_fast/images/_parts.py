@@ -17,7 +17,9 @@ HELD = 0.1  # of a frame's longer side: how long what is written in it must be
 RIM = 0.06  # of a printed frame's longer side: how near to its box's edge the frame runs
 AROUND = 0.8  # of each side of the box that a frame must cover there; a round 0 covers half of it
 FRAME = 0.2  # of the picture's longer side: a part at its edge, and not thicker than this, is no digit
-FRAMED = 0.02  # of its ink counts, for there may be nothing else
+HOLLOW = 4  # stroke widths that a printed frame is high and wide at least; the 1 of a close-up fills its box
+LINE = 0.03  # of the picture's longer side: what runs from edge to edge is a line or a crease unless it is wider
+COMPACT = 0.4  # of a part's longer side: a stroke is narrower; a dot's mean width is half of its diameter
 
 
 class Box(NamedTuple):
@@ -46,12 +48,17 @@ class Box(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A connected part: its number in the labels, its box, its amount of ink, and whether it is the picture's edge."""
+    """A connected part: its number in the labels, its box, its amount of ink, and the mean width of its strokes."""
 
     number: int
     box: Box
     mass: float
-    framed: bool
+    width: float
+
+    @property
+    def written(self) -> bool:
+        """Whether it may be a digit: longer than wide, unlike dots, blots and spots of light."""
+        return self.width <= COMPACT * self.box.longer
 
 
 def label(mask: Mask) -> tuple[NDArray[np.int64], int]:
@@ -78,34 +85,42 @@ def label(mask: Mask) -> tuple[NDArray[np.int64], int]:
         root = root[root]
         if np.array_equal(root, old):
             break
-    roots, number = np.unique(root, return_inverse=True)
+    numbers = np.cumsum(root == np.arange(len(row)))  # at a root, the number of its part
     steps = np.zeros((height, width + 1), np.int64)
-    np.add.at(steps, (row, start), number + 1)
-    np.add.at(steps, (row, end), -(number + 1))
-    return np.cumsum(steps, axis=1)[:, :width], len(roots)
+    steps[row, start] = numbers[root]
+    steps[row, end] = -numbers[root]
+    return np.cumsum(steps, axis=1)[:, :width], int(numbers[-1]) if len(row) else 0
 
 
 def find_parts(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]:
-    """The parts of the labels (h, w), in their order."""
+    """The parts of the labels (h, w), in their order, without specks, lines, frames and the picture's own edge."""
     height, width = labels.shape
     rows, columns = np.nonzero(labels)
     numbers = labels[rows, columns]
-    mass = np.bincount(numbers, ink[rows, columns], count + 1)
+    mass, area = np.bincount(numbers, ink[rows, columns], count + 1), np.bincount(numbers, minlength=count + 1)
+    page = np.pad(labels, 1)
+    outline = np.zeros(count + 1)
+    for one, other in ((page[1:], page[:-1]), (page[:, 1:], page[:, :-1])):
+        edge = one != other
+        outline += np.bincount(one[edge], minlength=count + 1) + np.bincount(other[edge], minlength=count + 1)
+    widths = 2 * area / np.maximum(1.0, outline * np.pi / 4)  # as in `stroke_width`
     at_edge = (rows == 0) | (rows == height - 1) | (columns == 0) | (columns == width - 1)
-    framed = np.bincount(numbers, at_edge, count + 1)
+    at_edge = np.bincount(numbers, at_edge, count + 1)
     extremes = []
     for places, length in ((rows, height), (columns, width)):
         low, high = np.full(count + 1, length), np.zeros(count + 1, np.int64)
         np.minimum.at(low, numbers, places)
         np.maximum.at(high, numbers, places + 1)
         extremes += [low.tolist(), high.tolist()]
-    boxes = [Box(*edges) for edges in zip(*extremes, strict=True)]
-    return [
-        Part(
-            number, boxes[number], float(mass[number]), bool(framed[number] * FRAME * max(height, width) > mass[number])
-        )
-        for number in range(1, count + 1)
-    ]
+    parts = [
+        Part(number, Box(*edges), float(mass[number]), float(widths[number]))
+        for number, edges in enumerate(zip(*extremes, strict=True))
+    ][1:]
+    parts = [part for part in parts if part.box.longer >= smallest(labels.shape)]
+    longer = max(height, width)
+    parts = [part for part in parts if not at_edge[part.number] * FRAME * longer > part.mass]
+    parts = [part for part in parts if not _crosses(part, labels.shape)]
+    return [part for part in parts if not _frames(part, parts, labels)]
 
 
 def smallest(shape: tuple[int, ...]) -> float:
@@ -113,9 +128,17 @@ def smallest(shape: tuple[int, ...]) -> float:
     return max(3, max(shape) / 100)
 
 
-def without_frames(parts: list[Part], labels: NDArray[np.int64]) -> list[Part]:
-    """The parts without printed boxes, as in a form, in which others are written."""
-    return [part for part in parts if not (_holds_another(part, parts) and _runs_around(part, labels))]
+def _crosses(part: Part, shape: tuple[int, ...]) -> bool:
+    """Whether it is thin and runs from an edge of the picture to the opposite one."""
+    box, (height, width) = part.box, shape
+    through = (box.top == 0 and box.bottom == height) or (box.left == 0 and box.right == width)
+    return through and part.width < LINE * max(shape)
+
+
+def _frames(part: Part, parts: list[Part], labels: NDArray[np.int64]) -> bool:
+    """Whether it is a printed box, as in a form, in which others are written, or nothing."""
+    hollow = min(part.box.bottom - part.box.top, part.box.right - part.box.left) >= HOLLOW * part.width
+    return (hollow or _holds_another(part, parts)) and _runs_around(part, labels)
 
 
 def _holds_another(part: Part, parts: list[Part]) -> bool:
@@ -135,21 +158,10 @@ def _runs_around(part: Part, labels: NDArray[np.int64]) -> bool:
 
 
 def choose(parts: list[Part], far: float = FAR) -> list[Part]:
-    """Those that make up the digit: the part with most ink, and what is near it and not too small.
-
-    What runs along the picture's edge, as a table beyond the paper does, is taken only if there is little else.
-    """
-
-    def weight(part: Part) -> float:
-        return part.mass * (FRAMED if part.framed else 1)
-
-    main = max(parts, key=weight)
+    """Those that make up the digit: the written part with most ink, and what is near it and not too small."""
+    main = max((part for part in parts if part.written), key=lambda part: part.mass)
     chosen, box = [main], main.box
-    rest = [
-        part
-        for part in parts
-        if part is not main and part.mass >= SMALLEST * main.mass and (main.framed or not part.framed)
-    ]
+    rest = [part for part in parts if part is not main and part.mass >= SMALLEST * main.mass]
     while near := [part for part in rest if part.box.gap(box) <= far * main.box.longer]:  # and near those, in turn
         chosen += near
         rest = [part for part in rest if part not in near]
