@@ -18,7 +18,10 @@ RIM = 0.06  # of a printed frame's longer side: how near to its box's edge the f
 AROUND = 0.8  # of each side of the box that a frame must cover there; a round 0 covers half of it
 FRAME = 0.2  # of the picture's longer side: a part at its edge, and not thicker than this, is no digit
 HOLLOW = 4  # stroke widths that a printed frame is high and wide at least; the 1 of a close-up fills its box
-LINE = 0.03  # of the picture's longer side: what runs from edge to edge is a line or a crease unless it is wider
+LINE = 0.03  # of the picture's longer side: what comes from its edge is a line or a crease unless it is wider
+STRAIGHT = 0.1  # of a line's length: how far it is tilted or bent
+HAIR = 2, 0.01  # pixels, and of the picture's longer side: parallel lines that are thinner are rests of ruled paper
+SMALL = 8, 1 / 50  # pixels, and of the picture's longer side, that a digit's main part is long at least
 COMPACT = 0.4  # of a part's longer side: a stroke is narrower; a dot's mean width is half of its diameter
 
 
@@ -35,6 +38,11 @@ class Box(NamedTuple):
         """Length of the longer side."""
         return max(self.bottom - self.top, self.right - self.left)
 
+    @property
+    def shorter(self) -> int:
+        """Length of the shorter side."""
+        return min(self.bottom - self.top, self.right - self.left)
+
     def gap(self, other: Box) -> int:
         """Empty pixels between two boxes, 0 if they touch or overlap."""
         return max(
@@ -48,17 +56,16 @@ class Box(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A connected part: its number in the labels, its box, its amount of ink, and the mean width of its strokes."""
+    """A connected part: its number in the labels, its box, its amount of ink, and the mean width of its strokes.
+
+    `written` tells whether it may be a digit and not only go with one: it is no dot, blot, grain or spot of light.
+    """
 
     number: int
     box: Box
     mass: float
     width: float
-
-    @property
-    def written(self) -> bool:
-        """Whether it may be a digit: longer than wide, unlike dots, blots and spots of light."""
-        return self.width <= COMPACT * self.box.longer
+    written: bool
 
 
 def label(mask: Mask) -> tuple[NDArray[np.int64], int]:
@@ -112,15 +119,16 @@ def find_parts(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]
         np.minimum.at(low, numbers, places)
         np.maximum.at(high, numbers, places + 1)
         extremes += [low.tolist(), high.tolist()]
-    parts = [
-        Part(number, Box(*edges), float(mass[number]), float(widths[number]))
-        for number, edges in enumerate(zip(*extremes, strict=True))
-    ][1:]
-    parts = [part for part in parts if part.box.longer >= smallest(labels.shape)]
-    longer = max(height, width)
-    parts = [part for part in parts if not at_edge[part.number] * FRAME * longer > part.mass]
-    parts = [part for part in parts if not _crosses(part, labels.shape)]
-    return [part for part in parts if not _frames(part, parts, labels)]
+    boxes = [Box(*edges) for edges in zip(*extremes, strict=True)]
+    longer, parts = max(height, width), []
+    shortest = max(SMALL[0], SMALL[1] * longer)
+    for number in range(1, count + 1):
+        box, stroke = boxes[number], float(widths[number])
+        framed = at_edge[number] * FRAME * longer > mass[number]
+        if box.longer >= smallest(labels.shape) and not framed and not _is_line(box, stroke, labels.shape):
+            written = box.longer >= shortest and stroke <= COMPACT * box.longer
+            parts.append(Part(number, box, float(mass[number]), stroke, written))
+    return _without_hairs([part for part in parts if not _frames(part, parts, labels)], longer)
 
 
 def smallest(shape: tuple[int, ...]) -> float:
@@ -128,16 +136,25 @@ def smallest(shape: tuple[int, ...]) -> float:
     return max(3, max(shape) / 100)
 
 
-def _crosses(part: Part, shape: tuple[int, ...]) -> bool:
-    """Whether it is thin and runs from an edge of the picture to the opposite one."""
-    box, (height, width) = part.box, shape
-    through = (box.top == 0 and box.bottom == height) or (box.left == 0 and box.right == width)
-    return through and part.width < LINE * max(shape)
+def _is_line(box: Box, width: float, shape: tuple[int, ...]) -> bool:
+    """Whether a part is thin and runs from one of the picture's edges to another, or straight from one."""
+    edges = (box.top == 0) + (box.left == 0) + (box.bottom == shape[0]) + (box.right == shape[1])
+    return width < LINE * max(shape) and (edges > 1 or (edges == 1 and box.shorter <= STRAIGHT * box.longer + width))
+
+
+def _without_hairs(parts: list[Part], longer: int) -> list[Part]:
+    """The parts without those that are hair lines and lie parallel to another."""
+    width = min(HAIR[0], HAIR[1] * longer)
+    hairs = [part for part in parts if part.width < width and part.box.shorter <= STRAIGHT * part.box.longer + width]
+    for level in (False, True):
+        alike = [part for part in hairs if (part.box.bottom - part.box.top == part.box.shorter) == level]
+        parts = [part for part in parts if len(alike) < 2 or part not in alike]
+    return parts
 
 
 def _frames(part: Part, parts: list[Part], labels: NDArray[np.int64]) -> bool:
     """Whether it is a printed box, as in a form, in which others are written, or nothing."""
-    hollow = min(part.box.bottom - part.box.top, part.box.right - part.box.left) >= HOLLOW * part.width
+    hollow = part.box.shorter >= HOLLOW * part.width
     return (hollow or _holds_another(part, parts)) and _runs_around(part, labels)
 
 

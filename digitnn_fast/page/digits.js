@@ -1,10 +1,11 @@
 // A picture's colours -> the 28x28 that MNIST would have made of it. What the network makes of that is in network.js.
 // The same steps in the same order as images/_ink.py and _parts.py, where the reasons stand, all in float64; then fit.js.
-// One step is missing: images/_lines.py only takes lines thinner than 3% of the picture, and the page's pen is thicker.
+// What is missing: shadows, for the page's paper has none, and lines thinner than 3% of the picture, as the pen is thicker.
 "use strict";
 
 const CELLS = 64, WIDEST_STROKE = 1 / 3, FAINTEST = 0.06, NEAR = 10, SKEWNESS = 2, NOISE = 6, MOSTLY = 0.25, BINS = 256;
-const EDGE = 0.5, SMALLEST = 0.05, FAR = 0.6, FRAME = 0.2, FRAMED = 0.02, PALE = 0.4, STRONG = 0.8, HELD = 0.1, RIM = 0.06, AROUND = 0.8;
+const EDGE = 0.5, SMALLEST = 0.05, FAR = 0.6, FRAME = 0.2, STRONG = 0.8, HELD = 0.1, RIM = 0.06, AROUND = 0.8;
+const HOLLOW = 4, COMPACT = 0.4, SMALL = [8, 1 / 50];
 
 // Grids: {height, width, values: Float64Array, row after row}.
 const grid = (height, width, fill = 0) => ({ height, width, values: new Float64Array(height * width).fill(fill) });
@@ -133,27 +134,31 @@ function findInk({ width, height, data }, dark) {
 
 // Parts
 
-// Number of each pixel's part, and the parts: {number, top, bottom, left, right, mass, framed}.
+// Number of each pixel's part, and the parts: {number, top, bottom, left, right, mass, stroke, framed, written}.
 function findParts(ink) {
   const { height, width, values } = ink, labels = new Int32Array(values.length), parts = [];
   for (let start = 0; start < values.length; start++) {
     if (labels[start] || values[start] < EDGE - TINY) continue;
-    const part = { number: parts.length + 1, top: height, bottom: 0, left: width, right: 0, mass: 0, atEdge: 0 };
+    const part = { number: parts.length + 1, top: height, bottom: 0, left: width, right: 0, mass: 0, atEdge: 0, area: 0, outline: 0 };
     const todo = [start];
     labels[start] = part.number;
     while (todo.length) {
       const place = todo.pop(), y = Math.floor(place / width), x = place % width;
       part.top = Math.min(part.top, y); part.bottom = Math.max(part.bottom, y + 1);
       part.left = Math.min(part.left, x); part.right = Math.max(part.right, x + 1);
-      part.mass += values[place];
+      part.mass += values[place]; part.area++;
       part.atEdge += y === 0 || y === height - 1 || x === 0 || x === width - 1;
+      for (const [v, u] of [[y - 1, x], [y + 1, x], [y, x - 1], [y, x + 1]])
+        part.outline += v < 0 || v === height || u < 0 || u === width || values[v * width + u] < EDGE - TINY;
       for (let v = Math.max(y - 1, 0); v <= Math.min(y + 1, height - 1); v++)
         for (let u = Math.max(x - 1, 0); u <= Math.min(x + 1, width - 1); u++) {
           const near = v * width + u;
           if (!labels[near] && values[near] >= EDGE - TINY) { labels[near] = part.number; todo.push(near); }
         }
     }
-    part.framed = part.atEdge * FRAME * Math.max(height, width) > part.mass;
+    part.framed = part.atEdge * FRAME * longer(ink) > part.mass;
+    part.stroke = 2 * part.area / Math.max(1, part.outline * Math.PI / 4);
+    part.written = boxSide(part) >= Math.max(SMALL[0], SMALL[1] * longer(ink)) && part.stroke <= COMPACT * boxSide(part);
     parts.push(part);
   }
   return { labels, parts };
@@ -169,10 +174,8 @@ function around(parts) {
 }
 
 function choose(parts) {
-  const weight = (part) => part.mass * (part.framed ? FRAMED : 1);
-  const main = parts.reduce((best, part) => (weight(part) > weight(best) ? part : best));
-  let box = main, near = [main], rest = parts.filter((part) => part !== main && part.mass >= SMALLEST * main.mass
-    && (main.framed || !part.framed));
+  const main = parts.filter((part) => part.written).reduce((best, part) => (part.mass > best.mass ? part : best));
+  let box = main, near = [main], rest = parts.filter((part) => part !== main && part.mass >= SMALLEST * main.mass);
   const chosen = [];
   while (near.length) {
     chosen.push(...near);
@@ -203,9 +206,10 @@ function runsAround(part, labels, width) {
 }
 
 function withoutFrames(parts, labels, width) {
+  const hollow = (p) => Math.min(p.bottom - p.top, p.right - p.left) >= HOLLOW * p.stroke;
   const holds = (part) => parts.some((other) => other !== part && boxSide(other) >= HELD * boxSide(part)
     && other.top >= part.top && other.bottom <= part.bottom && other.left >= part.left && other.right <= part.right);
-  return parts.filter((part) => !(holds(part) && runsAround(part, labels, width)));
+  return parts.filter((part) => !((hollow(part) || holds(part)) && runsAround(part, labels, width)));
 }
 
 // Ink, and the parts that are written, if the ink is darker than the paper, or lighter; null if there are none.
@@ -213,15 +217,14 @@ function writtenAs(picture, dark, least) {
   const found = findInk(picture, dark);
   if (!found || found.level < least) return null;
   const { labels, parts } = findParts(found.ink), smallest = Math.max(3, longer(found.ink) / 100);
-  const written = parts.filter((part) => boxSide(part) >= smallest && !(part.framed && found.level < PALE));
-  return written.length ? { ink: found.ink, labels, written: withoutFrames(written, labels, picture.width) } : null;
+  const large = parts.filter((part) => boxSide(part) >= smallest && !part.framed);
+  const written = withoutFrames(large, labels, picture.width);
+  return written.some((part) => part.written) ? { ink: found.ink, labels, written } : null;
 }
 
 // Pixels (784,) of a picture {width, height, data: RGBA} of at most 512 x 512; null if nothing is written on it.
 function preprocess(picture) {
-  const dark = isDarkOnLight(picture);
-  let found = writtenAs(picture, dark, 0);
-  if (!found || found.written.every((part) => part.framed)) found = writtenAs(picture, !dark, STRONG) ?? found;
+  const dark = isDarkOnLight(picture), found = writtenAs(picture, dark, 0) ?? writtenAs(picture, !dark, STRONG);
   if (!found) return null;
   const { ink, labels, written } = found;
   const chosen = choose(written), own = new Set([0, ...chosen.map((part) => part.number)]);
