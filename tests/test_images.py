@@ -123,7 +123,7 @@ def test_a_digit_may_have_two_parts():
 def test_box_centre_of_mass_and_stroke_weight(pen, size):
     page = Image.new("L", (220, 220), 0)
     corner = (110 - size[0] // 2, 110 - size[1] // 2)
-    ImageDraw.Draw(page).rectangle((*corner, corner[0] + size[0], corner[1] + size[1]), outline=255, width=min(pen, 15))
+    ImageDraw.Draw(page).ellipse((*corner, corner[0] + size[0], corner[1] + size[1]), outline=255, width=min(pen, 15))
     image = preprocess(page).reshape(28, 28)
     rows, columns = (np.flatnonzero((image >= 64).any(axis=axis)) for axis in (1, 0))
     lengths = [int(places[-1] - places[0]) + 1 for places in (columns, rows)]

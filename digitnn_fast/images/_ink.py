@@ -40,7 +40,9 @@ def find_ink(colours: NDArray[np.uint8], dark: bool) -> Ink | None:
     light that is missing, as with ink in a shadow.
     """
     # The darkest channel, so that coloured ink is as good as black; of a dark picture the brightest, inverted.
-    light = (colours.min(axis=2) if dark else 255 - colours.max(axis=2)).astype(np.float64)
+    red, green, blue = colours.transpose(2, 0, 1)  # .min(axis=2) would take thirty times as long
+    light = np.minimum(np.minimum(red, green), blue) if dark else 255 - np.maximum(np.maximum(red, green), blue)
+    light = light.astype(np.float64)
     paper = _paper(light)
     contrast = 1 - light / np.maximum(paper, 1)
     level = _ink_level(contrast)

@@ -21,7 +21,7 @@ HOLLOW = 4  # stroke widths that a printed frame is high and wide at least; the 
 LINE = 0.03  # of the picture's longer side: what comes from its edge is a line or a crease unless it is wider
 STRAIGHT = 0.1  # of a line's length: how far it is tilted or bent
 HAIR = 2, 0.01  # pixels, and of the picture's longer side: parallel lines that are thinner are rests of ruled paper
-SMALL = 8, 1 / 50  # pixels, and of the picture's longer side, that a digit's main part is long at least
+SMALL = 8, 1 / 64  # pixels, and of the picture's longer side, that a digit's main part is long at least
 COMPACT = 0.4  # of a part's longer side: a stroke is narrower; a dot's mean width is half of its diameter
 
 
@@ -90,7 +90,7 @@ def label(mask: Mask) -> tuple[NDArray[np.int64], int]:
         np.minimum.at(root, old[below], least)
         np.minimum.at(root, old[above], least)
         root = root[root]
-        if np.array_equal(root, old):
+        if (root == old).all():
             break
     numbers = np.cumsum(root == np.arange(len(row)))  # at a root, the number of its part
     steps = np.zeros((height, width + 1), np.int64)
@@ -104,12 +104,11 @@ def find_parts(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]
     height, width = labels.shape
     rows, columns = np.nonzero(labels)
     numbers = labels[rows, columns]
-    mass, area = np.bincount(numbers, ink[rows, columns], count + 1), np.bincount(numbers, minlength=count + 1)
-    page = np.pad(labels, 1)
-    outline = np.zeros(count + 1)
-    for one, other in ((page[1:], page[:-1]), (page[:, 1:], page[:, :-1])):
-        edge = one != other
-        outline += np.bincount(one[edge], minlength=count + 1) + np.bincount(other[edge], minlength=count + 1)
+    mass, area = (np.bincount(numbers, weights, count + 1) for weights in (ink[rows, columns], None))
+    page = np.zeros((height + 2, width + 2), bool)
+    page[1:-1, 1:-1] = labels
+    inner = sum(page[rows + 1 + y, columns + 1 + x].astype(np.int64) for y, x in ((0, 1), (1, 0), (0, -1), (-1, 0)))
+    outline = np.bincount(numbers, 4 - inner, count + 1)
     widths = 2 * area / np.maximum(1.0, outline * np.pi / 4)  # as in `stroke_width`
     at_edge = (rows == 0) | (rows == height - 1) | (columns == 0) | (columns == width - 1)
     at_edge = np.bincount(numbers, at_edge, count + 1)
