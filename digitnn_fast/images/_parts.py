@@ -18,6 +18,7 @@ RIM = 0.06  # of a printed frame's longer side: how near to its box's edge the f
 AROUND = 0.8  # of each side of the box that a frame must cover there; a round 0 covers half of it
 FRAME = 0.2  # of the picture's longer side: a part at its edge, and not thicker than this, is no digit
 HOLLOW = 4  # stroke widths that a printed frame is high and wide at least; the 1 of a close-up fills its box
+SHEET = 0.4  # of a box's longer side, of its area, and of the picture's longer side: what fills so much is paper
 LINE = 0.03  # of the picture's longer side: what comes from its edge is a line or a crease unless it is wider
 STRAIGHT = 0.1  # of a line's length: how far it is tilted or bent
 HAIR = 2, 0.01  # pixels, and of the picture's longer side: parallel lines that are thinner are rests of ruled paper
@@ -100,7 +101,10 @@ def label(mask: Mask) -> tuple[NDArray[np.int64], int]:
 
 
 def find_parts(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]:
-    """The parts of the labels (h, w), in their order, without specks, lines, frames and the picture's own edge."""
+    """The parts of the labels (h, w), in their order, without specks, lines, frames and the picture's own edge.
+
+    None at all if one of them is a sheet of paper: what is left are the gaps in a 0 or an 8.
+    """
     height, width = labels.shape
     rows, columns = np.nonzero(labels)
     numbers = labels[rows, columns]
@@ -127,6 +131,8 @@ def find_parts(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]
         if box.longer >= smallest(labels.shape) and not framed and not _is_line(box, stroke, labels.shape):
             written = box.longer >= shortest and stroke <= COMPACT * box.longer
             parts.append(Part(number, box, float(mass[number]), stroke, written))
+    if any(_fills(part, float(area[part.number]), longer) and _runs_around(part, labels) for part in parts):
+        return []
     return _without_hairs([part for part in parts if not _frames(part, parts, labels)], longer)
 
 
@@ -149,6 +155,13 @@ def _without_hairs(parts: list[Part], longer: int) -> list[Part]:
         alike = [part for part in hairs if (part.box.bottom - part.box.top == part.box.shorter) == level]
         parts = [part for part in parts if len(alike) < 2 or part not in alike]
     return parts
+
+
+def _fills(part: Part, area: float, longer: int) -> bool:
+    """Whether much of its box is full, which is neither small nor as narrow as that of a 1."""
+    box = part.box
+    large = box.longer >= SHEET * longer and box.shorter >= SHEET * box.longer
+    return large and area >= SHEET * box.shorter * box.longer
 
 
 def _frames(part: Part, parts: list[Part], labels: NDArray[np.int64]) -> bool:

@@ -5,7 +5,7 @@
 
 const CELLS = 64, WIDEST_STROKE = 1 / 3, FAINTEST = 0.06, NEAR = 10, SKEWNESS = 2, NOISE = 6, MOSTLY = 0.25, BINS = 256;
 const EDGE = 0.5, SMALLEST = 0.05, FAR = 0.6, FRAME = 0.2, STRONG = 0.8, HELD = 0.1, RIM = 0.06, AROUND = 0.8;
-const HOLLOW = 4, COMPACT = 0.4, SMALL = [8, 1 / 64];
+const HOLLOW = 4, SHEET = 0.4, COMPACT = 0.4, SMALL = [8, 1 / 64];
 
 // Grids: {height, width, values: Float64Array, row after row}.
 const grid = (height, width, fill = 0) => ({ height, width, values: new Float64Array(height * width).fill(fill) });
@@ -205,8 +205,16 @@ function runsAround(part, labels, width) {
     && covered(height, breadth, (i, j) => at(part.top + i, part.right - 1 - j));
 }
 
+const shorter = (p) => Math.min(p.bottom - p.top, p.right - p.left);
+
+// Whether it is a sheet of paper: it fills much of its box, which is neither small nor narrow.
+function isSheet(part, labels, { height, width }) {
+  const large = boxSide(part) >= SHEET * Math.max(height, width) && shorter(part) >= SHEET * boxSide(part);
+  return large && part.area >= SHEET * shorter(part) * boxSide(part) && runsAround(part, labels, width);
+}
+
 function withoutFrames(parts, labels, width) {
-  const hollow = (p) => Math.min(p.bottom - p.top, p.right - p.left) >= HOLLOW * p.stroke;
+  const hollow = (part) => shorter(part) >= HOLLOW * part.stroke;
   const holds = (part) => parts.some((other) => other !== part && boxSide(other) >= HELD * boxSide(part)
     && other.top >= part.top && other.bottom <= part.bottom && other.left >= part.left && other.right <= part.right);
   return parts.filter((part) => !((hollow(part) || holds(part)) && runsAround(part, labels, width)));
@@ -218,6 +226,7 @@ function writtenAs(picture, dark, least) {
   if (!found || found.level < least) return null;
   const { labels, parts } = findParts(found.ink), smallest = Math.max(3, longer(found.ink) / 100);
   const large = parts.filter((part) => boxSide(part) >= smallest && !part.framed);
+  if (large.some((part) => isSheet(part, labels, picture))) return null;
   const written = withoutFrames(large, labels, picture.width);
   return written.some((part) => part.written) ? { ink: found.ink, labels, written } : null;
 }
