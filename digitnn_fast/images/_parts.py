@@ -22,6 +22,7 @@ SHEET = 0.4  # of a box's longer side, of its area, and of the picture's longer 
 LINE = 0.03  # of the picture's longer side: what comes from its edge is a line or a crease unless it is wider
 STRAIGHT = 0.1  # of a line's length: how far it is tilted or bent
 HAIR = 2, 0.01  # pixels, and of the picture's longer side: parallel lines that are thinner are rests of ruled paper
+MOST = 300  # parts, those with most ink: more are a texture, and would take long
 SMALL = 8, 1 / 64  # pixels, and of the picture's longer side, that a digit's main part is long at least
 COMPACT = 0.4  # of a part's longer side: a stroke is narrower; a dot's mean width is half of its diameter
 
@@ -131,6 +132,9 @@ def find_parts(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]
         if box.longer >= smallest(labels.shape) and not framed and not _is_line(box, stroke, labels.shape):
             written = box.longer >= shortest and stroke <= COMPACT * box.longer
             parts.append(Part(number, box, float(mass[number]), stroke, written))
+    if len(parts) > MOST:
+        least = sorted(part.mass for part in parts)[-MOST]
+        parts = [part for part in parts if part.mass >= least][:MOST]
     if any(_fills(part, float(area[part.number]), longer) and _runs_around(part, labels) for part in parts):
         return []
     return _without_hairs([part for part in parts if not _frames(part, parts, labels)], longer)
