@@ -54,7 +54,7 @@ def _distance(mask: Mask, limit: int) -> Floats:
     """Euclidean distance of each pixel to the mask; more than `limit` where it is farther away than that."""
     nearest = np.where(mask, np.int16(0), np.int16(limit + 1))  # a quarter of the bytes of a float64, and exact
     step = 1
-    while step <= limit:  # down and up the columns, by leaps that double
+    while step <= limit and nearest.max() >= step:  # down and up the columns, by leaps that double
         np.minimum(nearest[step:], nearest[:-step] + np.int16(step), out=nearest[step:])
         np.minimum(nearest[:-step], nearest[step:] + np.int16(step), out=nearest[:-step])
         step *= 2

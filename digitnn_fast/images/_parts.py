@@ -186,8 +186,8 @@ def _runs_around(part: Part, labels: NDArray[np.int64]) -> bool:
     box = part.box
     own = labels[box.top : box.bottom, box.left : box.right] == part.number
     rim = int(RIM * box.longer) + 1
-    sides = own[:rim].any(axis=0), own[-rim:].any(axis=0), own[:, :rim].any(axis=1), own[:, -rim:].any(axis=1)
-    return all(side.mean() >= AROUND for side in sides)
+    sides = own[:rim], own[-rim:], own[:, :rim].T, own[:, -rim:].T
+    return all(side.any(axis=0).mean() >= AROUND for side in sides)
 
 
 def choose(parts: list[Part], far: float = FAR) -> list[Part]:
