@@ -58,7 +58,7 @@ class Box(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A connected part: its number in the labels, its box, its amount of ink, and the mean width of its strokes.
+    """A connected part: its number in the labels, box, amount of ink, pixels, and the mean width of its strokes.
 
     `written` tells whether it may be a digit and not only go with one: it is no dot, blot, grain or spot of light.
     """
@@ -66,6 +66,7 @@ class Part(NamedTuple):
     number: int
     box: Box
     mass: float
+    area: float
     width: float
     written: bool
 
@@ -106,6 +107,17 @@ def find_parts(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]
 
     None at all if one of them is a sheet of paper: what is left are the gaps in a 0 or an 8.
     """
+    parts = _measured(labels, count, ink)
+    if len(parts) > MOST:
+        least = sorted(part.mass for part in parts)[-MOST]
+        parts = [part for part in parts if part.mass >= least][:MOST]
+    if any(_fills(part, labels.shape) and _runs_around(part, labels) for part in parts):
+        return []
+    return _without_hairs([part for part in parts if not _frames(part, parts, labels)], labels.shape)
+
+
+def _measured(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]:
+    """The parts that are neither specks nor lines from the picture's edge nor that edge itself."""
     height, width = labels.shape
     rows, columns = np.nonzero(labels)
     numbers = labels[rows, columns]
@@ -131,13 +143,8 @@ def find_parts(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]
         framed = at_edge[number] * FRAME * longer > mass[number]
         if box.longer >= smallest(labels.shape) and not framed and not _is_line(box, stroke, labels.shape):
             written = box.longer >= shortest and stroke <= COMPACT * box.longer
-            parts.append(Part(number, box, float(mass[number]), stroke, written))
-    if len(parts) > MOST:
-        least = sorted(part.mass for part in parts)[-MOST]
-        parts = [part for part in parts if part.mass >= least][:MOST]
-    if any(_fills(part, float(area[part.number]), longer) and _runs_around(part, labels) for part in parts):
-        return []
-    return _without_hairs([part for part in parts if not _frames(part, parts, labels)], longer)
+            parts.append(Part(number, box, float(mass[number]), float(area[number]), stroke, written))
+    return parts
 
 
 def smallest(shape: tuple[int, ...]) -> float:
@@ -151,9 +158,9 @@ def _is_line(box: Box, width: float, shape: tuple[int, ...]) -> bool:
     return width < LINE * max(shape) and (edges > 1 or (edges == 1 and box.shorter <= STRAIGHT * box.longer + width))
 
 
-def _without_hairs(parts: list[Part], longer: int) -> list[Part]:
+def _without_hairs(parts: list[Part], shape: tuple[int, ...]) -> list[Part]:
     """The parts without those that are hair lines and lie parallel to another."""
-    width = min(HAIR[0], HAIR[1] * longer)
+    width = min(HAIR[0], HAIR[1] * max(shape))
     hairs = [part for part in parts if part.width < width and part.box.shorter <= STRAIGHT * part.box.longer + width]
     for level in (False, True):
         alike = [part for part in hairs if (part.box.bottom - part.box.top == part.box.shorter) == level]
@@ -161,11 +168,11 @@ def _without_hairs(parts: list[Part], longer: int) -> list[Part]:
     return parts
 
 
-def _fills(part: Part, area: float, longer: int) -> bool:
+def _fills(part: Part, shape: tuple[int, ...]) -> bool:
     """Whether much of its box is full, which is neither small nor as narrow as that of a 1."""
     box = part.box
-    large = box.longer >= SHEET * longer and box.shorter >= SHEET * box.longer
-    return large and area >= SHEET * box.shorter * box.longer
+    large = box.longer >= SHEET * max(shape) and box.shorter >= SHEET * box.longer
+    return large and part.area >= SHEET * box.shorter * box.longer
 
 
 def _frames(part: Part, parts: list[Part], labels: NDArray[np.int64]) -> bool:
