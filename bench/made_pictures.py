@@ -19,12 +19,15 @@ from digitnn_fast.images._fit import _restroked, stroke_width
 def written(random: np.random.Generator, digit: NDArray[np.uint8], size: int, weight: float) -> NDArray[np.float64]:
     """Ink (size, size), 0..1: the digit at a random place, strokes `weight` times as wide as they were."""
     height = int(size * random.uniform(0.3, 0.8))
+    corner = tuple(int(edge) for edge in random.integers(0, size - height + 1, 2))
+    if not digit.any():
+        return np.zeros((size, size))
     large = Image.fromarray(digit.reshape(28, 28)).resize((140, 140), Image.Resampling.BICUBIC)
     smooth = np.asarray(large.filter(ImageFilter.GaussianBlur(2))) / 255
     thick = Image.fromarray((255 * _restroked(smooth, weight * stroke_width(smooth > 0.5) / 5)).astype(np.uint8))
     strokes = thick.resize((height, height), Image.Resampling.BICUBIC if height > 164 else Image.Resampling.BOX)
     page = Image.new("L", (size, size))
-    page.paste(strokes, tuple(int(edge) for edge in random.integers(0, size - height + 1, 2)))
+    page.paste(strokes, corner)
     return np.asarray(page) / 255
 
 

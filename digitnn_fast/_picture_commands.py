@@ -30,13 +30,14 @@ def image(
     Says which digit it is, how sure that is, and what else it might be. Exit code 2 if a picture could not be read.
     """
     from digitnn_fast import _files, _pictures
-    from digitnn_fast.predictor import Predictor
+    from digitnn_fast.network import Network
+    from digitnn_fast.predictor import model_path
 
     if as_csv and as_json:
         raise ValueError("--csv and --json: only one of them")
     if show:
         _files.check_output(show, [*files, model], device=False)
-    readings, problems = _pictures.read(files, Predictor.load(model), number, keep=bool(show))
+    readings, problems = _pictures.read(files, Network.load(model_path(model)), number, keep=bool(show))
     if as_csv:
         _pictures.print_csv(readings, sys.stdout)
     elif as_json:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from digitnn_fast.predictor import Predictor
+    from digitnn_fast.network import Network
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
 MAX_PIPE_BYTES = 2**28  # that are read from standard input
@@ -65,8 +65,10 @@ def find_pictures(names: Sequence[str]) -> Iterator[str]:
         yield from found
 
 
-def read(names: Sequence[str], predictor: Predictor, number: bool, keep: bool) -> tuple[list[Reading], list[str]]:
+def read(names: Sequence[str], network: Network, number: bool, keep: bool) -> tuple[list[Reading], list[str]]:
     """What is in the pictures, and one line for each that can't be read; colours only if they are to be kept."""
+    from digitnn_fast.predictor import Predictor
+
     cuts: list[tuple[str, list[Cut], Any]] = []
     problems = []
     for name in find_pictures(names):
@@ -83,9 +85,10 @@ def read(names: Sequence[str], predictor: Predictor, number: bool, keep: bool) -
             cuts.append((name, kept, colours if keep else None))
     if not cuts:
         return [], problems
+    predictor = Predictor.from_network(network)  # only now: it takes as much memory as a large picture did
     pixels = np.stack([cut.pixels for _, found, _ in cuts for cut in found])
     edges = np.cumsum([len(found) for _, found, _ in cuts])[:-1]
-    seen = np.split(prepare(pixels, PICTURE[predictor.network.preprocessing]), edges)
+    seen = np.split(prepare(pixels, PICTURE[network.preprocessing]), edges)
     shares = np.split(predictor.predict_proba(pixels), edges)
     return [
         Reading(name, found, own, share, kept)

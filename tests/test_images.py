@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 import io
-import struct
-import subprocess
-import sys
-import zlib
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from picture_files import CLEAR, DIGITS, GREY, LABELS, PREDICTOR, WIDE, ink_of, page_of
 from PIL import Image, ImageDraw
 
-from digitnn_fast import Predictor, preprocess
+from digitnn_fast import preprocess
 from digitnn_fast.images import BlankPictureError, PictureError, cut_out, cut_out_number, read_colours
 from digitnn_fast.images._fit import SIDE, fit, stroke_width
 from digitnn_fast.images._ink import is_dark_on_light
 from digitnn_fast.images._lines import without_lines
 from digitnn_fast.images._parts import label
-from digitnn_fast.sample import load_sample
-
-SAMPLE = load_sample()
-DIGITS, LABELS = SAMPLE.test_images[:60].reshape(-1, 28, 28), SAMPLE.test_labels[:60]
-PREDICTOR = Predictor.load(threads=1)
-INK, PAPER = np.array([40.0, 45, 60]), np.array([225.0, 220, 205])
-
-
-def ink_of(digit: np.ndarray, size: int = 160, side: int = 120) -> np.ndarray:
-    """Share of ink (size, size) of a page with a smooth digit in its middle."""
-    page = Image.new("L", (size, size))
-    place = (size - side) // 2
-    page.paste(Image.fromarray(digit).resize((side, side), Image.Resampling.BICUBIC), (place, place))
-    return np.clip(np.asarray(page) / 255 * 3 - 1, 0, 1)
-
-
-def page_of(digit: np.ndarray, ink_colour: np.ndarray = INK, paper: np.ndarray = PAPER, **sizes: int) -> Image.Image:
-    ink = ink_of(digit, **sizes)[..., None]
-    return Image.fromarray((paper * (1 - ink) + ink_colour * ink).astype(np.uint8))
 
 
 def accuracy(pictures: list[Image.Image]) -> float:
@@ -145,7 +123,7 @@ def test_a_digit_may_have_two_parts():
 def test_box_centre_of_mass_and_stroke_weight(pen, size):
     page = Image.new("L", (220, 220), 0)
     corner = (110 - size[0] // 2, 110 - size[1] // 2)
-    ImageDraw.Draw(page).rectangle((*corner, corner[0] + size[0], corner[1] + size[1]), outline=255, width=min(pen, 15))
+    ImageDraw.Draw(page).ellipse((*corner, corner[0] + size[0], corner[1] + size[1]), outline=255, width=min(pen, 15))
     image = preprocess(page).reshape(28, 28)
     rows, columns = (np.flatnonzero((image >= 64).any(axis=axis)) for axis in (1, 0))
     lengths = [int(places[-1] - places[0]) + 1 for places in (columns, rows)]
@@ -234,10 +212,6 @@ def test_a_blank_picture_says_so(picture, tmp_path):
 
 # Formats
 
-CLEAR = int(np.argmax(PREDICTOR.predict_proba(DIGITS).max(axis=1)))  # a digit that nobody could misread
-GREY = Image.fromarray(255 - DIGITS[CLEAR]).resize((90, 90), Image.Resampling.BICUBIC)
-WIDE = np.asarray(GREY, np.uint16)
-
 
 def transparent(ink: int) -> Image.Image:
     strokes = Image.new("RGBA", GREY.size, (ink, ink, ink, 0))
@@ -306,104 +280,3 @@ def test_floats_without_numbers(tmp_path):
     Image.fromarray(np.full((9, 9), np.nan, np.float32)).save(tmp_path / "nan.tif")
     with pytest.raises(PictureError, match=r"nan\.tif: its pixels are no numbers$"):
         preprocess(tmp_path / "nan.tif")
-
-
-# Hostile files
-
-
-def png(width: int, height: int, data: bytes = b"", kind: int = 2) -> bytes:
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(data, 9)) + chunk(b"IEND", b"")
-
-
-def saved(kind: str, image: Image.Image = GREY, **options: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
-HOSTILE = {
-    "empty": (b"", "not a picture"),
-    "text": (b"label,pixel0\n1,2\n", "not a picture"),
-    "a script for another program": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
-    "a bomb": (png(100_000, 100_000), "pixels"),
-    "a smaller bomb": (png(9_000, 9_000), "would take more than 200,000,000 bytes"),
-    "no pixels": (png(0, 5), "not a picture|damaged|it has no pixels"),
-    "truncated": (saved("PNG", page_of(DIGITS[0]))[:700], "damaged"),
-    "half a JPEG": (saved("JPEG", page_of(DIGITS[0]))[:1500], "damaged"),
-    "half a WebP": (saved("WEBP", page_of(DIGITS[0]))[:300], "damaged|not a picture"),
-    "pixels missing": (png(50, 50, b"\0\1\2"), "damaged"),
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_files(name, tmp_path):
-    content, reason = HOSTILE[name]
-    path = tmp_path / "hostile.png"
-    path.write_bytes(content)
-    with pytest.raises(PictureError, match=reason) as refusal:
-        preprocess(path)
-    assert str(refusal.value).startswith(f"{path}: ")
-    assert "\n" not in str(refusal.value)
-
-
-def test_not_a_file(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        preprocess(tmp_path / "nothing.png")
-    with pytest.raises(OSError, match=r"irectory|denied"):
-        preprocess(tmp_path)
-
-
-SOUND = [
-    saved("PNG"),
-    saved("JPEG"),
-    saved("JPEG", progressive=True),
-    saved("WEBP"),
-    saved("GIF", GREY.convert("P"), save_all=True, append_images=[GREY.convert("P")]),
-    saved("BMP"),
-    saved("TIFF", compression="tiff_lzw"),
-    saved("TIFF", Image.fromarray(WIDE * 257)),
-    saved("PNG", GREY.convert("P")),
-    saved("PPM"),
-]
-DAMAGE = st.lists(st.tuples(st.integers(0, 4000), st.binary(min_size=1, max_size=8)), max_size=6)
-
-
-@given(st.sampled_from(SOUND), DAMAGE, st.integers(20, 10_000))
-@settings(max_examples=2000)
-def test_damaged_files_are_read_or_refused_in_one_line(content, damage, length):
-    spoiled = bytearray(content)
-    for place, junk in damage:
-        place %= len(spoiled)
-        spoiled[place : place + len(junk)] = junk
-    try:
-        pixels = preprocess(io.BytesIO(bytes(spoiled[:length])))
-    except PictureError as error:
-        assert str(error)
-        assert "\n" not in str(error)
-    else:
-        assert pixels.shape == (784,)
-        assert pixels.dtype == np.uint8
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_memory_of_the_largest_pictures(tmp_path):
-    """Files as large as may be read, in a process of their own: 300 MB are the most."""
-    Image.new("RGBA", (7000, 7000), (9, 9, 9, 9)).save(tmp_path / "large.png", compress_level=1)
-    Image.new("RGB", (10_900, 10_900), "white").save(tmp_path / "large.jpg")
-    Image.new("RGB", (4000, 3100), "white").save(tmp_path / "large.webp")
-    script = (
-        "import sys\n"
-        "from digitnn_fast import preprocess\n"
-        "for path in sys.argv[1:]:\n"
-        "    try: preprocess(path)\n"
-        "    except ValueError as error: print(error)\n"
-        "print(*[line for line in open('/proc/self/status') if line.startswith('VmHWM')])\n"
-    )
-    names = [str(tmp_path / name) for name in ("large.png", "large.jpg", "large.webp")]
-    done = subprocess.run([sys.executable, "-c", script, *names], capture_output=True, text=True, check=True)
-    assert done.stdout.count("nothing is written") == 3, done.stdout
-    assert int(done.stdout.split()[-2]) < 300_000, done.stdout

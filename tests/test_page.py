@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.made_blanks import BLANKS, blanks
 from bench.made_drawings import KINDS
 from digitnn_fast import Network, Predictor, cli, preprocess
 from digitnn_fast.deskewing import deskew
 from digitnn_fast.engines import PICTURE, prepare
+from digitnn_fast.images import BlankPictureError, read_colours
 from digitnn_fast.network import PREPROCESSINGS
 from digitnn_fast.page import page
 from digitnn_fast.sample import load_sample
@@ -49,6 +51,14 @@ STROKES = {
     4: [[(0.35, 0.15), (0.28, 0.52), (0.72, 0.52)], [(0.62, 0.2), (0.6, 0.88)]],
     7: [[(0.28, 0.2), (0.7, 0.2), (0.52, 0.5), (0.45, 0.85)]],
 }
+
+
+def says_blank(picture):
+    try:
+        preprocess(picture)
+    except BlankPictureError:
+        return True
+    return False
 
 
 @pytest.fixture(scope="module")
@@ -193,9 +203,22 @@ def test_pictures_as_people_take_them(browser, name):
         np.testing.assert_array_equal(theirs["pixels"], preprocess(picture))
 
 
-def test_blank_is_blank(browser):
-    white = base64.b64encode(b"\xff" * 4 * 50 * 50).decode()
-    assert browser.execute_script(READ, white, 50, 50) is None
+@pytest.mark.parametrize("name", ["plain", "empty_box", "window", "scan_with_black_border"])
+def test_blank_is_blank(browser, name):
+    """Also for Python, which knows of shadows and thin lines besides."""
+    for picture in blanks(BLANKS[name], 4, 1):
+        assert says_blank(picture)
+        colours = read_colours(picture)
+        data = base64.b64encode(np.dstack([colours, np.full(colours.shape[:2], 255, np.uint8)]).tobytes()).decode()
+        assert browser.execute_script(READ, data, colours.shape[1], colours.shape[0]) is None
+
+
+@pytest.mark.parametrize(
+    "strokes", [[[(0.5, 0.5), (0.5, 0.5)]], [[(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8), (0.2, 0.2)]]]
+)
+def test_a_dot_and_a_box_are_no_digits(browser, strokes):
+    clear(browser)
+    assert draw(browser, strokes)["answer"] == "No digit yet"
 
 
 def test_the_page_loads_nothing(tmp_path, capsys):

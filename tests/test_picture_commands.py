@@ -62,7 +62,7 @@ def test_label_confidence_and_what_else(command, folder):
 
 
 def test_low_confidence_is_said_in_words(folder):
-    readings, _ = _pictures.read([str(folder / "0.png")], PREDICTOR, number=False, keep=False)
+    readings, _ = _pictures.read([str(folder / "0.png")], PREDICTOR.network, number=False, keep=False)
     flat = readings[0]._replace(probabilities=np.full((1, 10), 0.1, np.float32))
     assert "a guess, 10%" in _pictures.describe(flat)
 

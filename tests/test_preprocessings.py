@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_deskewing import HOSTILE
 
-from digitnn_fast import Network, Predictor, _pictures, deskewing, directions, kaggle, plots, pooling
+from digitnn_fast import Network, _pictures, deskewing, directions, kaggle, plots, pooling
 from digitnn_fast.engines import prepare
 from digitnn_fast.network import PREPROCESSINGS
 from digitnn_fast.predictor import BUNDLED
@@ -67,7 +67,7 @@ def test_what_is_shown_is_a_picture(name, tmp_path):
     from PIL import Image
 
     Image.fromarray(255 - DIGITS[0].reshape(28, 28)).resize((120, 120)).save(tmp_path / "digit.png")
-    (reading,), _ = _pictures.read([str(tmp_path / "digit.png")], Predictor(NETWORKS[name], threads=1), False, False)
+    (reading,), _ = _pictures.read([str(tmp_path / "digit.png")], NETWORKS[name], False, False)
     pixels = np.stack([cut.pixels for cut in reading.cuts])
     np.testing.assert_array_equal(reading.seen, pixels if name == "raw" else deskewing.deskew(pixels))
     shown = plots.UNIT_PICTURES[name].places

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from digitnn_fast.images._fit import TINY, fit
 from digitnn_fast.images._ink import find_ink, is_dark_on_light
 from digitnn_fast.images._lines import without_lines
-from digitnn_fast.images._parts import EDGE, Box, Part, choose, columns, find_parts, label, smallest, without_frames
+from digitnn_fast.images._parts import EDGE, Box, Part, choose, columns, find_parts, label
 from digitnn_fast.images._read import BlankPictureError, PictureError, name_of, read_colours
+from digitnn_fast.images._shadows import is_shadow
 
 if TYPE_CHECKING:
     from digitnn_fast.images._read import Source
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["BlankPictureError", "Cut", "PictureError", "cut_out", "cut_out_number", "preprocess", "read_colours"]
 
 OVERLAP = 0.4  # of the narrower one's width: parts that overlap so much are one digit
-PALE = 0.4  # contrast of ink below which what runs along the picture's edge is only its shadow
 STRONG = 0.8  # contrast of ink that is believed although the picture as a whole looks like the other polarity
 LOWEST = 0.3  # of the tallest digit's height: what is lower is a full stop or a comma
 
@@ -70,30 +70,24 @@ def cut_out_number(colours: NDArray[np.uint8]) -> list[Cut]:
 def _written(colours: NDArray[np.uint8]) -> _Written:
     """Ink (h, w), the number (h, w) of the part that each pixel of it belongs to, and the parts."""
     dark = is_dark_on_light(colours)
-    likely = _written_as(colours, dark, 0)
-    if likely is None or all(part.framed for part in likely[2]):  # a border, as of a scan, may have misled
-        likely = _written_as(colours, not dark, STRONG) or likely
-    if likely is None:
+    # A border, as of a scan, may have misled.
+    written = _written_as(colours, dark, 0) or _written_as(colours, not dark, STRONG)
+    if written is None:
         raise BlankPictureError("nothing is written on it")
-    return likely
+    return written
 
 
 def _written_as(colours: NDArray[np.uint8], dark: bool, least: float) -> _Written | None:
     """The same if the ink is darker than the paper, or lighter; None if nothing is written, or only fainter."""
     found = find_ink(colours, dark)
-    if found is None or found[1] < least:
+    if found is None or found.level < least:
         return None
-    ink, level = found
-    mask = ink >= EDGE - TINY
+    mask = found.share >= EDGE - TINY
     kept = without_lines(mask)
-    ink = np.where(mask & ~kept, 0, ink)
+    ink = np.where(mask & ~kept, 0, found.share)
     labels, count = label(kept)
-    parts = [
-        part
-        for part in find_parts(labels, count, ink)
-        if part.box.longer >= smallest(ink.shape) and not (part.framed and level < PALE)
-    ]
-    return (ink, labels, without_frames(parts, labels)) if parts else None
+    parts = [part for part in find_parts(labels, count, ink) if not is_shadow(found, labels, part)]
+    return (ink, labels, parts) if any(part.written for part in parts) else None
 
 
 def _cut(ink: Floats, labels: NDArray[np.int64], parts: list[Part]) -> Cut:
@@ -102,6 +96,7 @@ def _cut(ink: Floats, labels: NDArray[np.int64], parts: list[Part]) -> Cut:
         box = box.with_(part.box)
     place = slice(box.top, box.bottom), slice(box.left, box.right)
     numbers = labels[place]
-    own = np.isin(numbers, [part.number for part in parts], kind="table")
-    digit = np.where(own | (numbers == 0), ink[place], 0)
+    own = np.zeros(int(numbers.max()) + 1, bool)
+    own[[0, *(part.number for part in parts)]] = True
+    digit = np.where(own[numbers], ink[place], 0)
     return Cut(box, digit, fit(digit).reshape(-1))

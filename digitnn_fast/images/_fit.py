@@ -52,17 +52,21 @@ def _restroked(fine: Floats, weight: float | None = None) -> Floats:
 
 def _distance(mask: Mask, limit: int) -> Floats:
     """Euclidean distance of each pixel to the mask; more than `limit` where it is farther away than that."""
-    rows = np.arange(len(mask), dtype=np.int16)[:, None]  # a quarter of the bytes of a float64, and exact
-    above = np.maximum.accumulate(np.where(mask, rows, np.int16(-limit - 1)))
-    below = np.minimum.accumulate(np.where(mask, rows, np.int16(len(mask) + limit))[::-1])[::-1]
-    squares = np.minimum(np.minimum(rows - above, below - rows), limit + 1) ** 2
+    nearest = np.where(mask, np.int16(0), np.int16(limit + 1))  # a quarter of the bytes of a float64, and exact
+    step = 1
+    while step <= limit and nearest.max() >= step:  # down and up the columns, by leaps that double
+        np.minimum(nearest[step:], nearest[:-step] + np.int16(step), out=nearest[step:])
+        np.minimum(nearest[:-step], nearest[step:] + np.int16(step), out=nearest[:-step])
+        step *= 2
+    squares = np.ascontiguousarray((nearest**2).T)  # neighbours in a row are then whole stretches of memory
     least = squares.copy()
-    for step in range(1, min(limit, mask.shape[1] - 1) + 1):
+    for step in range(1, min(limit, len(squares) - 1) + 1):
         if step**2 >= least.max():
             break
-        np.minimum(least[:, step:], squares[:, :-step] + step**2, out=least[:, step:])
-        np.minimum(least[:, :-step], squares[:, step:] + step**2, out=least[:, :-step])
-    return np.asarray(np.sqrt(least.astype(np.float64)))
+        farther = squares + step**2
+        np.minimum(least[step:], farther[:-step], out=least[step:])
+        np.minimum(least[:-step], farther[step:], out=least[:-step])
+    return np.asarray(np.sqrt(least.T.astype(np.float64)))
 
 
 def _centred(ink: Floats) -> NDArray[np.uint8]:

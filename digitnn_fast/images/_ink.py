@@ -6,6 +6,8 @@ Polarity, light and shadow, threshold. In float64 and without random access to a
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,18 +23,30 @@ MOSTLY = 0.25  # median contrast above which the picture may be mostly ink, a di
 BINS = 256
 
 
-def find_ink(colours: NDArray[np.uint8], dark: bool) -> tuple[Floats, float] | None:
-    """Share of ink (h, w), 0..1, darker or lighter than the paper of a picture (h, w, 3), and the contrast of full ink.
+class Ink(NamedTuple):
+    """Share of ink (h, w), 0..1; the contrast of full ink; the light that the picture reflects and that paper would."""
 
-    None if there is none. 0.5 is the edge of a stroke. The paper's brightness is that of a morphological closing
+    share: Floats
+    level: float
+    light: Floats
+    paper: Floats
+
+
+def find_ink(colours: NDArray[np.uint8], dark: bool) -> Ink | None:
+    """The ink that is darker or lighter than the paper of a picture (h, w, 3); None if there is none.
+
+    A share of 0.5 is the edge of a stroke. The paper's brightness is that of a morphological closing
     (dark strokes narrower than the window vanish, edges of shadows stay), and what counts is the share of the paper's
     light that is missing, as with ink in a shadow.
     """
     # The darkest channel, so that coloured ink is as good as black; of a dark picture the brightest, inverted.
-    light = (colours.min(axis=2) if dark else 255 - colours.max(axis=2)).astype(np.float64)
-    contrast = 1 - light / np.maximum(_paper(light), 1)
+    red, green, blue = colours.transpose(2, 0, 1)  # .min(axis=2) would take thirty times as long
+    light = np.minimum(np.minimum(red, green), blue) if dark else 255 - np.maximum(np.maximum(red, green), blue)
+    light = light.astype(np.float64)
+    paper = _paper(light)
+    contrast = 1 - light / np.maximum(paper, 1)
     level = _ink_level(contrast)
-    return None if level is None else (np.clip(2 * contrast / level - 0.5, 0, 1), level)
+    return None if level is None else Ink(np.clip(2 * contrast / level - 0.5, 0, 1), level, light, paper)
 
 
 def is_dark_on_light(colours: NDArray[np.uint8]) -> bool:
@@ -46,9 +60,9 @@ def is_dark_on_light(colours: NDArray[np.uint8]) -> bool:
     grey = _cells(colours @ np.array([0.299, 0.587, 0.114]))
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     low, high = float(grey.min()), float(grey.max())
-    paper = (2 * float(np.median(edge)) - low - high) / max(1, high - low)
+    paper = (2 * median(edge) - low - high) / max(1, high - low)
     roots = np.sqrt(grey)
-    difference = roots - _blur(roots, max(2, int(max(grey.shape) / NEAR + 0.5)))
+    difference = roots - blur(roots, max(2, int(max(grey.shape) / NEAR + 0.5)))
     cubes = difference * difference * difference  # ** 3 would take ten times as long
     skewness = float(cubes.sum()) / max(1e-3, float(np.abs(cubes).sum()))
     return paper - SKEWNESS * skewness >= 0
@@ -59,16 +73,16 @@ def _paper(light: Floats) -> Floats:
     cells = _cells(light)
     reach = max(1, int(max(cells.shape) * WIDEST_STROKE / 2 + 0.5))
     closed = -highest(-highest(cells, reach), reach)
-    return _spread(_blur(closed, 1), light.shape)
+    return _spread(blur(closed, 1), light.shape)
 
 
 def _ink_level(contrast: Floats) -> float | None:
     """The contrast of full ink, or None if there is none."""
-    paper, middle, half = contrast, float(np.median(contrast)), float(contrast.max()) / 2
+    paper, middle, half = contrast, median(contrast), float(contrast.max()) / 2
     if middle > max(MOSTLY, half) and (contrast <= half).any():
         paper = contrast[contrast <= half]
-        middle = float(np.median(paper))
-    noise = 1.4826 * float(np.median(np.abs(paper - middle)))  # the standard deviation, if it is normal
+        middle = median(paper)
+    noise = 1.4826 * median(np.abs(paper - middle))  # the standard deviation, if it is normal
     above = contrast[contrast > max(FAINTEST, middle + NOISE * noise)]
     if not above.size:
         return None
@@ -117,15 +131,24 @@ def _spread(cells: Floats, shape: tuple[int, ...]) -> Floats:
     return cells
 
 
-def _blur(values: Floats, reach: int) -> Floats:
+def blur(values: Floats, reach: int) -> Floats:
     """Means over squares of 2 reach + 1 pixels; those cut off by the picture's edge are smaller."""
-    for axis in (0, 1):
-        length = values.shape[axis]
-        sums = np.concatenate([np.zeros_like(values.take([0], axis)), np.cumsum(values, axis)], axis)
-        first, last = np.maximum(np.arange(length) - reach, 0), np.minimum(np.arange(length) + reach + 1, length)
-        size = np.expand_dims(last - first, 1 - axis)
-        values = (sums.take(last, axis) - sums.take(first, axis)) / size
+    for _ in range(2):
+        length, window = len(values), 2 * reach + 1
+        sums = np.empty((length + window, values.shape[1]))  # with reach more of the same before and behind
+        sums[: reach + 1] = 0
+        np.cumsum(values, axis=0, out=sums[reach + 1 : reach + 1 + length])
+        sums[reach + 1 + length :] = sums[reach + length]
+        sizes = np.minimum(np.arange(length) + reach + 1, length) - np.maximum(np.arange(length) - reach, 0)
+        values = ((sums[window:] - sums[:length]) / sizes[:, None]).T
     return values
+
+
+def median(values: Floats) -> float:
+    """The same as np.median of all values, in half the time for small arrays."""
+    lower, upper = (values.size - 1) // 2, values.size // 2
+    ordered = np.partition(values, (lower, upper), axis=None)
+    return (float(ordered[lower]) + float(ordered[upper])) / 2
 
 
 def highest(values: Floats, reach: int) -> Floats:

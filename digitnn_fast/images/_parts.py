@@ -17,7 +17,14 @@ HELD = 0.1  # of a frame's longer side: how long what is written in it must be
 RIM = 0.06  # of a printed frame's longer side: how near to its box's edge the frame runs
 AROUND = 0.8  # of each side of the box that a frame must cover there; a round 0 covers half of it
 FRAME = 0.2  # of the picture's longer side: a part at its edge, and not thicker than this, is no digit
-FRAMED = 0.02  # of its ink counts, for there may be nothing else
+HOLLOW = 4  # stroke widths that a printed frame is high and wide at least; the 1 of a close-up fills its box
+SHEET = 0.4  # of a box's longer side, of its area, and of the picture's longer side: what fills so much is paper
+LINE = 0.03  # of the picture's longer side: what comes from its edge is a line or a crease unless it is wider
+STRAIGHT = 0.1  # of a line's length: how far it is tilted or bent
+HAIR = 2, 0.01  # pixels, and of the picture's longer side: parallel lines that are thinner are rests of ruled paper
+MOST = 300  # parts, those with most ink: more are a texture, and would take long
+SMALL = 8, 1 / 64  # pixels, and of the picture's longer side, that a digit's main part is long at least
+COMPACT = 0.4  # of a part's longer side: a stroke is narrower; a dot's mean width is half of its diameter
 
 
 class Box(NamedTuple):
@@ -33,6 +40,11 @@ class Box(NamedTuple):
         """Length of the longer side."""
         return max(self.bottom - self.top, self.right - self.left)
 
+    @property
+    def shorter(self) -> int:
+        """Length of the shorter side."""
+        return min(self.bottom - self.top, self.right - self.left)
+
     def gap(self, other: Box) -> int:
         """Empty pixels between two boxes, 0 if they touch or overlap."""
         return max(
@@ -46,12 +58,17 @@ class Box(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A connected part: its number in the labels, its box, its amount of ink, and whether it is the picture's edge."""
+    """A connected part: its number in the labels, box, amount of ink, pixels, and the mean width of its strokes.
+
+    `written` tells whether it may be a digit and not only go with one: it is no dot, blot, grain or spot of light.
+    """
 
     number: int
     box: Box
     mass: float
-    framed: bool
+    area: float
+    width: float
+    written: bool
 
 
 def label(mask: Mask) -> tuple[NDArray[np.int64], int]:
@@ -76,23 +93,42 @@ def label(mask: Mask) -> tuple[NDArray[np.int64], int]:
         np.minimum.at(root, old[below], least)
         np.minimum.at(root, old[above], least)
         root = root[root]
-        if np.array_equal(root, old):
+        if (root == old).all():
             break
-    roots, number = np.unique(root, return_inverse=True)
+    numbers = np.cumsum(root == np.arange(len(row)))  # at a root, the number of its part
     steps = np.zeros((height, width + 1), np.int64)
-    np.add.at(steps, (row, start), number + 1)
-    np.add.at(steps, (row, end), -(number + 1))
-    return np.cumsum(steps, axis=1)[:, :width], len(roots)
+    steps[row, start] = numbers[root]
+    steps[row, end] = -numbers[root]
+    return np.cumsum(steps, axis=1)[:, :width], int(numbers[-1]) if len(row) else 0
 
 
 def find_parts(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]:
-    """The parts of the labels (h, w), in their order."""
+    """The parts of the labels (h, w), in their order, without specks, lines, frames and the picture's own edge.
+
+    None at all if one of them is a sheet of paper: what is left are the gaps in a 0 or an 8.
+    """
+    parts = _measured(labels, count, ink)
+    if len(parts) > MOST:
+        least = sorted(part.mass for part in parts)[-MOST]
+        parts = [part for part in parts if part.mass >= least][:MOST]
+    if any(_fills(part, labels.shape) and _runs_around(part, labels) for part in parts):
+        return []
+    return _without_hairs([part for part in parts if not _frames(part, parts, labels)], labels.shape)
+
+
+def _measured(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]:
+    """The parts that are neither specks nor lines from the picture's edge nor that edge itself."""
     height, width = labels.shape
     rows, columns = np.nonzero(labels)
     numbers = labels[rows, columns]
-    mass = np.bincount(numbers, ink[rows, columns], count + 1)
+    mass, area = (np.bincount(numbers, weights, count + 1) for weights in (ink[rows, columns], None))
+    page = np.zeros((height + 2, width + 2), bool)
+    page[1:-1, 1:-1] = labels
+    inner = sum(page[rows + 1 + y, columns + 1 + x].astype(np.int64) for y, x in ((0, 1), (1, 0), (0, -1), (-1, 0)))
+    outline = np.bincount(numbers, 4 - inner, count + 1)
+    widths = 2 * area / np.maximum(1.0, outline * np.pi / 4)  # as in `stroke_width`
     at_edge = (rows == 0) | (rows == height - 1) | (columns == 0) | (columns == width - 1)
-    framed = np.bincount(numbers, at_edge, count + 1)
+    at_edge = np.bincount(numbers, at_edge, count + 1)
     extremes = []
     for places, length in ((rows, height), (columns, width)):
         low, high = np.full(count + 1, length), np.zeros(count + 1, np.int64)
@@ -100,12 +136,15 @@ def find_parts(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]
         np.maximum.at(high, numbers, places + 1)
         extremes += [low.tolist(), high.tolist()]
     boxes = [Box(*edges) for edges in zip(*extremes, strict=True)]
-    return [
-        Part(
-            number, boxes[number], float(mass[number]), bool(framed[number] * FRAME * max(height, width) > mass[number])
-        )
-        for number in range(1, count + 1)
-    ]
+    longer, parts = max(height, width), []
+    shortest = max(SMALL[0], SMALL[1] * longer)
+    for number in range(1, count + 1):
+        box, stroke = boxes[number], float(widths[number])
+        framed = at_edge[number] * FRAME * longer > mass[number]
+        if box.longer >= smallest(labels.shape) and not framed and not _is_line(box, stroke, labels.shape):
+            written = box.longer >= shortest and stroke <= COMPACT * box.longer
+            parts.append(Part(number, box, float(mass[number]), float(area[number]), stroke, written))
+    return parts
 
 
 def smallest(shape: tuple[int, ...]) -> float:
@@ -113,9 +152,33 @@ def smallest(shape: tuple[int, ...]) -> float:
     return max(3, max(shape) / 100)
 
 
-def without_frames(parts: list[Part], labels: NDArray[np.int64]) -> list[Part]:
-    """The parts without printed boxes, as in a form, in which others are written."""
-    return [part for part in parts if not (_holds_another(part, parts) and _runs_around(part, labels))]
+def _is_line(box: Box, width: float, shape: tuple[int, ...]) -> bool:
+    """Whether a part is thin and runs from one of the picture's edges to another, or straight from one."""
+    edges = (box.top == 0) + (box.left == 0) + (box.bottom == shape[0]) + (box.right == shape[1])
+    return width < LINE * max(shape) and (edges > 1 or (edges == 1 and box.shorter <= STRAIGHT * box.longer + width))
+
+
+def _without_hairs(parts: list[Part], shape: tuple[int, ...]) -> list[Part]:
+    """The parts without those that are hair lines and lie parallel to another."""
+    width = min(HAIR[0], HAIR[1] * max(shape))
+    hairs = [part for part in parts if part.width < width and part.box.shorter <= STRAIGHT * part.box.longer + width]
+    for level in (False, True):
+        alike = [part for part in hairs if (part.box.bottom - part.box.top == part.box.shorter) == level]
+        parts = [part for part in parts if len(alike) < 2 or part not in alike]
+    return parts
+
+
+def _fills(part: Part, shape: tuple[int, ...]) -> bool:
+    """Whether much of its box is full, which is neither small nor as narrow as that of a 1."""
+    box = part.box
+    large = box.longer >= SHEET * max(shape) and box.shorter >= SHEET * box.longer
+    return large and part.area >= SHEET * box.shorter * box.longer
+
+
+def _frames(part: Part, parts: list[Part], labels: NDArray[np.int64]) -> bool:
+    """Whether it is a printed box, as in a form, in which others are written, or nothing."""
+    hollow = part.box.shorter >= HOLLOW * part.width
+    return (hollow or _holds_another(part, parts)) and _runs_around(part, labels)
 
 
 def _holds_another(part: Part, parts: list[Part]) -> bool:
@@ -130,26 +193,15 @@ def _runs_around(part: Part, labels: NDArray[np.int64]) -> bool:
     box = part.box
     own = labels[box.top : box.bottom, box.left : box.right] == part.number
     rim = int(RIM * box.longer) + 1
-    sides = own[:rim].any(axis=0), own[-rim:].any(axis=0), own[:, :rim].any(axis=1), own[:, -rim:].any(axis=1)
-    return all(side.mean() >= AROUND for side in sides)
+    sides = own[:rim], own[-rim:], own[:, :rim].T, own[:, -rim:].T
+    return all(side.any(axis=0).mean() >= AROUND for side in sides)
 
 
 def choose(parts: list[Part], far: float = FAR) -> list[Part]:
-    """Those that make up the digit: the part with most ink, and what is near it and not too small.
-
-    What runs along the picture's edge, as a table beyond the paper does, is taken only if there is little else.
-    """
-
-    def weight(part: Part) -> float:
-        return part.mass * (FRAMED if part.framed else 1)
-
-    main = max(parts, key=weight)
+    """Those that make up the digit: the written part with most ink, and what is near it and not too small."""
+    main = max((part for part in parts if part.written), key=lambda part: part.mass)
     chosen, box = [main], main.box
-    rest = [
-        part
-        for part in parts
-        if part is not main and part.mass >= SMALLEST * main.mass and (main.framed or not part.framed)
-    ]
+    rest = [part for part in parts if part is not main and part.mass >= SMALLEST * main.mass]
     while near := [part for part in rest if part.box.gap(box) <= far * main.box.longer]:  # and near those, in turn
         chosen += near
         rest = [part for part in rest if part not in near]

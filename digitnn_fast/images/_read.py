@@ -94,6 +94,8 @@ def _colours(image: Image) -> NDArray[np.uint8]:
     factor = -(-max(image.size) // WORK)
     rows = factor * max(1, STRIP_PIXELS // (image.width * factor))
     image.load()
+    if factor == 1 and rows >= image.height:
+        return _turned(_on_paper(np.asarray(image.convert(mode))), image)
     strips = []
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(top + rows, image.height)))

@@ -1,15 +1,15 @@
 // A picture's colours -> the 28x28 that MNIST would have made of it. What the network makes of that is in network.js.
-// The same steps in the same order as images/_ink.py, _parts.py and _fit.py, where the reasons stand; all in float64.
-// One step is missing: images/_lines.py only takes lines thinner than 3% of the picture, and the page's pen is thicker.
+// The same steps in the same order as images/_ink.py and _parts.py, where the reasons stand, all in float64; then fit.js.
+// What is missing: shadows, for the page's paper has none, and lines thinner than 3% of the picture, as the pen is thicker.
 "use strict";
 
 const CELLS = 64, WIDEST_STROKE = 1 / 3, FAINTEST = 0.06, NEAR = 10, SKEWNESS = 2, NOISE = 6, MOSTLY = 0.25, BINS = 256;
-const EDGE = 0.5, SMALLEST = 0.05, FAR = 0.6, FRAME = 0.2, FRAMED = 0.02, PALE = 0.4, STRONG = 0.8, HELD = 0.1, RIM = 0.06, AROUND = 0.8;
-const BOX = 20, FINE = 5, THINNEST = 2, THICKEST = 2.5, MARGIN = 12, DEEPEST = 40, NEARBY = 0.4, TINY = 1e-9;
+const EDGE = 0.5, SMALLEST = 0.05, FAR = 0.6, FRAME = 0.2, STRONG = 0.8, HELD = 0.1, RIM = 0.06, AROUND = 0.8;
+const HOLLOW = 4, SHEET = 0.4, COMPACT = 0.4, SMALL = [8, 1 / 64];
 
 // Grids: {height, width, values: Float64Array, row after row}.
 const grid = (height, width, fill = 0) => ({ height, width, values: new Float64Array(height * width).fill(fill) });
-const like = (source, value) => ({ ...source, values: Float64Array.from(source.values, value) });
+const like = (source, value) => ({ ...source, values: source.values.map(value) }); // Float64Array.from is much slower
 const longer = (g) => Math.max(g.height, g.width);
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const largest = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
@@ -22,9 +22,28 @@ function transposed(g) {
   return result;
 }
 
+// The mean of the two middle values; Hoare's selection, for to sort 100,000 takes too long while somebody draws.
 function median(values) {
-  const sorted = Float64Array.from(values).sort(), half = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+  const own = new Float64Array(values);
+  const nth = (place) => {
+    for (let low = 0, high = own.length - 1; low < high;) {
+      const pivot = own[(low + high) >> 1];
+      let i = low, j = high;
+      while (i <= j) {
+        while (own[i] < pivot) i++;
+        while (own[j] > pivot) j--;
+        if (i > j) break;
+        const kept = own[i];
+        own[i++] = own[j];
+        own[j--] = kept;
+      }
+      if (place <= j) high = j;
+      else if (place >= i) low = i;
+      else break;
+    }
+    return own[place];
+  };
+  return (nth((own.length - 1) >> 1) + nth(own.length >> 1)) / 2;
 }
 
 // Each line of values down the columns, and then down the rows, through a function (old, length) -> new.
@@ -120,9 +139,9 @@ function inkLevel(contrast) {
 // Share of ink 0..1, darker or lighter than the paper of {width, height, data: RGBA}, as a canvas has it, and the
 // contrast of full ink; null if blank.
 function findInk({ width, height, data }, dark) {
-  const colour = (i, f) => f(data[4 * i], data[4 * i + 1], data[4 * i + 2]);
-  const empty = grid(height, width);
-  const light = like(empty, (_, i) => colour(i, dark ? Math.min : (...rgb) => 255 - Math.max(...rgb)));
+    const empty = grid(height, width);
+  const light = like(empty, dark ? (_, i) => Math.min(data[4 * i], data[4 * i + 1], data[4 * i + 2])
+    : (_, i) => 255 - Math.max(data[4 * i], data[4 * i + 1], data[4 * i + 2]));
   const coarse = cells(light), reach = Math.max(1, Math.floor(longer(coarse) * WIDEST_STROKE / 2 + 0.5));
   const negative = (g) => like(g, (value) => -value);
   const closed = negative(highest(negative(highest(coarse, reach)), reach));
@@ -134,27 +153,31 @@ function findInk({ width, height, data }, dark) {
 
 // Parts
 
-// Number of each pixel's part, and the parts: {number, top, bottom, left, right, mass, framed}.
+// Number of each pixel's part, and the parts: {number, top, bottom, left, right, mass, stroke, framed, written}.
 function findParts(ink) {
   const { height, width, values } = ink, labels = new Int32Array(values.length), parts = [];
   for (let start = 0; start < values.length; start++) {
     if (labels[start] || values[start] < EDGE - TINY) continue;
-    const part = { number: parts.length + 1, top: height, bottom: 0, left: width, right: 0, mass: 0, atEdge: 0 };
+    const part = { number: parts.length + 1, top: height, bottom: 0, left: width, right: 0, mass: 0, atEdge: 0, area: 0, outline: 0 };
     const todo = [start];
     labels[start] = part.number;
     while (todo.length) {
       const place = todo.pop(), y = Math.floor(place / width), x = place % width;
       part.top = Math.min(part.top, y); part.bottom = Math.max(part.bottom, y + 1);
       part.left = Math.min(part.left, x); part.right = Math.max(part.right, x + 1);
-      part.mass += values[place];
+      part.mass += values[place]; part.area++;
       part.atEdge += y === 0 || y === height - 1 || x === 0 || x === width - 1;
+      for (const [v, u] of [[y - 1, x], [y + 1, x], [y, x - 1], [y, x + 1]])
+        part.outline += v < 0 || v === height || u < 0 || u === width || values[v * width + u] < EDGE - TINY;
       for (let v = Math.max(y - 1, 0); v <= Math.min(y + 1, height - 1); v++)
         for (let u = Math.max(x - 1, 0); u <= Math.min(x + 1, width - 1); u++) {
           const near = v * width + u;
           if (!labels[near] && values[near] >= EDGE - TINY) { labels[near] = part.number; todo.push(near); }
         }
     }
-    part.framed = part.atEdge * FRAME * Math.max(height, width) > part.mass;
+    part.framed = part.atEdge * FRAME * longer(ink) > part.mass;
+    part.stroke = 2 * part.area / Math.max(1, part.outline * Math.PI / 4);
+    part.written = boxSide(part) >= Math.max(SMALL[0], SMALL[1] * longer(ink)) && part.stroke <= COMPACT * boxSide(part);
     parts.push(part);
   }
   return { labels, parts };
@@ -170,10 +193,8 @@ function around(parts) {
 }
 
 function choose(parts) {
-  const weight = (part) => part.mass * (part.framed ? FRAMED : 1);
-  const main = parts.reduce((best, part) => (weight(part) > weight(best) ? part : best));
-  let box = main, near = [main], rest = parts.filter((part) => part !== main && part.mass >= SMALLEST * main.mass
-    && (main.framed || !part.framed));
+  const main = parts.filter((part) => part.written).reduce((best, part) => (part.mass > best.mass ? part : best));
+  let box = main, near = [main], rest = parts.filter((part) => part !== main && part.mass >= SMALLEST * main.mass);
   const chosen = [];
   while (near.length) {
     chosen.push(...near);
@@ -203,102 +224,19 @@ function runsAround(part, labels, width) {
     && covered(height, breadth, (i, j) => at(part.top + i, part.right - 1 - j));
 }
 
+const shorter = (p) => Math.min(p.bottom - p.top, p.right - p.left);
+
+// Whether it is a sheet of paper: it fills much of its box, which is neither small nor narrow.
+function isSheet(part, labels, { height, width }) {
+  const large = boxSide(part) >= SHEET * Math.max(height, width) && shorter(part) >= SHEET * boxSide(part);
+  return large && part.area >= SHEET * shorter(part) * boxSide(part) && runsAround(part, labels, width);
+}
+
 function withoutFrames(parts, labels, width) {
+  const hollow = (part) => shorter(part) >= HOLLOW * part.stroke;
   const holds = (part) => parts.some((other) => other !== part && boxSide(other) >= HELD * boxSide(part)
     && other.top >= part.top && other.bottom <= part.bottom && other.left >= part.left && other.right <= part.right);
-  return parts.filter((part) => !(holds(part) && runsAround(part, labels, width)));
-}
-
-// Fit
-
-function resized(g, side) {
-  const scale = side / longer(g), length = (old) => Math.max(1, Math.floor(old * scale + 0.5 + TINY));
-  return alongBoth(g, (line, axis) => {
-    const result = new Float64Array(length(axis ? g.width : g.height)), step = line.length / result.length;
-    const reach = Math.max(1, step);
-    return result.map((_, i) => {
-      const centre = (i + 0.5) * step - 0.5;
-      let total = 0, weights = 0;
-      for (let j = Math.max(0, Math.ceil(centre - reach)); j <= Math.min(line.length - 1, centre + reach); j++) {
-        const weight = Math.max(0, 1 - Math.abs(j - centre) / reach);
-        total += weight * line[j];
-        weights += weight;
-      }
-      return total / weights;
-    });
-  });
-}
-
-function strokeWidth({ height, width, values }) {
-  let edges = 0;
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) {
-      const here = values[y * width + x];
-      edges += (y > 0 && here !== values[(y - 1) * width + x]) + (x > 0 && here !== values[y * width + x - 1]);
-    }
-  return 2 * sum(values) / Math.max(1, edges * Math.PI / 4);
-}
-
-// Distance of each pixel to those that are 1, more than `limit` if that is farther.
-function distance(mask, limit) {
-  const nearest = alongBoth(mask, (line, axis) => {
-    if (axis === 0) {
-      const result = line.map((value) => (value ? 0 : limit + 1));
-      for (let i = 1; i < line.length; i++) result[i] = Math.min(result[i], result[i - 1] + 1);
-      for (let i = line.length - 2; i >= 0; i--) result[i] = Math.min(result[i], result[i + 1] + 1);
-      return result.map((value) => value ** 2);
-    }
-    return line.map((value, i) => {
-      let least = value;
-      for (let step = 1; step <= limit && step ** 2 < least; step++)
-        least = Math.min(least, (line[i - step] ?? Infinity) + step ** 2, (line[i + step] ?? Infinity) + step ** 2);
-      return least;
-    });
-  });
-  return like(nearest, Math.sqrt);
-}
-
-function restroked(fine) {
-  const padded = grid(fine.height + 2 * MARGIN, fine.width + 2 * MARGIN);
-  for (let y = 0; y < fine.height; y++)
-    padded.values.set(fine.values.subarray(y * fine.width, (y + 1) * fine.width), (y + MARGIN) * padded.width + MARGIN);
-  const threshold = Math.min(0.5, 0.9 * largest(padded.values)) - TINY;
-  const mask = like(padded, (value) => +(value >= threshold));
-  const width = strokeWidth(mask) / FINE, wanted = Math.min(Math.max(width, THINNEST), THICKEST);
-  if (wanted > width) {
-    const grown = Math.min(FINE * (wanted - width) / 2, MARGIN - 2);
-    return like(distance(mask, Math.floor(grown) + 1), (value) => clip(grown + 1 - value));
-  }
-  const depth = distance(like(mask, (value) => 1 - value), DEEPEST);
-  const middle = highest(depth, Math.max(2, Math.floor(NEARBY * FINE * width + 0.5))).values;
-  return like(depth, (value, i) => clip(value - middle[i] * (1 - wanted / width)));
-}
-
-function cropped(g, { top, bottom, left, right }) {
-  const result = grid(bottom - top, right - left);
-  return like(result, (_, i) => g.values[(top + Math.floor(i / result.width)) * g.width + left + i % result.width]);
-}
-
-function centred(ink) {
-  const box = { top: Infinity, bottom: 0, left: Infinity, right: 0 };
-  ink.values.forEach((value, i) => {
-    if (value < 0.5 - TINY) return;
-    const y = Math.floor(i / ink.width), x = i % ink.width;
-    box.top = Math.min(box.top, y); box.bottom = Math.max(box.bottom, y + 1);
-    box.left = Math.min(box.left, x); box.right = Math.max(box.right, x + 1);
-  });
-  const small = resized(cropped(ink, box), BOX), total = sum(small.values);
-  const corner = (length, place) => {
-    const middle = sum(small.values.map((value, i) => value * (place(i) + 0.5))) / total;
-    return Math.min(Math.max(Math.floor(SIDE / 2 - middle + 0.5 + TINY), 0), SIDE - length);
-  };
-  const top = corner(small.height, (i) => Math.floor(i / small.width));
-  const left = corner(small.width, (i) => i % small.width);
-  const pixels = new Uint8Array(SIDE * SIDE);
-  small.values.forEach((value, i) => {
-    pixels[(top + Math.floor(i / small.width)) * SIDE + left + i % small.width] = Math.floor(255 * value + 0.5 + TINY);
-  });
-  return pixels;
+  return parts.filter((part) => !((hollow(part) || holds(part)) && runsAround(part, labels, width)));
 }
 
 // Ink, and the parts that are written, if the ink is darker than the paper, or lighter; null if there are none.
@@ -306,18 +244,18 @@ function writtenAs(picture, dark, least) {
   const found = findInk(picture, dark);
   if (!found || found.level < least) return null;
   const { labels, parts } = findParts(found.ink), smallest = Math.max(3, longer(found.ink) / 100);
-  const written = parts.filter((part) => boxSide(part) >= smallest && !(part.framed && found.level < PALE));
-  return written.length ? { ink: found.ink, labels, written: withoutFrames(written, labels, picture.width) } : null;
+  const large = parts.filter((part) => boxSide(part) >= smallest && !part.framed);
+  if (large.some((part) => isSheet(part, labels, picture))) return null;
+  const written = withoutFrames(large, labels, picture.width);
+  return written.some((part) => part.written) ? { ink: found.ink, labels, written } : null;
 }
 
 // Pixels (784,) of a picture {width, height, data: RGBA} of at most 512 x 512; null if nothing is written on it.
 function preprocess(picture) {
-  const dark = isDarkOnLight(picture);
-  let found = writtenAs(picture, dark, 0);
-  if (!found || found.written.every((part) => part.framed)) found = writtenAs(picture, !dark, STRONG) ?? found;
+  const dark = isDarkOnLight(picture), found = writtenAs(picture, dark, 0) ?? writtenAs(picture, !dark, STRONG);
   if (!found) return null;
   const { ink, labels, written } = found;
   const chosen = choose(written), own = new Set([0, ...chosen.map((part) => part.number)]);
   const digit = like(ink, (value, i) => (own.has(labels[i]) ? value : 0));
-  return centred(restroked(resized(cropped(digit, around(chosen)), FINE * BOX)));
+  return fit(cropped(digit, around(chosen)));
 }

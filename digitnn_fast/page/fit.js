@@ -1,0 +1,96 @@
+// The digit's ink -> the 28x28 that MNIST would have made of it, step by step as in images/_fit.py; reasons stand there.
+
+const BOX = 20, FINE = 5, THINNEST = 2, THICKEST = 2.5, MARGIN = 12, DEEPEST = 40, NEARBY = 0.4, TINY = 1e-9;
+
+function resized(g, side) {
+  const scale = side / longer(g), length = (old) => Math.max(1, Math.floor(old * scale + 0.5 + TINY));
+  return alongBoth(g, (line, axis) => {
+    const result = new Float64Array(length(axis ? g.width : g.height)), step = line.length / result.length;
+    const reach = Math.max(1, step);
+    return result.map((_, i) => {
+      const centre = (i + 0.5) * step - 0.5;
+      let total = 0, weights = 0;
+      for (let j = Math.max(0, Math.ceil(centre - reach)); j <= Math.min(line.length - 1, centre + reach); j++) {
+        const weight = Math.max(0, 1 - Math.abs(j - centre) / reach);
+        total += weight * line[j];
+        weights += weight;
+      }
+      return total / weights;
+    });
+  });
+}
+
+function strokeWidth({ height, width, values }) {
+  let edges = 0;
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const here = values[y * width + x];
+      edges += (y > 0 && here !== values[(y - 1) * width + x]) + (x > 0 && here !== values[y * width + x - 1]);
+    }
+  return 2 * sum(values) / Math.max(1, edges * Math.PI / 4);
+}
+
+// Distance of each pixel to those that are 1, more than `limit` if that is farther.
+function distance(mask, limit) {
+  const nearest = alongBoth(mask, (line, axis) => {
+    if (axis === 0) {
+      const result = line.map((value) => (value ? 0 : limit + 1));
+      for (let i = 1; i < line.length; i++) result[i] = Math.min(result[i], result[i - 1] + 1);
+      for (let i = line.length - 2; i >= 0; i--) result[i] = Math.min(result[i], result[i + 1] + 1);
+      return result.map((value) => value ** 2);
+    }
+    return line.map((value, i) => {
+      let least = value;
+      for (let step = 1; step <= limit && step ** 2 < least; step++)
+        least = Math.min(least, (line[i - step] ?? Infinity) + step ** 2, (line[i + step] ?? Infinity) + step ** 2);
+      return least;
+    });
+  });
+  return like(nearest, Math.sqrt);
+}
+
+function restroked(fine) {
+  const padded = grid(fine.height + 2 * MARGIN, fine.width + 2 * MARGIN);
+  for (let y = 0; y < fine.height; y++)
+    padded.values.set(fine.values.subarray(y * fine.width, (y + 1) * fine.width), (y + MARGIN) * padded.width + MARGIN);
+  const threshold = Math.min(0.5, 0.9 * largest(padded.values)) - TINY;
+  const mask = like(padded, (value) => +(value >= threshold));
+  const width = strokeWidth(mask) / FINE, wanted = Math.min(Math.max(width, THINNEST), THICKEST);
+  if (wanted > width) {
+    const grown = Math.min(FINE * (wanted - width) / 2, MARGIN - 2);
+    return like(distance(mask, Math.floor(grown) + 1), (value) => clip(grown + 1 - value));
+  }
+  const depth = distance(like(mask, (value) => 1 - value), DEEPEST);
+  const middle = highest(depth, Math.max(2, Math.floor(NEARBY * FINE * width + 0.5))).values;
+  return like(depth, (value, i) => clip(value - middle[i] * (1 - wanted / width)));
+}
+
+function cropped(g, { top, bottom, left, right }) {
+  const result = grid(bottom - top, right - left);
+  return like(result, (_, i) => g.values[(top + Math.floor(i / result.width)) * g.width + left + i % result.width]);
+}
+
+function centred(ink) {
+  const box = { top: Infinity, bottom: 0, left: Infinity, right: 0 };
+  ink.values.forEach((value, i) => {
+    if (value < 0.5 - TINY) return;
+    const y = Math.floor(i / ink.width), x = i % ink.width;
+    box.top = Math.min(box.top, y); box.bottom = Math.max(box.bottom, y + 1);
+    box.left = Math.min(box.left, x); box.right = Math.max(box.right, x + 1);
+  });
+  const small = resized(cropped(ink, box), BOX), total = sum(small.values);
+  const corner = (length, place) => {
+    const middle = sum(small.values.map((value, i) => value * (place(i) + 0.5))) / total;
+    return Math.min(Math.max(Math.floor(SIDE / 2 - middle + 0.5 + TINY), 0), SIDE - length);
+  };
+  const top = corner(small.height, (i) => Math.floor(i / small.width));
+  const left = corner(small.width, (i) => i % small.width);
+  const pixels = new Uint8Array(SIDE * SIDE);
+  small.values.forEach((value, i) => {
+    pixels[(top + Math.floor(i / small.width)) * SIDE + left + i % small.width] = Math.floor(255 * value + 0.5 + TINY);
+  });
+  return pixels;
+}
+
+// Pixels (784,) of a grid of ink, 0..1, that fills its box.
+const fit = (ink) => centred(restroked(resized(ink, FINE * BOX)));
