@@ -85,7 +85,7 @@ SMALL = Recipe(
 )
 ACCURATE = Recipe(
     "accurate",
-    "one wide network on directions of edges: elastic distortions, a few minutes on two cores",
+    "one wide network on directions of edges: elastic distortions, about a minute on two cores",
     *(1024, 60, 0.002),
     batch=128,
     adam=True,
