@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_deskewing import HOSTILE
 from test_int8 import EXTREMES
+from test_preprocessings import HOSTILE
 
 from digitnn_fast import Network, _export_commands, cli, kaggle
 from digitnn_fast.export import EXPORTERS, Options, SelfTestError, Way, compare, export, options_of

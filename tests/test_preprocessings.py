@@ -1,15 +1,29 @@
 """A network's preprocessing comes along wherever the network goes: one table of them, and every way to run it."""
 
+import naive
 import numpy as np
 import pytest
-from test_deskewing import HOSTILE
+from hypothesis import given
+from hypothesis import strategies as st
 
-from digitnn_fast import Network, _pictures, deskewing, directions, kaggle, plots, pooling
-from digitnn_fast.engines import prepare
+from digitnn_fast import (
+    Network,
+    Predictor,
+    _pictures,
+    deskewing,
+    directions,
+    distortion,
+    kaggle,
+    plots,
+    pooling,
+    reference,
+)
+from digitnn_fast.engines import AT_ONCE, BEYOND, ENGINES, prepare, view_distorted
 from digitnn_fast.network import PREPROCESSINGS
 from digitnn_fast.predictor import BUNDLED
+from digitnn_fast.quantization import quantize
 from digitnn_fast.sample import load_sample
-from digitnn_fast.utils import initialize_parameters
+from digitnn_fast.utils import get_predictions, initialize_parameters
 from digitnn_fast.verification import verify
 
 SPECIFICATIONS = {
@@ -20,6 +34,31 @@ SPECIFICATIONS = {
 }
 DIGITS = load_sample().test_images
 NETWORKS = {name: Network(*initialize_parameters(1, 40), name) for name in PREPROCESSINGS}
+STEPS = {  # in NumPy and in loops
+    "deskewed": (deskewing.deskew, naive.deskew),
+    "directions": (directions.describe, naive.describe),
+    "pooled": (pooling.pool, naive.pool),
+}
+
+
+def pictures(density):
+    """Random pixels, some images with few of them, some with many, anywhere up to the border."""
+    random = np.random.default_rng(5)
+    levels = random.integers(0, 256, (200, 784))
+    return np.where(random.random((200, 784)) < density ** random.integers(1, 5, (200, 1)), levels, 0).astype(np.uint8)
+
+
+HOSTILE = {
+    "black": np.zeros((1, 784), np.uint8),
+    "white": np.full((1, 784), 255, np.uint8),
+    "one pixel": np.eye(784, dtype=np.uint8) * 255,
+    "one dark pixel": np.eye(784, dtype=np.uint8),
+    "one row": np.eye(28, dtype=np.uint8).repeat(28, axis=1) * 9,
+    "two pixels": (np.eye(784) + np.eye(784)[::-1]).astype(np.uint8) * 255,
+    "sparse": pictures(0.1),
+    "dense": pictures(0.9),
+    "digits": DIGITS[:200],
+}
 
 
 def assert_all_agree(network, images, at_least):
@@ -37,6 +76,67 @@ def test_each_has_a_specification():
 def test_images_are_prepared_as_specified(name):
     images = np.concatenate([DIGITS[:100], *HOSTILE.values()])
     np.testing.assert_array_equal(prepare(images, name), SPECIFICATIONS[name](images))
+    assert prepare(images[:0], name).shape == (0, 784)
+
+
+@pytest.mark.parametrize("name", PREPROCESSINGS)
+@given(
+    places=st.lists(st.tuples(st.integers(0, 783), st.integers(0, 255)), max_size=12), background=st.integers(0, 255)
+)
+def test_anything_is_prepared_as_specified(name, places, background):
+    image = np.full((1, 784), background, np.uint8)
+    for place, level in places:
+        image[0, place] = level
+    np.testing.assert_array_equal(prepare(image, name), SPECIFICATIONS[name](image))
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("images", [HOSTILE[name][:8] for name in HOSTILE], ids=HOSTILE)
+def test_the_specification_is_what_loops_say(step, images):
+    specified, loops = STEPS[step]
+    for image, got in zip(images, specified(images), strict=True):
+        assert loops(image.tolist()) == got.tolist()
+
+
+@pytest.mark.parametrize("name", [name for name in PREPROCESSINGS if BEYOND[name]])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_training_sees_what_is_made_of_distorted_digits(name, threads):
+    limits = np.array([6000, 6000, 6000, 50_000, 200_000])
+    for count in (1, AT_ONCE, 2 * AT_ONCE + 3):
+        images = np.resize(DIGITS, (count, 784))
+        expected = STEPS[name][0](distortion.distort(images, 12345, limits))
+        np.testing.assert_array_equal(view_distorted(images, name, 12345, limits, threads), expected)
+
+
+@pytest.mark.parametrize("name", PREPROCESSINGS)
+@pytest.mark.parametrize("precision", ENGINES)
+@pytest.mark.parametrize("rows", [0, 1, 7, AT_ONCE, 2 * AT_ONCE + 3])
+def test_a_predictor_prepares_by_itself(name, rows, precision):
+    images, network = np.resize(DIGITS, (rows, 784)), NETWORKS[name]
+    seen = SPECIFICATIONS[name](images)
+    raw = Predictor(NETWORKS["raw"], precision=precision)
+    for threads in (1, 3):
+        predictor = Predictor(network, threads=threads, precision=precision)
+        labels, probabilities = predictor.predict(images), predictor.predict_proba(images)
+        np.testing.assert_array_equal(labels, raw.predict(seen))
+        np.testing.assert_array_equal(probabilities, raw.predict_proba(seen))
+        if precision == "int8":
+            logits = reference.forward_int8(quantize(network.parameters), seen)
+            np.testing.assert_array_equal(labels, get_predictions(logits) if rows else [])
+        else:
+            expected = reference.forward(network.parameters, seen).probabilities
+            np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+        for image, label, expected in zip(images[:3], labels[:3], probabilities[:3], strict=True):
+            assert predictor.predict(image) == label
+            np.testing.assert_array_equal(predictor.predict_proba(image), expected)
+
+
+@pytest.mark.parametrize("name", PREPROCESSINGS)
+def test_a_streamed_file_is_prepared_too(name, tmp_path):
+    rows = "".join(",".join(map(str, row)) + "\n" for row in DIGITS.tolist())
+    (tmp_path / "test.csv").write_text(",".join(f"pixel{k}" for k in range(784)) + "\n" + rows)
+    labels = kaggle.map_test(tmp_path / "test.csv", Predictor(NETWORKS[name], threads=1).predict, 2)
+    np.testing.assert_array_equal(labels, Predictor(NETWORKS["raw"]).predict(SPECIFICATIONS[name](DIGITS)))
 
 
 @pytest.mark.parametrize("name", PREPROCESSINGS)
