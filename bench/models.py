@@ -120,12 +120,14 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--checkpoint", help="as of `digitnn-fast train`")
-    parser.add_argument("--model", type=Path, help="of the submission; by default the bundled `accurate`")
+    parser.add_argument("--model", type=Path, help="of the submission, by our best recipe")
     parser.add_argument("names", nargs="+", choices=[*BUNDLED, "submission"], metavar="NAME")
     chosen = parser.parse_args(arguments)
+    if "submission" in chosen.names and not chosen.model:
+        parser.error("submission needs --model FILE: train one by the command on submission/README.md")
     for name in chosen.names:
         if name == "submission":
-            make_submission(chosen.data, chosen.model or BUNDLED["accurate"])
+            make_submission(chosen.data, chosen.model)
         else:
             make_model(name, chosen.data, chosen.threads, chosen.checkpoint)
 
