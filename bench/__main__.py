@@ -1,7 +1,7 @@
 """`python -m bench [--data FOLDER] [--only WORD]`: everything that is said about speed, measured.
 
 Every result is checked before a time is printed; ours and its rivals take turns, and medians are compared.
-Writes bench/RESULTS.md with its charts, and the block between the bench markers of README.md; with --only, which
+Writes bench/RESULTS.md with its charts, and the block between the bench markers of bench/README.md; with --only, which
 takes the cases whose name holds the word, it only prints.
 """
 
@@ -23,7 +23,7 @@ from digitnn_fast.benchmark import cpu_name
 
 CASES = (*inference.CASES, *training.CASES, *files.CASES)
 LIBRARIES = "numpy", "numba", "pandas", "polars", "onnxruntime", "scikit-learn", "torch"
-README = HERE.parent / "README.md"
+README = HERE / "README.md"
 BEGIN, END = "<!-- bench -->\n", "<!-- /bench -->"
 
 

@@ -1,8 +1,8 @@
 """`python -m bench.edge [--data FOLDER]`: what the C costs and loses, against emlearn and a dense loop.
 
-Writes bench/EDGE.md, and all but its second table between the edge markers of README.md. Needs the Debian packages
-of .ci/debian.txt, libnewlib-arm-none-eabi for emlearn's C, and the extra `bench`. All answers are checked before an
-instruction is counted; instructions do not depend on this machine.
+Writes bench/EDGE.md, and all but its second table between the edge markers of digitnn_fast/export/README.md. Needs the
+Debian packages of .ci/debian.txt, libnewlib-arm-none-eabi for emlearn's C, and the extra `bench`. All answers are
+checked before an instruction is counted; instructions do not depend on this machine.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ import numpy as np
 
 from bench.measure import HERE, World
 from digitnn_fast import Network, __version__, reference
-from digitnn_fast.engines import prepare
-from digitnn_fast.export.c import INPUTS, _cost
-from digitnn_fast.export.c._source import Integers, numbers, sources
-from digitnn_fast.finetuning import FINE_TUNINGS, fine_tune
-from digitnn_fast.quantization import quantize
-from digitnn_fast.recipes import RECIPES
-from digitnn_fast.training import split, train, train_on
+from digitnn_fast.export.c import INPUTS, boards
+from digitnn_fast.export.c.source import Integers, numbers, sources
+from digitnn_fast.preprocessing import prepare
+from digitnn_fast.reference.quantization import quantize
+from digitnn_fast.training import train
+from digitnn_fast.training.finetuning import FINE_TUNINGS, fine_tune
+from digitnn_fast.training.loop import split, train_on
+from digitnn_fast.training.recipes import RECIPES
 
-README, BEGIN, END = HERE.parent / "README.md", "<!-- edge -->\n", "<!-- /edge -->"
+README, BEGIN, END = HERE.parent / "digitnn_fast" / "export" / "README.md", "<!-- edge -->\n", "<!-- /edge -->"
 COUNTED = 100  # images of test.csv
 HELDOUT = 0.2
 PEERS = HERE / "peers"
@@ -82,7 +83,7 @@ def main() -> None:
 
 
 def _about() -> str:
-    tools = [_version(tool) for tool in (_cost.COMPILER, _cost.EMULATOR)]
+    tools = [_version(tool) for tool in (boards.COMPILER, boards.EMULATOR)]
     return (
         f"digitnn-fast {__version__}, {', '.join(tools)}, emlearn {version('emlearn')}; written by "
         "`python -m bench.edge`. Instructions are counted by the emulator (`-icount shift=0`), the mean of "
@@ -117,8 +118,10 @@ def _report(world: World, trained: str | None) -> Iterator[str]:
         integers = Integers(quantize(network.parameters, bits), bits, network.preprocessing)
         lost = right.astype(int) - (integers.logits(images[held]).argmax(axis=1) == labels[held])
         error = lost.std() / np.sqrt(len(lost))
-        costs = [_measured(integers, world.folder / f"{bits}", board, world.images[:COUNTED]) for board in _cost.BOARDS]
-        products, _ = _cost.multiply_adds(integers, world.images[:COUNTED])
+        costs = [
+            _measured(integers, world.folder / f"{bits}", board, world.images[:COUNTED]) for board in boards.BOARDS
+        ]
+        products, _ = boards.multiply_adds(integers, world.images[:COUNTED])
         rows += [(bits, products, cost) for cost in costs]
         m4 = costs[-1]
         yield (
@@ -131,7 +134,7 @@ def _report(world: World, trained: str | None) -> Iterator[str]:
         "|---|---|---|---|---|---|---|",
     )
     for bits, products, cost in rows:
-        time = cost.instructions * _cost.CYCLES / 48_000
+        time = cost.instructions * boards.CYCLES / 48_000
         yield (
             f"| {bits} | {cost.board} | {cost.flash:,} | {cost.stack:,} | {products:,.0f} | "
             f"{cost.instructions:,.0f} | {time:.1f} ms |"
@@ -140,11 +143,11 @@ def _report(world: World, trained: str | None) -> Iterator[str]:
     yield from _rivals(world, world.folder)
 
 
-def _measured(integers: Integers, folder: Path, board: _cost.Board, images: np.ndarray) -> _cost.Cost:
+def _measured(integers: Integers, folder: Path, board: boards.Board, images: np.ndarray) -> boards.Cost:
     folder.mkdir(exist_ok=True)
     for name, text in sources(integers).items():
         (folder / name).write_text(text)
-    cost, answers = _cost.measure(folder, board, images)
+    cost, answers = boards.measure(folder, board, images)
     assert answers is not None
     np.testing.assert_array_equal(answers["logits"], integers.logits(images))
     return cost
@@ -165,9 +168,9 @@ def _few_bytes(world: World, folder: Path) -> Iterator[str]:
         right = (integers.logits(images[held]).argmax(axis=1) == labels[held]).mean()
         error = np.sqrt(right * (1 - right) / held.sum())
         place = folder / f"{inputs}-{hidden}"
-        m0, m4 = (_measured(integers, place, board, world.images[:COUNTED]) for board in _cost.BOARDS)
+        m0, m4 = (_measured(integers, place, board, world.images[:COUNTED]) for board in boards.BOARDS)
         assert m0.instructions
-        milliseconds = m0.instructions * _cost.CYCLES / 48_000
+        milliseconds = m0.instructions * boards.CYCLES / 48_000
         yield (
             f"| {inputs} inputs, {hidden} hidden units | **{right:.2%} ± {error:.2%}** | {integers.bytes():,} bytes | "
             f"**{m4.flash:,}**, {m0.flash:,} bytes | {m0.ram:,} bytes | {milliseconds:.1f} ms |"
@@ -186,14 +189,14 @@ def _rivals(world: World, folder: Path) -> Iterator[str]:
     yield from ("", "## Against others: recipe `fast` (784-64-10, pixels as they are), 8 bits", "")
     yield "| board | digitnn-fast | dense int8 loop | emlearn, float |"
     yield "|---|---|---|---|"
-    for board in _cost.BOARDS:
+    for board in boards.BOARDS:
         ours = _measured(integers, folder / "ours", board, images).instructions
         assert ours
         fpu = board.name == "Cortex-M4"
         cells = [f"{ours:,.0f} instructions"]
         for name, flags in (("dense", ()), ("emlearn", (*(FPU if fpu else ()), *_emlearn_flags()))):
             place = _peer(name, network, integers, folder)
-            answers, count, _ = _cost.emulate(place, place, board, images, flags)
+            answers, count, _ = boards.emulate(place, place, board, images, flags)
             np.testing.assert_array_equal(answers["label"], wanted[name])
             cells.append(
                 f"{count:,.0f}: **{count / ours:.1f}×**{' (with its FPU)' if fpu and name == 'emlearn' else ''}"

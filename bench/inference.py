@@ -16,9 +16,9 @@ import numpy as np
 from bench.measure import OURS, PAUSE, Case, Result, World, race, ratio, require
 from bench.peers import inference as peers
 from digitnn_fast import Network, Predictor, kaggle, reference
-from digitnn_fast._threads import available_cpus
 from digitnn_fast.benchmark import check, in_turn
-from digitnn_fast.quantization import quantize
+from digitnn_fast.reference.quantization import quantize
+from digitnn_fast.threads import available_cpus
 
 BATCHES = 1, 2, 4, 16, 64, 256, 1024, 4096, 28_000, 100_000
 TUNED = 64, 256, 1024, 4096, 28_000  # batch sizes from which each rival gets its best

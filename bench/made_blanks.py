@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from bench.made_drawings import KINDS, as_in_mnist, broken_strokes
 from bench.made_pictures import fills_the_frame, paper, photo, show_through, through_jpeg
-from digitnn_fast.images._ink import blur
+from digitnn_fast.images.ink import blur
 
 NOBODY = np.zeros(784, np.uint8)
 NEEDS_A_DIGIT = (fills_the_frame, broken_strokes, show_through, as_in_mnist)  # are nothing without, or another's

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from digitnn_fast.images._fit import _restroked, stroke_width
+from digitnn_fast.images.fit import _restroked, stroke_width
 
 
 def written(random: np.random.Generator, digit: NDArray[np.uint8], size: int, weight: float) -> NDArray[np.float64]:

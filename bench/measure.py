@@ -18,7 +18,8 @@ import numpy as np
 
 from digitnn_fast import Network, kaggle
 from digitnn_fast.benchmark import in_turn
-from digitnn_fast.training import split, train
+from digitnn_fast.training import train
+from digitnn_fast.training.loop import split
 
 HERE = Path(__file__).parent
 OURS = "digitnn-fast"

@@ -1,13 +1,15 @@
 """Train the bundled models and make the submission, each with a card of figures.
 
 Usage: python -m bench.models [--data FOLDER] [--threads N] [--checkpoint FILE] [--model FILE] NAME ...
-NAME is a bundled model, which takes minutes, or `submission`, by the model FILE of our best recipe, `committee`.
+NAME is a bundled model, which takes minutes, `recipes`, which measures the quick ones, or `submission`, by the bundled
+`accurate` or another model FILE.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import math
 import os
 import platform
@@ -17,15 +19,19 @@ from pathlib import Path
 
 import numpy as np
 
-from digitnn_fast import Network, Predictor, __version__, _report, kaggle
+from digitnn_fast import Network, Predictor, __version__, kaggle, train
 from digitnn_fast.benchmark import cpu_name
-from digitnn_fast.crossvalidation import train_validated
-from digitnn_fast.predictor import BUNDLED
-from digitnn_fast.utils import replacing
+from digitnn_fast.bundled import MODELS
+from digitnn_fast.commands.report import shape_text, validated_text, validation_facts
+from digitnn_fast.training.crossvalidation import cross_validate, train_validated
+from digitnn_fast.training.measured import FILE
+from digitnn_fast.training.recipes import RECIPES
+from digitnn_fast.writing import replacing
 
 ROOT = Path(__file__).parent.parent
 SUBMISSION = ROOT / "submission" / "submission.csv"
 FOLDS = 5
+QUICK = "fast", "pixels"
 
 
 def make_model(name: str, data: Path, threads: int, checkpoint: str | None) -> None:
@@ -44,23 +50,62 @@ def make_model(name: str, data: Path, threads: int, checkpoint: str | None) -> N
     last = max(ends)
     seconds = ends[last] - start if 1 in ends else math.nan
     final = ends[last] - ends.get(last * FOLDS // (FOLDS + 1), math.nan)
-    network.save(BUNDLED[name])
+    network.save(MODELS[name].file)
     record = network.training
     assert record is not None
+    if final == final:
+        measured = json.loads(FILE.read_text(encoding="utf-8"))
+        _keep({**measured, name: _measured(record.cross_validated_accuracy, len(labels), final)})
     _write_card(
-        BUNDLED[name].with_suffix(".md"),
+        MODELS[name].file.with_suffix(".md"),
         f"bundled model `{name}`",
         [
             ("command", f"`{_training_command(name, f'{name}.npz')}`"),
-            ("network", f"{_report.shape_text(network)}, pixels {network.preprocessing}"),
+            ("network", f"{shape_text(network)}, pixels {network.preprocessing}"),
             ("recipe", ", ".join(f"{key} {value}" for key, value in record.settings.items())),
             ("training data", f"Kaggle's train.csv, {record.training_rows:,} rows, SHA-256 {record.data_digest}"),
-            *_report.validation_facts(validation),
+            *validation_facts(validation),
             ("time", f"{final:.0f} s for this network, {seconds:.0f} s with its {FOLDS} folds"),
             ("machine", f"{threads} of {os.cpu_count()} CPUs, {cpu_name()}, {_versions()}"),
-            ("file", f"{BUNDLED[name].stat().st_size:,} bytes, SHA-256 {_digest(BUNDLED[name])}"),
+            ("file", f"{MODELS[name].file.stat().st_size:,} bytes, SHA-256 {_digest(MODELS[name].file)}"),
         ],
     )
+
+
+def measure_recipes(data: Path, threads: int) -> None:
+    """Five folds and one training on all rows of each recipe that is no bundled model, and what those cards say."""
+    images, labels = kaggle.read_train(_kaggle_file(data, "train"))
+    measured = json.loads(FILE.read_text(encoding="utf-8"))
+    for name in QUICK:
+        accuracy = cross_validate(images, labels, name, folds=FOLDS, threads=threads).evaluation.accuracy
+        start = time.perf_counter()
+        train(images, labels, name, heldout=0, threads=threads)
+        measured[name] = _measured(accuracy, len(labels), time.perf_counter() - start)
+        print(name, measured[name], flush=True)
+    _keep(measured)
+
+
+def _measured(accuracy: float, rows: int, seconds: float) -> dict[str, float]:
+    error = math.sqrt(accuracy * (1 - accuracy) / rows)
+    return {"accuracy": round(accuracy, 6), "standard_error": round(error, 6), "seconds": round(seconds, 1)}
+
+
+def _keep(measured: dict[str, dict[str, float]]) -> None:
+    """Write what is measured, the recipes in their order, and the table of README."""
+    ordered = {name: measured[name] for name in RECIPES if name in measured}
+    with replacing(FILE) as file:
+        file.write((json.dumps(ordered, indent=1) + "\n").encode())
+    readme = ROOT / "README.md"
+    lines = readme.read_text(encoding="utf-8").splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("| recipe |")) + 2
+    last = next(number for number in range(first, len(lines)) if not lines[number].startswith(("|", "@")))
+    rows = []
+    for name, one in ordered.items():
+        time_text = f"{one['seconds']:.1f} s" if one["seconds"] < 10 else f"{one['seconds']:.0f} s"
+        score = f"{one['accuracy']:.2%} ± {one['standard_error']:.2%}"
+        rows.append(f"| `{name}` | {RECIPES[name].summary} | {score} | {time_text} |")
+    with replacing(readme) as file:
+        file.write(("\n".join([*lines[:first], *rows, *lines[last:]]) + "\n").encode())
 
 
 def make_submission(data: Path, model: Path) -> None:
@@ -70,7 +115,7 @@ def make_submission(data: Path, model: Path) -> None:
     assert record is not None
     labels, bundled = (
         kaggle.map_test(_kaggle_file(data, "test"), predictor.predict)
-        for predictor in (Predictor(network, threads=1), Predictor.load("accurate", threads=1))
+        for predictor in (Predictor(network, threads=1), Predictor.load("small", threads=1))
     )
     kaggle.write_submission(SUBMISSION, labels)
     kaggle.validate_submission(SUBMISSION, len(labels))
@@ -79,11 +124,11 @@ def make_submission(data: Path, model: Path) -> None:
         "submission for Kaggle's Digit Recognizer",
         [
             ("training", f"`{_training_command(record.recipe, 'model.npz')}`"),
-            ("command", "`digitnn-fast predict --model model.npz --test test.csv --out submission.csv`"),
-            ("network", _report.shape_text(network)),
+            ("command", "`digitnn-fast submit --model model.npz --test test.csv --out submission.csv`"),
+            ("network", shape_text(network)),
             ("model", f"{model.stat().st_size:,} bytes, SHA-256 {_digest(model)}"),
-            ("score to expect", f"{_report.validated_text(record)}; each of these networks saw 4/5 of the rows"),
-            ("other labels", f"than by the bundled `accurate`: {np.count_nonzero(labels != bundled)} rows"),
+            ("score to expect", f"{validated_text(record)}; each of these networks saw 4/5 of the rows"),
+            ("other labels", f"than by the bundled `small`: {np.count_nonzero(labels != bundled)} rows"),
             ("labels", ", ".join(f"{count:,} of {digit}" for digit, count in enumerate(np.bincount(labels)))),
             ("file", f"{len(labels):,} rows, SHA-256 {_digest(SUBMISSION)}"),
         ],
@@ -120,14 +165,14 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--checkpoint", help="as of `digitnn-fast train`")
-    parser.add_argument("--model", type=Path, help="of the submission, by our best recipe")
-    parser.add_argument("names", nargs="+", choices=[*BUNDLED, "submission"], metavar="NAME")
+    parser.add_argument("--model", type=Path, help="of the submission")
+    parser.add_argument("names", nargs="+", choices=[*MODELS, "recipes", "submission"], metavar="NAME")
     chosen = parser.parse_args(arguments)
-    if "submission" in chosen.names and not chosen.model:
-        parser.error("submission needs --model FILE: train one by the command on submission/README.md")
     for name in chosen.names:
         if name == "submission":
-            make_submission(chosen.data, chosen.model)
+            make_submission(chosen.data, chosen.model or MODELS["accurate"].file)
+        elif name == "recipes":
+            measure_recipes(chosen.data, chosen.threads)
         else:
             make_model(name, chosen.data, chosen.threads, chosen.checkpoint)
 

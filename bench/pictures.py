@@ -26,8 +26,8 @@ from bench.made_blanks import BLANKS, blanks
 from bench.made_drawings import KINDS
 from bench.made_pictures import large_photo
 from digitnn_fast import Predictor, __version__, preprocess
+from digitnn_fast.bundled import MODELS
 from digitnn_fast.images import BlankPictureError
-from digitnn_fast.predictor import BUNDLED
 from digitnn_fast.sample import load_sample
 
 RESULTS = Path(__file__).with_name("PICTURES.md")
@@ -193,7 +193,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--model", action="append", default=[], help="a model file besides the bundled ones")
     given = parser.parse_args()
-    predictors = {name: Predictor.load(name) for name in (*BUNDLED, *given.model)}
+    predictors = {name: Predictor.load(name) for name in (*MODELS, *given.model)}
     pictures = list(made())
     if given.data.is_dir():
         pictures += [*own_digits(given.data / "own_digits"), *optdigits(given.data / "optdigits-orig.tra.gz")]

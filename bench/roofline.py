@@ -15,9 +15,9 @@ import numpy as np
 
 from bench.measure import World, amount, race
 from digitnn_fast import Predictor
-from digitnn_fast.kernels import aligned
-from digitnn_fast.kernels._jit import OPTIONS
-from digitnn_fast.kernels._simd import add, fma, load, splat, store
+from digitnn_fast.kernels.layout import aligned
+from digitnn_fast.kernels.machine.jit import OPTIONS
+from digitnn_fast.kernels.vectors.floats import add, fma, load, splat, store
 
 LANES = 16
 STEPS = 1_000_000

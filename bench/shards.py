@@ -1,7 +1,8 @@
 """`python -m bench.shards [--data FOLDER]`: many shards on this machine, and what a billion images would take.
 
 Results of all ways are compared to the byte before a time is printed; ways take turns, and medians are compared.
-Writes bench/SHARDS.md and the block between the shards markers of README.md; with --dry it only prints.
+Writes bench/SHARDS.md and the block between the shards markers of digitnn_fast/shards/README.md; with --dry it only
+prints.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ import numpy as np
 from bench.measure import HERE, amount, require
 from digitnn_fast import Network, Predictor, __version__, kaggle
 from digitnn_fast.benchmark import cpu_name
-from digitnn_fast.clusters import connected, run_local, run_on
 from digitnn_fast.predictor import model_path
 from digitnn_fast.shards import Options, Outcome, find_shards, predict_shard
-from digitnn_fast.shards._store import STORE_BLOCK
+from digitnn_fast.shards.clusters import connected, run_local, run_on
+from digitnn_fast.shards.store import STORE_BLOCK
 
 SHARDS, ROWS, ROUNDS = 40, 50_000, 7
-README = HERE.parent / "README.md"
+README = HERE.parent / "digitnn_fast" / "shards" / "README.md"
 BEGIN, END = "<!-- shards -->\n", "<!-- /shards -->"
 LIBRARIES = "numpy", "distributed", "pyarrow", "s3fs"
 BILLION = 10**9

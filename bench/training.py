@@ -10,11 +10,11 @@ import numpy as np
 
 from bench.measure import OURS, Case, Result, Work, World, amount, race, ratio, require
 from digitnn_fast import reference
-from digitnn_fast._threads import available_cpus
-from digitnn_fast.descent import Descent, Schedule, descent_for
-from digitnn_fast.kernels import ADAM, MOMENTUM
-from digitnn_fast.recipes import RECIPES
+from digitnn_fast.kernels.layout import ADAM, MOMENTUM
+from digitnn_fast.threads import available_cpus
 from digitnn_fast.training import train
+from digitnn_fast.training.descent import Descent, Schedule, descent_for
+from digitnn_fast.training.recipes import RECIPES
 from digitnn_fast.utils import Parameters, initialize_parameters
 
 BATCH, RATE = 128, 0.001
@@ -38,7 +38,7 @@ def full_batch(world: World) -> Result:
     start = initialize_parameters(0, 64, 0.01)
     descent = descent_for(RECIPES["seed"], start, images, labels, available_cpus())
     schedule = Schedule.of_batches(len(labels), len(labels))
-    schedule.rates[:, 0] = RECIPES["seed"].learning_rate
+    schedule.rates.step_size[:] = RECIPES["seed"].learning_rate
     order = np.arange(len(labels))
 
     def ours() -> Parameters:
@@ -80,7 +80,8 @@ def _epoch(world: World, hidden: int, runs: int) -> Result:
 def _our_epoch(images: np.ndarray, labels: np.ndarray, hidden: int) -> Work:
     descent = Descent(initialize_parameters(0, hidden), images, labels, available_cpus())
     schedule = Schedule.of_batches(len(labels), BATCH)
-    schedule.rates[:, :4] = RATE, 0.9, 0.999, 1
+    rates = schedule.rates
+    rates.step_size[:], rates.decay[:], rates.second_decay[:], rates.correction[:] = RATE, 0.9, 0.999, 1
     random = np.random.default_rng(0)
     return lambda: descent.epoch(ADAM, random.permutation(len(labels)), schedule)
 

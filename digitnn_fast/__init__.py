@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from digitnn_fast.version import VERSION
+
 if TYPE_CHECKING:
     from digitnn_fast.classifier import DigitClassifier
     from digitnn_fast.images import preprocess
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
     from digitnn_fast.predictor import Predictor, predict
     from digitnn_fast.training import train
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["DigitClassifier", "Network", "Predictor", "__version__", "predict", "preprocess", "train"]
 
 _HOMES = {

@@ -1,5 +1,5 @@
 """`python -m digitnn_fast`: the same as `digitnn-fast`."""
 
-from digitnn_fast.cli import main
+from digitnn_fast.commands.app import main
 
 main()

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast import reference
-from digitnn_fast._threads import thread_count
-from digitnn_fast.engines import prepare
 from digitnn_fast.network import Network
 from digitnn_fast.predictor import Precision, Predictor
-from digitnn_fast.quantization import quantize
+from digitnn_fast.preprocessing import prepare
+from digitnn_fast.reference.quantization import quantize
 from digitnn_fast.sample import load_sample
-from digitnn_fast.utils import PIXEL_SCALE
+from digitnn_fast.sizes import PIXEL_SCALE
+from digitnn_fast.threads import thread_count
 
 BATCHES = 1, 100, 10_000
 ENOUGH = 0.02  # seconds that a measurement takes at least: a clock and a scheduler are not exact

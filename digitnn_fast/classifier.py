@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from digitnn_fast.network import Network
 from digitnn_fast.predictor import Precision, Predictor, as_pixels
-from digitnn_fast.recipes import Recipe, find_recipe
+from digitnn_fast.sizes import CLASSES, PIXELS
 from digitnn_fast.training import train
-from digitnn_fast.utils import CLASSES, PIXELS
+from digitnn_fast.training.recipes import Recipe, find_recipe
 
 OVERRIDES = "hidden", "epochs", "learning_rate", "batch", "weight_decay", "smoothing"
 

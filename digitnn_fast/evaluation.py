@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from digitnn_fast import reference
-from digitnn_fast.utils import CLASSES, check_labels, get_predictions, softmax
+from digitnn_fast.sizes import CLASSES
+from digitnn_fast.utils import check_labels, get_predictions, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

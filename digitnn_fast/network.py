@@ -10,12 +10,16 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from digitnn_fast.checks import require
 from digitnn_fast.npz import ModelFileError, accept, check_directory, read_array
-from digitnn_fast.utils import CLASSES, MAX_HIDDEN, PIXELS, Parameters, check_labels, replacing, require
+from digitnn_fast.preprocessing import PREPROCESSINGS
+from digitnn_fast.sizes import CLASSES, MAX_HIDDEN, PIXELS
+from digitnn_fast.utils import Parameters, check_labels
+from digitnn_fast.writing import replacing
 
 # zipfile, json and hashlib are imported where they are used: together they would add 15 ms to every start.
 if TYPE_CHECKING:
@@ -24,13 +28,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-Preprocessing = Literal["raw", "deskewed", "directions", "pooled"]
-PREPROCESSINGS: tuple[Preprocessing, ...] = get_args(Preprocessing)
-ACCURACIES = ("heldout_accuracy", "cross_validated_accuracy")
+ACCURACIES = ("heldout_accuracy", "cross_validated_accuracy", "estimated_accuracy")
 HISTORY_COLUMNS = ("training_loss", "training_accuracy", "heldout_loss", "heldout_accuracy")
 
 FORMAT = "digitnn-fast network"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1: of digitnn-fast 0.1, whose deskewing and directions had other arithmetic
 MAX_METADATA_CHARACTERS = 16_384
 
 
@@ -41,6 +43,8 @@ class TrainingRecord:
     `history` is float64 (epochs, 4) with HISTORY_COLUMNS, losses in nats, accuracies 0..1. Without held-out
     rows `heldout_accuracy` and the held-out columns are NaN. `settings` are the recipe's hyperparameters.
     `cross_validated_accuracy` is that of the recipe on these rows, by so many `folds`; NaN without.
+    `estimated_accuracy` is that of another network, of the same recipe, which learned without `estimated_rows` of
+    these rows and was measured on them; NaN without. Its held-out columns are then those of the history.
     `temperature` has already divided the network's logits.
     """
 
@@ -55,18 +59,21 @@ class TrainingRecord:
     folds: int = 0
     cross_validated_accuracy: float = math.nan
     temperature: float = 1.0
+    estimated_rows: int = 0
+    estimated_accuracy: float = math.nan
 
     def __post_init__(self) -> None:
         """Check the fields and freeze the history."""
         for name in ("recipe", "data_digest"):
             require(isinstance(getattr(self, name), str), f"{name} must be text")
-        for name in ("seed", "training_rows", "heldout_rows", "folds"):
+        for name in ("seed", "training_rows", "heldout_rows", "folds", "estimated_rows"):
             value = getattr(self, name)
             require(isinstance(value, int) and value >= 0, f"{name} must be an int from 0 up, got {value!r}")
-        known = self.heldout_rows > 0
+        known = self.heldout_rows > 0 or self.estimated_rows > 0
         for name, count, what in (
             ("heldout_accuracy", self.heldout_rows, "held-out rows"),
             ("cross_validated_accuracy", self.folds, "folds"),
+            ("estimated_accuracy", self.estimated_rows, "rows to estimate it by"),
         ):
             accuracy = getattr(self, name)
             require(isinstance(accuracy, float), f"{name} must be a float, got {accuracy!r}")
@@ -93,6 +100,12 @@ class TrainingRecord:
         return math.sqrt(p * (1 - p) / n) if n else math.nan
 
     @property
+    def estimated_standard_error(self) -> float:
+        """The same of the estimated accuracy; NaN without such rows."""
+        p, n = self.estimated_accuracy, self.estimated_rows
+        return math.sqrt(p * (1 - p) / n) if n else math.nan
+
+    @property
     def cross_validated_standard_error(self) -> float:
         """The same of the cross-validated accuracy, which all training rows take part in; NaN without folds."""
         p = self.cross_validated_accuracy
@@ -111,7 +124,7 @@ class Network:
     b1: NDArray[np.float32]
     W2: NDArray[np.float32]
     b2: NDArray[np.float32]
-    preprocessing: Preprocessing = "raw"
+    preprocessing: str = "raw"
     training: TrainingRecord | None = None
 
     def __post_init__(self) -> None:
@@ -127,7 +140,7 @@ class Network:
             got = getattr(self, name).shape
             require(got == shape, f"{name} must have shape {shape}, got {got}")
         choices = ", ".join(PREPROCESSINGS)
-        valid = self.preprocessing in PREPROCESSINGS
+        valid = self.preprocessing in list(PREPROCESSINGS)  # a hostile file may say what has no hash
         require(valid, f"preprocessing must be one of {choices}; got {self.preprocessing!r}")
         for name, array in self.parameters._asdict().items():
             object.__setattr__(self, name, _frozen(array))
@@ -171,7 +184,7 @@ class Network:
         arrays: dict[str, Any] = {"metadata": np.array(_metadata_text(self)), **_compact(self.parameters)._asdict()}
         if self.training is not None:
             arrays["history"] = self.training.history
-        with replacing(path) as file:
+        with replacing(path, lasting=True) as file:
             np.savez(file, **arrays)
 
     @classmethod
@@ -281,4 +294,7 @@ def _read_metadata(archive: ZipFile) -> dict[str, Any]:
     version = metadata["version"]
     newer = f"made by a newer digitnn-fast, format {version}; this one reads up to {FORMAT_VERSION}"
     accept(version <= FORMAT_VERSION, newer)
+    pixels = metadata["preprocessing"]
+    other = f"made by digitnn-fast 0.1, whose pixels {pixels} were computed otherwise: train it again"
+    accept(version > 1 or pixels == "raw", other)
     return metadata

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from digitnn_fast.utils import CLASSES, MAX_HIDDEN, PIXELS, require
+from digitnn_fast.checks import require
+from digitnn_fast.sizes import CLASSES, MAX_HIDDEN, PIXELS
 
 # zipfile is imported where it is used: it would add 10 ms to every start.
 if TYPE_CHECKING:

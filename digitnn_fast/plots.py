@@ -10,12 +10,14 @@ import html
 import io
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from digitnn_fast.directions import CELLS, DIRECTIONS
-from digitnn_fast.utils import CLASSES, PIXELS, get_predictions, replacing
+from digitnn_fast.preprocessing import PREPROCESSINGS
+from digitnn_fast.sizes import CLASSES
+from digitnn_fast.utils import get_predictions
+from digitnn_fast.writing import check_output, replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from digitnn_fast.evaluation import Evaluation
-    from digitnn_fast.network import Network, Preprocessing, TrainingRecord
+    from digitnn_fast.network import Network, TrainingRecord
 
     Floats = NDArray[np.floating]
     Bytes = NDArray[np.uint8]
@@ -34,8 +36,18 @@ BINS = 10  # of the reliability diagram
 DPI = 110
 
 
-def check_plot(path: str, endings: tuple[str, ...] = ENDINGS) -> None:
-    """ValueError, before minutes of work, if a plot can't be drawn or the file's name does not end as plots do."""
+def check_plots(paths: Sequence[str | None], others: Sequence[str | None], endings: tuple[str, ...] = ENDINGS) -> None:
+    """ValueError or OSError, before minutes of work, if one of the plots can't be drawn, or not there.
+
+    The names must end as plots do; `others` are files that must not be replaced.
+    """
+    wanted = [path for path in paths if path is not None]
+    for number, path in enumerate(wanted):
+        _check_plot(path, endings)
+        check_output(path, [*others, *wanted[:number]], device=False)
+
+
+def _check_plot(path: str, endings: tuple[str, ...]) -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
@@ -104,7 +116,7 @@ def hidden_units(network: Network) -> Figure:
 
     Weights of pixels are where the pixels are; those of directions make a disc of 16 sectors for each of 7 by 7 cells.
     """
-    weights, (places, red, units, across) = np.asarray(network.W1), UNIT_PICTURES[network.preprocessing]
+    weights, (places, red, units, across) = np.asarray(network.W1), PREPROCESSINGS[network.preprocessing].units
     strongest = np.sort(np.argsort(-np.abs(weights).sum(axis=0), kind="stable")[:units])
     figure = _figure(10, 9.5 / across * -(-len(strongest) // across) + 0.5)
     shown = "the hidden units" if len(strongest) == network.hidden else f"{units} of {network.hidden:,} hidden units"
@@ -114,32 +126,6 @@ def hidden_units(network: Network) -> Figure:
         picture = np.ma.masked_where(places < 0, weights[places, unit])
         axes.imshow(picture, cmap="RdBu_r", vmin=-limit, vmax=limit)
     return figure
-
-
-def _discs(side: int = 25) -> NDArray[np.intp]:
-    """Which value of `directions.describe` each place of a picture shows: a disc in each cell, -1 around it."""
-    y, x = np.mgrid[:side, :side] - side // 2
-    sector = np.rint(np.arctan2(y, x) * DIRECTIONS / (2 * np.pi)).astype(int) % DIRECTIONS
-    cells = DIRECTIONS * np.arange(CELLS**2).reshape(CELLS, 1, CELLS, 1)
-    disc = np.hypot(x, y)[:, None] < side / 2
-    return np.where(disc, cells + sector[:, None], -1).reshape(CELLS * side, -1)
-
-
-class UnitPicture(NamedTuple):
-    """A unit as a picture: which of the 784 values each place shows, what red means, how many units, and in a row."""
-
-    places: NDArray[np.intp] = np.arange(PIXELS).reshape(28, 28)
-    red: str = "red ink, and no ink where it is blue"
-    units: int = 64  # those with the largest weights
-    across: int = 10
-
-
-UNIT_PICTURES: dict[Preprocessing, UnitPicture] = {
-    "raw": UnitPicture(),
-    "deskewed": UnitPicture(),
-    "pooled": UnitPicture(),
-    "directions": UnitPicture(_discs(), "edges with ink where a disc is red, and none where it is blue", 20, 5),
-}
 
 
 def reliability(labels: Bytes, probabilities: Floats) -> Figure:

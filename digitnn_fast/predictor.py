@@ -6,20 +6,20 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitnn_fast._threads import run_together, thread_count
+from digitnn_fast.bundled import DEFAULT, MODELS
 from digitnn_fast.engines import ENGINES, Engine, engine_for
 from digitnn_fast.images import preprocess
 from digitnn_fast.network import Network
-from digitnn_fast.utils import CLASSES, PIXELS, Parameters
+from digitnn_fast.sizes import CLASSES, PIXELS
+from digitnn_fast.threads import run_together, thread_count
+from digitnn_fast.utils import Parameters
 
 Precision = Literal["float32", "int8"]
-BUNDLED = {name: Path(__file__).parent / "models" / f"{name}.npz" for name in ("small", "accurate")}
 FEW = 32  # images at most that are worth copying: then no addresses are looked up, which takes 10 us
 ALONE = 1024  # images for each thread, at least: 0.2 to 0.4 ms, of which it takes 0.05 until it runs
 LARGEST = 1e30  # float32 ends at 3e38; -1e30 is kernels.NO_CLASS, which every logit must exceed
@@ -149,8 +149,8 @@ class _Few:
 def model_path(model: str | os.PathLike[str] | None = None) -> str | os.PathLike[str]:
     """The file of the bundled model of that name, of "small" without a name; else `model` itself, a path."""
     if model is None:
-        return BUNDLED["small"]
-    return BUNDLED.get(model, model) if isinstance(model, str) else model
+        model = DEFAULT
+    return MODELS[model].file if isinstance(model, str) and model in MODELS else model
 
 
 def predict(images: Any, model: str | os.PathLike[str] | None = None) -> Any:

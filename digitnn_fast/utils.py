@@ -1,28 +1,17 @@
-"""The small functions of the network by their classic names, in plain NumPy; rows are images.
-
-Also what every floor shares: the sizes, the four arrays as a tuple, and the safe way to replace a file.
-"""
+"""The small functions of the network by their classic names, in plain NumPy; rows are images."""
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from digitnn_fast.sizes import CLASSES, MAX_HIDDEN, PIXELS
 
+if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     FloatArray = NDArray[np.floating[Any]]
-
-PIXELS = 784
-CLASSES = 10
-PIXEL_SCALE = 1 / 255  # the network sees 0..1, images hold 0..255
-# 208 MB of weights: far beyond what helps on digits, and a hostile file can't exhaust memory with it.
-MAX_HIDDEN = 65_536
 
 # Weights start with variance GAIN / fan_in. 2, because ReLU silences half of what passes (He et al. 2015).
 GAIN = 2.0
@@ -108,27 +97,3 @@ def get_accuracy(predictions: ArrayLike, labels: ArrayLike) -> float:
     if predicted.shape != true.shape:
         raise ValueError(f"predictions and labels differ in shape: {predicted.shape} and {true.shape}")
     return float(np.mean(predicted == true)) if true.size else float("nan")
-
-
-def require(condition: bool, message: str) -> None:
-    """ValueError with that message, unless the condition holds."""
-    if not condition:
-        raise ValueError(message)
-
-
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file to write that becomes `path` when the block ends without an error; else `path` stays as it was.
-
-    Written beside the target, because os.replace is atomic only within a file system.
-    """
-    target = os.path.realpath(path)  # through a symbolic link, instead of replacing the link
-    temporary = f"{target}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
-    try:
-        with open(temporary, "xb") as file:
-            yield file
-        os.replace(temporary, target)
-    except BaseException:  # Ctrl-C too must leave no litter
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise

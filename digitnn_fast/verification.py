@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digitnn_fast.engines import Int8, prepare
+from digitnn_fast.engines import Int8
 from digitnn_fast.export import (
     EXPORTERS,
     Answers,
@@ -30,7 +30,8 @@ from digitnn_fast.export import (
 )
 from digitnn_fast.network import Network
 from digitnn_fast.predictor import Predictor
-from digitnn_fast.utils import CLASSES
+from digitnn_fast.preprocessing import prepare
+from digitnn_fast.sizes import CLASSES
 
 Bytes = NDArray[np.uint8]
 Specification = Callable[[Network, Bytes], Answers]

@@ -15,10 +15,10 @@ import pytest
 import digitnn_fast
 from digitnn_fast import DigitClassifier
 from digitnn_fast.classifier import NotFittedError
-from digitnn_fast.kernels._jit import DISABLE_JIT
-from digitnn_fast.recipes import RECIPES
+from digitnn_fast.kernels.machine.jit import DISABLE_JIT
 from digitnn_fast.sample import load_sample
 from digitnn_fast.training import train
+from digitnn_fast.training.recipes import RECIPES
 from digitnn_fast.utils import get_accuracy
 
 pytestmark = pytest.mark.skipif(DISABLE_JIT, reason="takes minutes in plain Python")

@@ -17,14 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitnn_fast.network import (
-    HISTORY_COLUMNS,
-    PREPROCESSINGS,
-    Network,
-    TrainingRecord,
-    data_digest,
-)
+from digitnn_fast.network import HISTORY_COLUMNS, Network, TrainingRecord, data_digest
 from digitnn_fast.npz import ModelFileError
+from digitnn_fast.preprocessing import PREPROCESSINGS
 from digitnn_fast.utils import initialize_parameters
 
 HISTORY = np.linspace(0, 1, 12).reshape(3, len(HISTORY_COLUMNS))
@@ -249,7 +244,11 @@ def test_foreign_files(tmp_path, content, reason):
         ({"b1": claim((2**40,))}, "damaged: b1 is not as long as its header says"),
         ({"b1": claim((2,)) + b"more"}, "damaged: b1 is not as long as its header says"),
         ({"b1": b"no array"}, "damaged: the magic string is not correct"),
-        ({"version": 2}, "made by a newer digitnn-fast, format 2; this one reads up to 1"),
+        ({"version": 3}, "made by a newer digitnn-fast, format 3; this one reads up to 2"),
+        (
+            {"version": 1, "preprocessing": "directions"},
+            "made by digitnn-fast 0.1, whose pixels directions were computed",
+        ),
         ({"version": "1"}, "damaged: "),
         (
             {"preprocessing": "cropped"},

@@ -11,17 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digitnn_fast import Network, Predictor, cli, evaluation, plots, train
-from digitnn_fast.crossvalidation import cross_validate
-from digitnn_fast.kernels import _jit
-from digitnn_fast.recipes import RECIPES
+from digitnn_fast import Network, Predictor, evaluation, plots, train
+from digitnn_fast.commands import app
+from digitnn_fast.kernels.machine import jit
 from digitnn_fast.sample import load_sample
+from digitnn_fast.training.crossvalidation import cross_validate
+from digitnn_fast.training.recipes import RECIPES
 
 SAMPLE = load_sample()
 IMAGES, LABELS = SAMPLE.test_images[:500], SAMPLE.test_labels[:500]
 NETWORK = Predictor.load("small").network
 PROBABILITIES = Predictor(NETWORK, threads=1).predict_proba(IMAGES)
-SLOW = pytest.mark.skipif(_jit.DISABLE_JIT, reason="takes minutes in plain Python")
+SLOW = pytest.mark.skipif(jit.DISABLE_JIT, reason="takes minutes in plain Python")
 
 
 def spoiled(share: float = 0.2) -> np.ndarray:
@@ -119,14 +120,14 @@ def table(tmp_path_factory):
 @pytest.mark.parametrize(("ending", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])
 def test_evaluate_plot(table, tmp_path, capsys, ending, start):
     plot = tmp_path / f"plot{ending}"
-    assert cli.run(["evaluate", "--data", str(table), "--plot", str(plot)]) == 0
+    assert app.run(["evaluate", "--data", str(table), "--plot", str(plot)]) == 0
     assert "accuracy" in capsys.readouterr().out
     assert plot.read_bytes().startswith(start)
 
 
 def test_evaluate_mistakes(table, tmp_path):
     sheet = tmp_path / "mistakes.png"
-    assert cli.run(["evaluate", "--data", str(table), "--mistakes", str(sheet)]) == 0
+    assert app.run(["evaluate", "--data", str(table), "--mistakes", str(sheet)]) == 0
     expected = plots._pixels(plots.mistakes(IMAGES, LABELS, Predictor.load("small").predict_proba(IMAGES), plots.SHEET))
     np.testing.assert_array_equal(np.asarray(Image.open(sheet).convert("RGB")), expected)
 
@@ -135,7 +136,7 @@ def test_evaluate_mistakes(table, tmp_path):
 def test_the_mistakes_of_a_cross_validation(table, tmp_path):
     sheet = tmp_path / "mistakes.png"
     arguments = ["--train", str(table), "--out", str(tmp_path / "m.npz"), "--folds", "2", "--mistakes", str(sheet)]
-    assert cli.run(["train", *arguments]) == 0
+    assert app.run(["train", *arguments]) == 0
     validation = cross_validate(IMAGES, LABELS, "fast", folds=2)
     expected = plots._pixels(plots.mistakes(IMAGES, LABELS, validation.probabilities, plots.SHEET))
     np.testing.assert_array_equal(np.asarray(Image.open(sheet).convert("RGB")), expected)
@@ -144,20 +145,20 @@ def test_the_mistakes_of_a_cross_validation(table, tmp_path):
 @SLOW
 def test_train_plot(table, tmp_path):
     model, plot = tmp_path / "model.npz", tmp_path / "plot.png"
-    assert cli.run(["train", "--train", str(table), "--out", str(model), "--plot", str(plot)]) == 0
+    assert app.run(["train", "--train", str(table), "--out", str(model), "--plot", str(plot)]) == 0
     expected = np.asarray(plots._pixels(plots.curves(Predictor.load(model).network.training)))
     np.testing.assert_array_equal(np.asarray(Image.open(plot).convert("RGB")), expected)
 
 
 def test_report_is_one_page_with_everything(table, tmp_path, capsys):
     out = tmp_path / "report.html"
-    assert cli.run(["report", "small", "--data", str(table), "--out", str(out)]) == 0
+    assert app.run(["report", "small", "--data", str(table), "--out", str(out)]) == 0
     assert re.search(rf"^report +{re.escape(str(out))}$", capsys.readouterr().out, re.MULTILINE)
     page = out.read_text(encoding="utf-8")
     for name in ("Training", "Confusion", "Worst mistakes", "Hidden units", "Reliability"):
         content = re.search(rf'<img alt="{name}" src="data:image/png;base64,([^"]+)">', page)
         assert Image.open(io.BytesIO(base64.b64decode(content[1]))).width > 300
-    assert "<th>held-out accuracy</th>" in page
+    assert "<th>cross-validated</th>" in page
     assert "http:" not in page and "https:" not in page
     assert page.count("src=") == 5
 
@@ -177,6 +178,6 @@ def test_report_is_one_page_with_everything(table, tmp_path, capsys):
 )
 def test_refusals_come_before_the_work(table, tmp_path, monkeypatch, capsys, arguments):
     monkeypatch.chdir(tmp_path)
-    assert cli.run([str(table) if argument == "DATA" else argument for argument in arguments]) == 2
+    assert app.run([str(table) if argument == "DATA" else argument for argument in arguments]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []

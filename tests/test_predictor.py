@@ -15,9 +15,10 @@ from PIL import Image
 
 import digitnn_fast
 from digitnn_fast import Network, Predictor, preprocess
+from digitnn_fast.bundled import MODELS
 from digitnn_fast.engines import ENGINES
 from digitnn_fast.npz import ModelFileError
-from digitnn_fast.predictor import BUNDLED, as_pixels
+from digitnn_fast.predictor import as_pixels
 from digitnn_fast.sample import load_sample
 from digitnn_fast.utils import initialize_parameters
 
@@ -323,7 +324,7 @@ def test_module_level_names(tmp_path):
     assert set(digitnn_fast.__all__) <= set(dir(digitnn_fast))
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("precision", ENGINES)
 def test_the_bundled_models_read_digits(name, precision):
     """Their training data may hold these digits, so this says only that they work."""

@@ -3,61 +3,27 @@
 import naive
 import numpy as np
 import pytest
+from corners import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitnn_fast import (
-    Network,
-    Predictor,
-    _pictures,
-    deskewing,
-    directions,
-    distortion,
-    kaggle,
-    plots,
-    pooling,
-    reference,
-)
-from digitnn_fast.engines import AT_ONCE, BEYOND, ENGINES, prepare, view_distorted
-from digitnn_fast.network import PREPROCESSINGS
-from digitnn_fast.predictor import BUNDLED
-from digitnn_fast.quantization import quantize
+from digitnn_fast import Network, Predictor, kaggle, reference
+from digitnn_fast.bundled import MODELS
+from digitnn_fast.commands import reading
+from digitnn_fast.engines import ENGINES
+from digitnn_fast.preprocessing import AT_ONCE, PREPROCESSINGS, prepare, view_distorted
+from digitnn_fast.reference import deskewing, directions, distortion, pooling
+from digitnn_fast.reference.quantization import quantize
 from digitnn_fast.sample import load_sample
 from digitnn_fast.utils import get_predictions, initialize_parameters
 from digitnn_fast.verification import verify
 
-SPECIFICATIONS = {
-    "raw": lambda images: images,
-    "deskewed": deskewing.deskew,
-    "directions": directions.describe_upright,
-    "pooled": pooling.pool_upright,
-}
 DIGITS = load_sample().test_images
 NETWORKS = {name: Network(*initialize_parameters(1, 40), name) for name in PREPROCESSINGS}
 STEPS = {  # in NumPy and in loops
     "deskewed": (deskewing.deskew, naive.deskew),
     "directions": (directions.describe, naive.describe),
     "pooled": (pooling.pool, naive.pool),
-}
-
-
-def pictures(density):
-    """Random pixels, some images with few of them, some with many, anywhere up to the border."""
-    random = np.random.default_rng(5)
-    levels = random.integers(0, 256, (200, 784))
-    return np.where(random.random((200, 784)) < density ** random.integers(1, 5, (200, 1)), levels, 0).astype(np.uint8)
-
-
-HOSTILE = {
-    "black": np.zeros((1, 784), np.uint8),
-    "white": np.full((1, 784), 255, np.uint8),
-    "one pixel": np.eye(784, dtype=np.uint8) * 255,
-    "one dark pixel": np.eye(784, dtype=np.uint8),
-    "one row": np.eye(28, dtype=np.uint8).repeat(28, axis=1) * 9,
-    "two pixels": (np.eye(784) + np.eye(784)[::-1]).astype(np.uint8) * 255,
-    "sparse": pictures(0.1),
-    "dense": pictures(0.9),
-    "digits": DIGITS[:200],
 }
 
 
@@ -68,14 +34,10 @@ def assert_all_agree(network, images, at_least):
     assert set(ran) >= set(at_least)
 
 
-def test_each_has_a_specification():
-    assert set(SPECIFICATIONS) == set(PREPROCESSINGS)
-
-
 @pytest.mark.parametrize("name", PREPROCESSINGS)
 def test_images_are_prepared_as_specified(name):
     images = np.concatenate([DIGITS[:100], *HOSTILE.values()])
-    np.testing.assert_array_equal(prepare(images, name), SPECIFICATIONS[name](images))
+    np.testing.assert_array_equal(prepare(images, name), PREPROCESSINGS[name].reference(images))
     assert prepare(images[:0], name).shape == (0, 784)
 
 
@@ -87,7 +49,7 @@ def test_anything_is_prepared_as_specified(name, places, background):
     image = np.full((1, 784), background, np.uint8)
     for place, level in places:
         image[0, place] = level
-    np.testing.assert_array_equal(prepare(image, name), SPECIFICATIONS[name](image))
+    np.testing.assert_array_equal(prepare(image, name), PREPROCESSINGS[name].reference(image))
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -98,7 +60,7 @@ def test_the_specification_is_what_loops_say(step, images):
         assert loops(image.tolist()) == got.tolist()
 
 
-@pytest.mark.parametrize("name", [name for name in PREPROCESSINGS if BEYOND[name]])
+@pytest.mark.parametrize("name", [name for name, row in PREPROCESSINGS.items() if row.view])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_training_sees_what_is_made_of_distorted_digits(name, threads):
     limits = np.array([6000, 6000, 6000, 50_000, 200_000])
@@ -113,7 +75,7 @@ def test_training_sees_what_is_made_of_distorted_digits(name, threads):
 @pytest.mark.parametrize("rows", [0, 1, 7, AT_ONCE, 2 * AT_ONCE + 3])
 def test_a_predictor_prepares_by_itself(name, rows, precision):
     images, network = np.resize(DIGITS, (rows, 784)), NETWORKS[name]
-    seen = SPECIFICATIONS[name](images)
+    seen = PREPROCESSINGS[name].reference(images)
     raw = Predictor(NETWORKS["raw"], precision=precision)
     for threads in (1, 3):
         predictor = Predictor(network, threads=threads, precision=precision)
@@ -136,7 +98,7 @@ def test_a_streamed_file_is_prepared_too(name, tmp_path):
     rows = "".join(",".join(map(str, row)) + "\n" for row in DIGITS.tolist())
     (tmp_path / "test.csv").write_text(",".join(f"pixel{k}" for k in range(784)) + "\n" + rows)
     labels = kaggle.map_test(tmp_path / "test.csv", Predictor(NETWORKS[name], threads=1).predict, 2)
-    np.testing.assert_array_equal(labels, Predictor(NETWORKS["raw"]).predict(SPECIFICATIONS[name](DIGITS)))
+    np.testing.assert_array_equal(labels, Predictor(NETWORKS["raw"]).predict(PREPROCESSINGS[name].reference(DIGITS)))
 
 
 @pytest.mark.parametrize("name", PREPROCESSINGS)
@@ -147,15 +109,15 @@ def test_all_paths_agree(name):
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("bundled", BUNDLED)
+@pytest.mark.parametrize("bundled", MODELS)
 def test_all_paths_agree_on_bundled_models(bundled):
-    assert_all_agree(Network.load(BUNDLED[bundled]), DIGITS[:500], {"kernels int8", "ONNX int8"})
+    assert_all_agree(Network.load(MODELS[bundled].file), DIGITS[:500], {"kernels int8", "ONNX int8"})
 
 
 @pytest.mark.once
 @pytest.mark.parametrize("name", ["directions", "pooled"])
 def test_all_paths_agree_on_all_of_kaggles_test_rows(kaggle_files, name):
-    """Of these two; test_export.py and test_export_c.py do the same with pixels."""
+    """Of these two; export/test_ways.py and export/c/test_source.py do the same with pixels."""
     images = kaggle.read_test(kaggle_files[1])
     assert len(images) == 28_000
     assert_all_agree(NETWORKS[name], images, {"kernels int8", "ONNX int8"})
@@ -167,8 +129,8 @@ def test_what_is_shown_is_a_picture(name, tmp_path):
     from PIL import Image
 
     Image.fromarray(255 - DIGITS[0].reshape(28, 28)).resize((120, 120)).save(tmp_path / "digit.png")
-    (reading,), _ = _pictures.read([str(tmp_path / "digit.png")], NETWORKS[name], False, False)
-    pixels = np.stack([cut.pixels for cut in reading.cuts])
-    np.testing.assert_array_equal(reading.seen, pixels if name == "raw" else deskewing.deskew(pixels))
-    shown = plots.UNIT_PICTURES[name].places
+    (seen,), _ = reading.read([str(tmp_path / "digit.png")], NETWORKS[name], False, False)
+    pixels = np.stack([cut.pixels for cut in seen.cuts])
+    np.testing.assert_array_equal(seen.seen, pixels if name == "raw" else deskewing.deskew(pixels))
+    shown = PREPROCESSINGS[name].units.places
     assert set(np.unique(shown).tolist()) - {-1} == set(range(784))

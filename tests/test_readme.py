@@ -1,4 +1,4 @@
-"""The README's Python, each block as the script that a reader would make of it."""
+"""The Python in the READMEs, each block as the script that a reader would make of it; and the map of the house."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checkout import ROOT
 from PIL import Image
 
 from digitnn_fast import Predictor
-from digitnn_fast.kernels._jit import DISABLE_JIT
+from digitnn_fast.kernels.machine.jit import DISABLE_JIT
 from digitnn_fast.sample import load_sample
 from digitnn_fast.utils import get_accuracy
 
@@ -27,8 +28,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # other people's
 ]
 
-README = Path(__file__).parents[1] / "README.md"
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+READMES = [ROOT / "README.md", *(ROOT / "digitnn_fast").glob("**/README.md"), ROOT / "kernel" / "README.md"]
+TEXT = "\n".join(path.read_text(encoding="utf-8") for path in READMES)
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 ROWS = 400
 IMAGES, LABELS = load_sample().test_images[:ROWS], load_sample().test_labels[:ROWS]
 EXPECTED = Predictor.load(threads=1).predict(IMAGES)

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import KAGGLE
 
 from digitnn_fast import sample
 from digitnn_fast.utils import get_accuracy
-
-KAGGLE = Path(__file__).parents[2] / "shared" / "data"
 
 digits = sample.load_sample()
 

@@ -2,11 +2,10 @@
 
 import os
 import threading
-import time
 
 import pytest
 
-from digitnn_fast._threads import available_cpus, run_together
+from digitnn_fast.threads import available_cpus, run_together
 
 
 def test_results_come_in_the_order_of_the_calls():
@@ -36,7 +35,9 @@ def test_what_one_raises_stops_the_others_and_is_raised(failing):
 def test_a_helper_does_not_wait_for_the_cpu_of_its_starter():
     """It may run on all CPUs but that one. Whoever starts it, and threads that others start, may run on all."""
     everything = os.sched_getaffinity(0)
-    own, helpers = run_together([lambda: os.sched_getaffinity(0), lambda: affinity_of_a_helper(everything)])
+    placed = threading.Event()  # the starter begins its own call when the helper has been sent away
+    starter = lambda: placed.set() or os.sched_getaffinity(0)  # noqa: E731
+    own, helpers = run_together([starter, lambda: placed.wait() and os.sched_getaffinity(0)])
     assert own == everything == os.sched_getaffinity(0)
     assert helpers < everything and len(helpers) == len(everything) - 1
     one = {min(everything)}
@@ -45,12 +46,3 @@ def test_a_helper_does_not_wait_for_the_cpu_of_its_starter():
         assert run_together([lambda: os.sched_getaffinity(0)] * 2) == [one, one]
     finally:
         os.sched_setaffinity(0, everything)
-
-
-def affinity_of_a_helper(everything: set[int]) -> set[int]:
-    """Of this thread. On a busy machine it may run before its starter sends it away, which takes no second."""
-    for _ in range(1000):
-        if (affinity := os.sched_getaffinity(0)) != everything:
-            break
-        time.sleep(0.01)
-    return affinity

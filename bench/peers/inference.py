@@ -12,9 +12,9 @@ from importlib.util import find_spec
 import numpy as np
 
 from digitnn_fast import Network
-from digitnn_fast.export._graph import Graph
-from digitnn_fast.quantization import quantize
-from digitnn_fast.utils import PIXEL_SCALE
+from digitnn_fast.preprocessing.graph import Graph
+from digitnn_fast.reference.quantization import quantize
+from digitnn_fast.sizes import PIXEL_SCALE
 
 Predict = Callable[[np.ndarray], np.ndarray]
 

@@ -11,8 +11,7 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from digitnn_fast.export import c, onnx, web
-from digitnn_fast.export._folder import check_folder, filling, list_files
-from digitnn_fast.export._ways import (
+from digitnn_fast.export.ways import (
     Answers,
     Difference,
     Exporter,
@@ -27,6 +26,7 @@ from digitnn_fast.export._ways import (
 )
 from digitnn_fast.network import Network
 from digitnn_fast.sample import load_sample
+from digitnn_fast.writing import filling, list_files
 
 __all__ = [
     "EXPORTERS",
@@ -70,7 +70,6 @@ def export(
     """
     exporter = find_exporter(target)
     options = options or exporter.options()
-    check_folder(out)
     with filling(out) as folder:
         facts = list(exporter.write(network, folder, options))
         files = [(path.relative_to(folder).as_posix(), path.stat().st_size) for path in list_files(folder)]

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from digitnn_fast.export._card import card
-from digitnn_fast.export._graph import OPSET, PREPARE, Graph
-from digitnn_fast.export._ways import (
+from digitnn_fast.export.card import card
+from digitnn_fast.export.ways import (
     Answers,
     Bytes,
     Exporter,
@@ -28,8 +27,10 @@ from digitnn_fast.export._ways import (
     integer_answers,
 )
 from digitnn_fast.network import Network
-from digitnn_fast.quantization import MAX_PIXEL, QuantizedParameters, quantize
-from digitnn_fast.utils import CLASSES, PIXEL_SCALE
+from digitnn_fast.preprocessing import PREPROCESSINGS
+from digitnn_fast.preprocessing.graph import OPSET, Graph
+from digitnn_fast.reference.quantization import MAX_PIXEL, QuantizedParameters, quantize
+from digitnn_fast.sizes import CLASSES, PIXEL_SCALE
 
 FILES = {"float32": "digits-float32.onnx", "int8": "digits-int8.onnx"}
 EXACT = 2**23  # float32 holds all halves below
@@ -107,7 +108,10 @@ def reach(parts: QuantizedParameters) -> int:
 
 def _prepared(graph: Graph, network: Network) -> str:
     """The pixels as the network sees them."""
-    return PREPARE[network.preprocessing](graph, "images")
+    row, value = PREPROCESSINGS[network.preprocessing], "images"
+    for step in row.steps:
+        value = step.onnx(graph, value)
+    return value
 
 
 def _missing() -> str:

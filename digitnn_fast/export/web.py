@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from digitnn_fast.export._ways import (
+from digitnn_fast.export.ways import (
     Answers,
     Bytes,
     Exporter,
@@ -28,8 +28,8 @@ from digitnn_fast.export._ways import (
 )
 from digitnn_fast.network import Network
 from digitnn_fast.page import module, write_page
-from digitnn_fast.quantization import quantize
-from digitnn_fast.utils import CLASSES
+from digitnn_fast.reference.quantization import quantize
+from digitnn_fast.sizes import CLASSES
 
 SCRIPT = """
 import { readFileSync, writeFileSync } from "node:fs";

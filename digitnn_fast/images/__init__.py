@@ -10,17 +10,27 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digitnn_fast.images._fit import TINY, fit
-from digitnn_fast.images._ink import find_ink, is_dark_on_light
-from digitnn_fast.images._lines import without_lines
-from digitnn_fast.images._parts import EDGE, Box, Part, choose, columns, find_parts, label
-from digitnn_fast.images._read import BlankPictureError, PictureError, name_of, read_colours
-from digitnn_fast.images._shadows import is_shadow
+from digitnn_fast.images.fit import TINY, fit
+from digitnn_fast.images.ink import find_ink, is_dark_on_light
+from digitnn_fast.images.lines import without_lines
+from digitnn_fast.images.parts import EDGE, Box, Part, choose, columns, find_parts, label
+from digitnn_fast.images.read import ENDINGS, BlankPictureError, PictureError, is_picture, name_of, read_colours
+from digitnn_fast.images.shadows import is_shadow
 
 if TYPE_CHECKING:
-    from digitnn_fast.images._read import Source
+    from digitnn_fast.images.read import Source
 
-__all__ = ["BlankPictureError", "Cut", "PictureError", "cut_out", "cut_out_number", "preprocess", "read_colours"]
+__all__ = [
+    "ENDINGS",
+    "BlankPictureError",
+    "Cut",
+    "PictureError",
+    "cut_out",
+    "cut_out_number",
+    "is_picture",
+    "preprocess",
+    "read_colours",
+]
 
 OVERLAP = 0.4  # of the narrower one's width: parts that overlap so much are one digit
 STRONG = 0.8  # contrast of ink that is believed although the picture as a whole looks like the other polarity

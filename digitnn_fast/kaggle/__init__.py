@@ -14,24 +14,24 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from digitnn_fast._threads import available_cpus
-from digitnn_fast.kaggle import _plain
-from digitnn_fast.kaggle._stream import find_id, iter_images
-from digitnn_fast.kaggle._submission import (
-    is_device,
+from digitnn_fast.files import Path, is_pipe
+from digitnn_fast.kaggle import plain
+from digitnn_fast.kaggle.stream import find_id, iter_images
+from digitnn_fast.kaggle.submission import (
     number_lines,
     validate_submission,
+    write_checked,
     write_probabilities,
     write_submission,
 )
-from digitnn_fast.kaggle._table import KaggleFileError, Path, Role, Table
+from digitnn_fast.kaggle.table import KaggleFileError, Role, Table
+from digitnn_fast.threads import available_cpus
 
 __all__ = [
     "KaggleFileError",
     "count_rows",
     "find_id",
     "find_kaggle_input",
-    "is_device",
     "iter_images",
     "map_test",
     "number_lines",
@@ -39,12 +39,13 @@ __all__ = [
     "read_test",
     "read_train",
     "validate_submission",
+    "write_checked",
     "write_probabilities",
     "write_submission",
 ]
 
 Bytes = NDArray[np.uint8]
-Progress = _plain.Progress
+Progress = plain.Progress
 Result = TypeVar("Result")
 
 MAX_ROWS = 2_000_000  # 1.6 GB of pixels: a gzip of a few MB can hold more rows than memory
@@ -62,7 +63,7 @@ def read_test(path: Path, threads: int | None = None, progress: Progress | None 
 
 def read_images(path: Path, threads: int | None = None, progress: Progress | None = None) -> Bytes:
     """images (n, 784) of a train.csv or a test.csv, whichever its header says; a pipe must be a test.csv."""
-    labelled = os.path.isfile(path) and b"label" in _header(path).lower()
+    labelled = not is_pipe(path) and b"label" in _header(path).lower()
     return _read(path, labelled, threads, progress)[0]
 
 
@@ -71,7 +72,7 @@ def map_test(
     function: Callable[[Bytes], NDArray[Any]],
     threads: int | None = None,
     progress: Progress | None = None,
-    block_bytes: int = _plain.BLOCK_BYTES,
+    block_bytes: int = plain.BLOCK_BYTES,
 ) -> NDArray[Any]:
     """The results (n, ...) of `function` for a test.csv of any size, in memory for one block per thread.
 
@@ -131,7 +132,7 @@ def _read(path: Path, labelled: bool, threads: int | None, progress: Progress | 
             raise KaggleFileError(f"{os.fspath(path)}: more than {MAX_ROWS:,} rows, which is too many for one array")
         return images.copy(), labels.copy()
 
-    parts = _map(path, labelled, copied, threads, progress, _plain.BLOCK_BYTES)
+    parts = _map(path, labelled, copied, threads, progress, plain.BLOCK_BYTES)
     return np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts])
 
 
@@ -146,15 +147,15 @@ def _map(
     """The results of `function(images, labels)` in the order of the rows; its arguments are overwritten later."""
     role: Role = "train" if labelled else "test"
     with Table(path, role) as table:
-        results, rest = _plain.map_blocks(table, labelled, function, threads or available_cpus(), progress, block_bytes)
+        results, rest = plain.map_blocks(table, labelled, function, threads or available_cpus(), progress, block_bytes)
         if rest is None:
             return results
         if table.size is None:
             raise table.error("not exactly what Kaggle serves, and a pipe can't be read twice; save it as a file")
-    from digitnn_fast.kaggle import _lenient
+    from digitnn_fast.kaggle import lenient
 
     with Table(path, role) as table:
-        for images, labels in _lenient.read_blocks(table, labelled, rest):
+        for images, labels in lenient.read_blocks(table, labelled, rest):
             results.append(function(images, labels))
             if progress:
                 progress(table.bytes_done(), table.size)

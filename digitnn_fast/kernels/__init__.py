@@ -1,96 +1,56 @@
-"""The compiled kernels: their one table, and the layout of the weights that they read.
+"""The compiled kernels: their one table, and which of them a task needs.
 
-Importing this package does not import numba; calling a kernel does so once per machine (see `_kernel.py`).
+Importing this package does not import numba; calling a kernel does so once per machine (see `machine/kernel.py`).
 """
 
 from __future__ import annotations
 
 from itertools import cycle
-from typing import Any
 
-import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from digitnn_fast.kernels import arguments as things
+from digitnn_fast.kernels.machine.compiling import Compiler
+from digitnn_fast.kernels.machine.kernel import Call, Kernel
+from digitnn_fast.threads import available_cpus
 
-from digitnn_fast._threads import available_cpus
-from digitnn_fast.kernels._jit import Compiler
-from digitnn_fast.kernels._kernel import Call, Kernel
-
-__all__ = ["KERNELS", "Call", "Kernel", "aligned", "start_compiling"]
-
-PIXELS, CLASSES = 784, 10
-TILE = 64  # hidden units that one pass over an image's pixels serves: four AVX-512 registers
-MIDDLE = 384  # the first pixel of the second band
-BLOCK = 128  # images that share one reading of a tile's weights
-SHARE = 256  # images that a thread takes at a time: 0.1 ms of work, in order of memory
-NO_CLASS = np.float32(-1e30)  # the logit of lanes 10 to 15: too low to be the maximum or to count in a sum
-
-TRAINING_TILE, TRAINING_BLOCK = 32, 128
-MOMENTUM, ADAM = 0, 1
+__all__ = ["KERNELS", "Call", "Kernel", "start_compiling"]
 
 KERNELS = {
     kernel.name: kernel
     for kernel in (
-        Kernel("csv.parse_rows", "int64(uint8[::1], int64, int64, uint8[:,::1], uint8[::1])"),
+        Kernel("csv.parse_rows", things.Text, things.Rows, returns=True),
+        Kernel("inference.forward", things.Weights, things.ForwardScratch, things.Batch),
+        Kernel("distortion.distort_all", things.Distortion, things.DistortScratch, things.Mapped),
+        Kernel("deskewing.deskew_next", things.DeskewScratch, things.Deskewing, returns=True),
+        Kernel("directions.describe", things.DescribeScratch, things.Mapped),
+        Kernel("pooling.pool", things.Mapped),
+        Kernel("int8.forward", things.Int8Weights, things.Int8Scratch, things.Logits, things.Batch),
+        Kernel("inference.relu", things.Vector),
+        Kernel("inference.softmax", things.Scores),
         Kernel(
-            "inference.forward",
-            "void(float32[::1], float32[::1], float32[::1], float32[::1], uint16[::1], float32[::1], uint8[::1], "
-            "int64[::1], float32[::1], float32[::1], int64[::1], uint8[:,::1], uint8[::1], float32[:,::1])",
+            "descent.minibatch.epoch",
+            *(things.Worker, things.Examples, things.Rates, things.Distortion, things.State, things.State),
+            *(things.Meeting, things.EpochScratch, things.Loss),
+            returns=True,
         ),
-        Kernel("augment.distort_all", "void(uint8[:,::1], int64, int64[::1], uint8[::1], int32[::1], uint8[:,::1])"),
-        Kernel("deskew.deskew_next", "int64(int32[::1], uint8[::1], int64[::1], uint8[:,::1], uint8[:,::1])"),
-        Kernel("directions.describe", "void(int32[::1], int32[::1], int32[::1], uint8[:,::1], uint8[:,::1])"),
-        Kernel("pooling.pool", "void(uint8[:,::1], uint8[:,::1])"),
+        Kernel("descent.listing.list_blocks", things.Listing, things.Lists),
         Kernel(
-            "int8.forward",
-            "void(int8[::1], int32[::1], int16[::1], int32[::1], int64, float32, int32[::1], int32[::1], int64[::1], "
-            "int32[::1], int16[::1], int32[::1], int32[:,::1], int64[::1], uint8[:,::1], uint8[::1], float32[:,::1])",
-        ),
-        Kernel("inference.relu", "void(float32[::1], float32[::1])"),
-        Kernel("inference.softmax", "void(float32[:,::1], float32[:,::1])"),
-        Kernel(
-            "training.epoch",
-            "int64(int64, int64, int64, uint8[:,::1], uint8[::1], int64[::1], int64[::1], float32[:,::1], "
-            "int64, int64[::1], "
-            "float32[::1], float32[::1], float32[::1], float32[::1], float32[::1], float32[:,::1], int64[::1], "
-            "uint8[:,::1], int32[:,::1], uint8[:,::1], uint8[:,::1], uint8[:,::1], "
-            "uint16[:,::1], float32[:,::1], int64[:,::1], uint16[:,::1], float32[:,::1], int64[:,::1], "
-            "float32[::1], float32[:,::1], float32[:,::1], float32[:,::1], float32[::1], float32[::1])",
-        ),
-        Kernel(
-            "listing.list_blocks",
-            "void(int64[::1], uint8[:,::1], int64[::1], uint8[::1], "
-            "uint16[::1], float32[::1], int64[:,::1], uint16[::1], float32[::1], int64[:,::1])",
-        ),
-        Kernel(
-            "fullbatch.epoch",
-            "int64(int64, int64, int64, uint8[::1], int64[::1], float32[:,::1], "
-            "int64[::1], uint16[::1], float32[::1], int64[:,::1], uint16[::1], float32[::1], int64[:,::1], "
-            "float32[::1], float32[::1], float32[::1], float32[:,::1], float32[:,::1], float32[:,::1], int64[::1], "
-            "float32[:,::1], float32[:,::1], float32[:,::1], float32[:,::1], float32[::1], float32[::1])",
+            "descent.fullbatch.epoch",
+            *(things.Worker, things.Examples, things.Rates, things.Lists, things.State, things.State),
+            *(things.Parts, things.Meeting, things.FullBatchScratch, things.Loss),
+            returns=True,
         ),
     )
 }
 
 
-PREPARING = {  # what each preprocessing needs
-    "raw": (),
-    "deskewed": ("deskew.deskew_next",),
-    "directions": ("directions.describe", "deskew.deskew_next"),
-    "pooled": ("pooling.pool", "deskew.deskew_next"),
-}
 FORWARD = {"float32": "inference.forward", "int8": "int8.forward"}
-
-
-def predicting(preprocessing: str, *precisions: str) -> tuple[str, ...]:
-    """The kernels that a network's answers to a CSV need; what takes longest to compile comes first."""
-    return (*(FORWARD[precision] for precision in precisions), *PREPARING[preprocessing], "csv.parse_rows")
 
 
 def start_compiling(*names: str) -> bool:
     """Compile those kernels that never were, in the background; whether there are any.
 
-    By one process per CPU, since each takes 0.3 s before it begins. They are dealt out to and fro: who names those first
-    that take longest keeps all processes busy equally long.
+    One process per CPU compiles, since each takes 0.3 s before it begins. Name the kernels that take longest first: they
+    are dealt out there and back, so that all processes are busy equally long.
     """
     missing = [KERNELS[name] for name in names if KERNELS[name].is_missing()]
     processes = min(len(missing), available_cpus())
@@ -103,11 +63,3 @@ def start_compiling(*names: str) -> bool:
         for kernel in share:
             kernel.compiler = compiler
     return bool(missing)
-
-
-def aligned(shape: int | tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
-    """Zeros that begin at a cache line: NumPy promises 16 bytes, and a vector that lies in two lines is read twice."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    buffer = np.zeros(size + 64, np.uint8)
-    start = -buffer.__array_interface__["data"][0] % 64
-    return buffer[start : start + size].view(dtype).reshape(shape)

@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from digitnn_fast.kernels._jit import DISABLE_JIT, has_feature
+from digitnn_fast.kernels.machine.jit import DISABLE_JIT, has_feature
 
 PIXELS = 784
 LANES = 64
@@ -27,13 +27,15 @@ _BYTES = ir.VectorType(ir.IntType(8), LANES)
 _I64 = ir.IntType(64)
 
 
-def parse_rows(buffer, position, end, images, labels):  # type: ignore[no-untyped-def]
-    """Fill images (n, 784), and labels (n,) unless it is empty, from the lines in buffer[position:end].
+def parse_rows(text, rows):  # type: ignore[no-untyped-def]
+    """Fill rows.images (n, 784), and rows.labels (n,) unless it is empty: see `arguments.Text`, `arguments.Rows`.
 
     Returns the number of lines, or -1 if they are more than n or one is not plain: `[digit,]` 784 numbers
     0..255 of one to three digits, commas between them, LF or CRLF. buffer[end-1] must be a line feed, the
     character before `position` no digit, and there must be 3 bytes before and 64 bytes behind the lines.
     """
+    buffer, position, end = text
+    images, labels = rows
     row = 0
     while position < end:
         if row == images.shape[0]:

@@ -4,17 +4,14 @@ Only non-zero pixels (about 150 of 784) are visited: each adds pixel * W1[pixel]
 Hidden units are taken in tiles of 64, which live in registers while an image's pixels go by;
 images in blocks of 128, so that a tile's weights (200 kB) are read from the nearest cache that
 holds them once for the block and not once for every image.
-
-Packed weights (made by `engines.Float32`): W1 tile-major (tiles, 784, 64), with the 1/255 folded in; b1 (tiles*64,);
-W2 (tiles*64, 16) and b2 (16,), whose lanes 10 to 15 hold zeros and NO_CLASS. H is padded with zeros.
 """
 
 import numpy as np
 
-from digitnn_fast.kernels import BLOCK, CLASSES, NO_CLASS, PIXELS, SHARE, TILE
-from digitnn_fast.kernels._jit import helper
-from digitnn_fast.kernels._lists import list_nonzero, prefetch_image
-from digitnn_fast.kernels._simd import (
+from digitnn_fast.kernels.layout import BLOCK, NO_CLASS, SHARE, TILE
+from digitnn_fast.kernels.machine.jit import helper
+from digitnn_fast.kernels.nonzero import list_nonzero, prefetch_image
+from digitnn_fast.kernels.vectors.floats import (
     add,
     atomic_add,
     divide,
@@ -31,9 +28,8 @@ from digitnn_fast.kernels._simd import (
     store_first,
     sum_lanes,
 )
-from digitnn_fast.kernels._simd import (
-    relu as relu_lanes,
-)
+from digitnn_fast.kernels.vectors.floats import relu as relu_lanes
+from digitnn_fast.sizes import CLASSES, PIXELS
 
 ZERO = np.float32(0)
 
@@ -87,10 +83,11 @@ def softmax_lanes(logits):
 
 
 @helper
-def forward_block(
-    images, first, size, W1, b1, W2, b2, places, values, bytes_, starts, hidden, logits, labels, probabilities
-):
-    """`forward` for images[first : first + size], which are at most BLOCK."""
+def forward_block(first, size, weights, scratch, batch):
+    """`forward` for batch.images[first : first + size], which are at most BLOCK."""
+    W1, b1, W2, b2 = weights
+    places, values, bytes_, starts, hidden, logits = scratch
+    images = batch.images
     starts[0] = 0
     for i in range(size):
         starts[2 * i + 1], starts[2 * i + 2] = list_nonzero(images, first + i, places, values, bytes_, starts[2 * i])
@@ -110,50 +107,34 @@ def forward_block(
             add_hidden(hidden, i, W2, tile, logits)
     for i in range(size):
         z = load(logits, i * 16)
-        labels[first + i] = find_lane(z, max_lane(z))
-        if probabilities.shape[0] > 0:
-            store_first(probabilities, (first + i) * CLASSES, softmax_lanes(z), CLASSES)
+        batch.labels[first + i] = find_lane(z, max_lane(z))
+        if batch.probabilities.shape[0] > 0:
+            store_first(batch.probabilities, (first + i) * CLASSES, softmax_lanes(z), CLASSES)
 
 
-def forward(W1, b1, W2, b2, places, values, bytes_, starts, hidden, logits, taken, images, labels, probabilities):
-    """Labels (n,) of uint8 images (n, 784), and their probabilities (n, 10) unless that array has no rows.
+def forward(weights, scratch, batch):
+    """Labels (n,) of batch.images (n, 784), and their probabilities (n, 10) unless that array has no rows.
 
-    Any number of threads may do it together: taken (1,), 0 at first, counts the images that one of them has taken.
-    places, values, bytes_, starts, hidden, logits are the thread's scratch: `engines.Float32.scratch` makes them.
+    Any number of threads may do it together, each with scratch of its own.
+    See `arguments.Weights`, `arguments.ForwardScratch` and `arguments.Batch`.
     """
-    n = images.shape[0]
-    share = atomic_add(taken, 0, SHARE)
+    n = batch.images.shape[0]
+    share = atomic_add(batch.taken, 0, SHARE)
     while share < n:
         for first in range(share, min(share + SHARE, n), BLOCK):
-            size = min(BLOCK, n - first)
-            forward_block(
-                images,
-                first,
-                size,
-                W1,
-                b1,
-                W2,
-                b2,
-                places,
-                values,
-                bytes_,
-                starts,
-                hidden,
-                logits,
-                labels,
-                probabilities,
-            )
-        share = atomic_add(taken, 0, SHARE)
+            forward_block(first, min(BLOCK, n - first), weights, scratch, batch)
+        share = atomic_add(batch.taken, 0, SHARE)
 
 
-def relu(values, out):
-    """max(values, 0) of float32 values (n,)."""
+def relu(vector):
+    """vector.out = max(values, 0) of its float32 values (n,): see `arguments.Vector`."""
+    values, out = vector
     for i in range(values.size):
         out[i] = values[i] if not values[i] < 0 else ZERO
 
 
-def softmax(logits, out):
-    """Softmax of each row of float32 logits (n, 10)."""
-    for i in range(logits.shape[0]):
-        z = load_first(logits, i * CLASSES, CLASSES, NO_CLASS)
-        store_first(out, i * CLASSES, softmax_lanes(z), CLASSES)
+def softmax(scores):
+    """scores.out = softmax of each row of its float32 logits (n, 10): see `arguments.Scores`."""
+    for i in range(scores.logits.shape[0]):
+        z = load_first(scores.logits, i * CLASSES, CLASSES, NO_CLASS)
+        store_first(scores.out, i * CLASSES, softmax_lanes(z), CLASSES)

@@ -2,12 +2,14 @@
 
 As in `inference.py`, but four pixels at a time: a group of four that is not all zero (56 of 196) adds four products
 in each lane. Blocks, tiles and bands are the same, and for the same reasons.
-
-Packed weights: W1 int8 (tiles, 196, 64, 4), b1 int32 (tiles*64,), W2 int16 (tiles*32, 16, 2), b2 int32 (16,).
 """
 
-from digitnn_fast.kernels import BLOCK, CLASSES, MIDDLE, NO_CLASS, PIXELS, SHARE, TILE
-from digitnn_fast.kernels._dot import (
+from digitnn_fast.kernels.inference import softmax_lanes
+from digitnn_fast.kernels.layout import BLOCK, MIDDLE, NO_CLASS, SHARE, TILE
+from digitnn_fast.kernels.machine.jit import helper
+from digitnn_fast.kernels.nonzero import prefetch_image
+from digitnn_fast.kernels.vectors.floats import atomic_add, keep_first, multiply, splat, store_first
+from digitnn_fast.kernels.vectors.integers import (
     dot_bytes,
     dot_pair,
     find_highest,
@@ -19,10 +21,7 @@ from digitnn_fast.kernels._dot import (
     store_int,
     to_float,
 )
-from digitnn_fast.kernels._jit import helper
-from digitnn_fast.kernels._lists import prefetch_image
-from digitnn_fast.kernels._simd import atomic_add, keep_first, multiply, splat, store_first
-from digitnn_fast.kernels.inference import softmax_lanes
+from digitnn_fast.sizes import CLASSES, PIXELS
 
 GROUPS = PIXELS // 4
 
@@ -84,8 +83,10 @@ def add_logits(hidden, image, W2, tile, logits):
 
 
 @helper
-def forward_block(images, first, size, W1, b1, W2, b2, shift, groups, quads, starts, sums, hidden, logits):
+def forward_block(images, first, size, weights, scratch):
     """The logits of images[first : first + size], which are at most BLOCK."""
+    W1, b1, W2, b2, shift, _ = weights
+    groups, quads, starts, sums, hidden, logits = scratch
     starts[0] = 0
     for i in range(size):
         starts[2 * i + 1], starts[2 * i + 2] = list_groups(images, first + i, groups, quads, starts[2 * i])
@@ -104,42 +105,24 @@ def forward_block(images, first, size, W1, b1, W2, b2, shift, groups, quads, sta
             add_logits(hidden, i, W2, tile, logits)
 
 
-def forward(
-    W1,
-    b1,
-    W2,
-    b2,
-    shift,
-    scale,
-    groups,
-    quads,
-    starts,
-    sums,
-    hidden,
-    logits,
-    out,
-    taken,
-    images,
-    labels,
-    probabilities,
-):
-    """Labels (n,) of uint8 images (n, 784); int32 logits `out` (n, 10) and probabilities (n, 10) unless they have no rows.
+def forward(weights, scratch, result, batch):
+    """Labels (n,) of batch.images (n, 784); int32 logits (n, 10) and probabilities (n, 10) unless they have no rows.
 
-    As `inference.forward`; groups, quads, starts, sums, hidden, logits are the thread's scratch.
+    As `inference.forward`; see `arguments.Int8Weights`, `arguments.Int8Scratch`, `arguments.Logits`, `arguments.Batch`.
     """
-    n = images.shape[0]
-    share = atomic_add(taken, 0, SHARE)
+    n, out, logits, probabilities = batch.images.shape[0], result.out, scratch.logits, batch.probabilities
+    share = atomic_add(batch.taken, 0, SHARE)
     while share < n:
         for first in range(share, min(share + SHARE, n), BLOCK):
             size = min(BLOCK, n - first)
-            forward_block(images, first, size, W1, b1, W2, b2, shift, groups, quads, starts, sums, hidden, logits)
+            forward_block(batch.images, first, size, weights, scratch)
             for i in range(size):
                 z = load_int(logits, i * 16)
-                labels[first + i] = find_highest(z)
+                batch.labels[first + i] = find_highest(z)
                 if out.shape[0] > 0:
                     for c in range(CLASSES):
                         out[first + i, c] = logits[i * 16 + c]
                 if probabilities.shape[0] > 0:
-                    scores = keep_first(multiply(to_float(z), splat(scale)), CLASSES, NO_CLASS)
+                    scores = keep_first(multiply(to_float(z), splat(weights.scale)), CLASSES, NO_CLASS)
                     store_first(probabilities, (first + i) * CLASSES, softmax_lanes(scores), CLASSES)
-        share = atomic_add(taken, 0, SHARE)
+        share = atomic_add(batch.taken, 0, SHARE)

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from digitnn_fast.kernels import PIXELS
-from digitnn_fast.kernels._jit import helper
-from digitnn_fast.kernels._sample import SIDE
-from digitnn_fast.pooling import CROP, FRAME, GRID, NINTH
+from digitnn_fast.kernels.machine.jit import helper
+from digitnn_fast.reference.pooling import CROP, FRAME, GRID, NINTH
+from digitnn_fast.sizes import PIXELS, SIDE
 
 FACTOR, HALF, SHIFT = NINTH
 
@@ -16,8 +15,9 @@ def mix(images, image, at, low):
     return (3 - low) * np.int64(images[image, at]) + low * np.int64(images[image, at + SIDE])
 
 
-def pool(images, out):
-    """Fill out (n, 784) with the images (n, 784) in 16 by 16 pixels."""
+def pool(mapped):
+    """Fill mapped.out (n, 784) with its images (n, 784) in 16 by 16 pixels: see `arguments.Mapped`."""
+    images, out = mapped
     for image in range(images.shape[0]):
         for k in range(PIXELS):
             out[image, k] = 0

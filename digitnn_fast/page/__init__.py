@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from digitnn_fast.utils import Parameters, replacing
+from digitnn_fast.preprocessing import PREPROCESSINGS
+from digitnn_fast.utils import Parameters
+from digitnn_fast.writing import replacing
 
 if TYPE_CHECKING:
     import os
 
     from digitnn_fast.network import Network
-    from digitnn_fast.quantization import QuantizedParameters
+    from digitnn_fast.reference.quantization import QuantizedParameters
 
 HERE = Path(__file__).parent
 VIEWS = {"f4": "Float32", "i1": "Int8", "i2": "Int16", "i4": "Int32"}  # as JavaScript calls these numbers
@@ -30,7 +32,8 @@ def page(network: Network) -> str:
     """The HTML of the page for this network."""
     about = f"Made by digitnn-fast; the network is 784-{network.hidden}-10."
     model = model_text(network.parameters, preprocessing=network.preprocessing)
-    return _filled("page.html", {"about": html.escape(about), "model": model})
+    marks = {"preprocessing": _script(network.preprocessing), "about": html.escape(about), "model": model}
+    return _filled("page.html", marks)
 
 
 def module(network: Network, quantized: QuantizedParameters | None = None) -> dict[str, str]:
@@ -39,6 +42,7 @@ def module(network: Network, quantized: QuantizedParameters | None = None) -> di
     facts |= {"shift": quantized.shift, "scale": quantized.scale} if quantized else {}
     precision = "int8" if quantized else "float32"
     marks = {
+        "preprocessing": _script(network.preprocessing),
         "about": f"Made by digitnn-fast; the network is 784-{network.hidden}-10, in {precision}.",
         "model": model_text(quantized or network.parameters, **facts),
         "logits": "Int32Array" if quantized else "Float64Array",
@@ -60,6 +64,17 @@ def model_text(parameters: Parameters | QuantizedParameters, **others: str | flo
     little = {name: np.ascontiguousarray(array, array.dtype.newbyteorder("<")) for name, array in arrays.items()}
     weights = {name: base64.b64encode(array.tobytes()).decode() for name, array in little.items()}
     return json.dumps({**others, "kinds": kinds, **weights})
+
+
+def _script(preprocessing: str) -> str:
+    """The functions of a preprocessing, and a table with the two that are its picture and its view."""
+    row = PREPROCESSINGS[preprocessing]
+    functions = "\n".join(step.javascript.read_text(encoding="utf-8") for step in row.steps)
+    picture, view = (step.javascript.stem if step else "same" for step in (row.picture, row.view))
+    return (
+        f"{functions}\n// The picture that it makes of pixels (784,), and what the network sees of that picture.\n"
+        f"const same = (pixels) => pixels;\nconst PREPROCESSINGS = {{ {preprocessing}: [{picture}, {view}] }};\n"
+    )
 
 
 def _filled(name: str, texts: dict[str, str]) -> str:

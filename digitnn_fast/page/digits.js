@@ -1,5 +1,5 @@
 // A picture's colours -> the 28x28 that MNIST would have made of it. What the network makes of that is in network.js.
-// The same steps in the same order as images/_ink.py and _parts.py, where the reasons stand, all in float64; then fit.js.
+// The same steps in the same order as images/ink.py and parts.py, where the reasons stand, all in float64; then fit.js.
 // What is missing: shadows, for the page's paper has none, and lines thinner than 3% of the picture, as the pen is thicker.
 "use strict";
 

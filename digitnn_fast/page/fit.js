@@ -1,4 +1,4 @@
-// The digit's ink -> the 28x28 that MNIST would have made of it, step by step as in images/_fit.py; reasons stand there.
+// The digit's ink -> the 28x28 that MNIST would have made of it, step by step as in images/fit.py; reasons stand there.
 
 const BOX = 20, FINE = 5, THINNEST = 2, THICKEST = 2.5, MARGIN = 12, DEEPEST = 40, NEARBY = 0.4, TINY = 1e-9;
 

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.predictor import Predictor
-from digitnn_fast.shards import _manifest, _store
-from digitnn_fast.shards._digest import HashedWriter
-from digitnn_fast.shards._find import Task, find_shards
-from digitnn_fast.shards._inputs import Contents, Shard
-from digitnn_fast.shards._results import WRITERS
-from digitnn_fast.shards._store import ShardError, is_url, sweep
+from digitnn_fast.shards import manifest, store
+from digitnn_fast.shards.digest import HashedWriter
+from digitnn_fast.shards.find import Task, find_shards
+from digitnn_fast.shards.inputs import Contents, Shard
+from digitnn_fast.shards.results import WRITERS
+from digitnn_fast.shards.store import ShardError, is_url, sweep
 
 __all__ = [
     "WRITERS",
@@ -65,40 +65,40 @@ def predict_shard(source: str, result: str, predictor: Predictor, options: Optio
     """Predict all images of a shard into a file, in memory for one block of them, whatever the size of the shard.
 
     `source` is a CSV (plain or packed), Parquet, `.npy` or IDX file (plain or `.gz`), a folder of pictures or a text
-    file that lists them; what it is, its first bytes tell. Both may be URLs of fsspec. If the result is there already,
+    file that lists them, told apart by their first bytes. Both may be URLs of fsspec. If the result is there already,
     made from the same input by the same network, nothing is done. ShardError, one line, if that fails; an older
     result then stays as it was.
     """
     options, start = options or Options(), time.perf_counter()
-    source, result = _store.local(source), _store.local(result)
-    wanted = _manifest.recipe(predictor.network, {**asdict(options), "precision": predictor.precision})
+    source, result = store.local(source), store.local(result)
+    wanted = manifest.recipe(predictor.network, {**asdict(options), "precision": predictor.precision})
     del wanted["options"]["verify"]  # it changes no result
     task = Task(source, result)
     with Shard(source) as shard:
-        known = _manifest.read(result)
-        if known is not None and _manifest.holds(known, wanted, shard, result, options.verify):
+        known = manifest.read(result)
+        if known is not None and manifest.holds(known, wanted, shard, result, options.verify):
             return Outcome(task, known["rows"], time.perf_counter() - start, skipped=True)
         try:
             rows, made = _write(shard.contents(options.id_column), result, predictor, options)
         except OSError as error:
-            raise ShardError(f"{result}: can't be written: {error.strerror or error}") from error
+            raise ShardError(f"{result}: {error.strerror or error}") from error
         seconds = time.perf_counter() - start
-        manifest = {
+        made_of = {
             **wanted,
-            "input": _manifest.of_file(source, shard.stamp, shard.digest()),
+            "input": manifest.of_file(source, shard.stamp, shard.digest()),
             "result": made,
             "rows": rows,
             "seconds": round(seconds, 6),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
-    _manifest.write(result, manifest)
+    manifest.write(result, made_of)
     return Outcome(task, rows, seconds)
 
 
 def _write(contents: Contents, result: str, predictor: Predictor, options: Options) -> tuple[int, dict[str, Any]]:
     """The number of rows, and what the manifest says of the result."""
     rows = 0
-    with _store.publishing(result) as target:
+    with store.publishing(result) as target:
         file = HashedWriter(target)
         writer = WRITERS[options.format](file, result, contents.id_name, contents.id_type, options.probabilities)
         try:
@@ -110,8 +110,8 @@ def _write(contents: Contents, result: str, predictor: Predictor, options: Optio
         except BaseException:
             file.give_up()
             raise
-    stamp = _store.stamp(result) or _store.Stamp(file.size, "")
-    return rows, _manifest.of_file(result, stamp._replace(bytes=file.size), file.digest())
+    stamp = store.stamp(result) or store.Stamp(file.size, "")
+    return rows, manifest.of_file(result, stamp._replace(bytes=file.size), file.digest())
 
 
 def _answers(

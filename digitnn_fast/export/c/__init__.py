@@ -15,22 +15,23 @@ from typing import Any
 import numpy as np
 
 from digitnn_fast import kaggle
-from digitnn_fast.export._ways import Answers, Bytes, Exporter, Fact, Options, SelfTestError, Way, integer_answers
-from digitnn_fast.export.c import _cost, _run
-from digitnn_fast.export.c._source import Integers, check_width, fill, sources
-from digitnn_fast.finetuning import fine_tune
+from digitnn_fast.export.c import boards, tools
+from digitnn_fast.export.c.source import Integers, check_width, fill, sources
+from digitnn_fast.export.ways import Answers, Bytes, Exporter, Fact, Options, SelfTestError, Way, integer_answers
 from digitnn_fast.network import Network
-from digitnn_fast.quantization import LARGEST, quantize
-from digitnn_fast.recipes import RECIPES
+from digitnn_fast.preprocessing import PREPROCESSINGS
+from digitnn_fast.reference.quantization import LARGEST, quantize
 from digitnn_fast.sample import load_sample
 from digitnn_fast.training import train
+from digitnn_fast.training.finetuning import fine_tune
+from digitnn_fast.training.recipes import RECIPES
 
 NO_COMPILER = "there is no C compiler here"
 LAYOUTS = {"plain": ".", "arduino": "src"}  # and where the sources are
 MODEL = "digits.npz"  # the network that learned
 COUNTED = 100  # digits that the emulated boards look at
 USUAL_CLOCK = 48.0  # MHz
-INPUTS = {"28x28": "small", "16x16": "tiny", "7x7x16": "edges"}  # and the recipe that trains a network on them
+INPUTS = dict(row.inputs for row in PREPROCESSINGS.values() if row.inputs)  # and the recipe that trains for them
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def _write_files(integers: Integers, folder: Path, layout: str) -> Path:
 def ways(network: Network, folder: Path, options: COptions) -> Iterable[Way]:
     """The C that `write` left in the folder, compiled by this computer's compiler."""
     wanted = partial(_specified, _integers(network, folder, options)) if options.learns else integer_answers
-    found = _run.compiler() is not None
+    found = tools.compiler() is not None
     run = partial(_compiled, folder / LAYOUTS[options.layout]) if found else None
     yield Way(f"C, {options.bits} bits", wanted, run, "" if found else NO_COMPILER)
 
@@ -157,21 +158,21 @@ def _specified(integers: Integers, _: Network, images: Bytes) -> Answers:
 def _compiled(code: Path, images: Bytes) -> Answers:
     """What the C in that folder answers."""
     with tempfile.TemporaryDirectory() as scratch:
-        program = _run.build(code, Path(scratch) / "driver", [*(_run.compiler() or []), "-O2", *_run.STRICT])
-        given = _run.answers([program], images)
+        program = tools.build(code, Path(scratch) / "driver", [*(tools.compiler() or []), "-O2", *tools.STRICT])
+        given = tools.answers([program], images)
     return Answers(given["label"], logits=np.asarray(given["logits"]))
 
 
 def _selftest(code: Path) -> str:
     """Compile and run it."""
-    command = _run.compiler()
+    command = tools.compiler()
     if command is None:
         return f"not run: {NO_COMPILER}"
     with tempfile.TemporaryDirectory() as scratch:
-        program = _run.build(code, Path(scratch) / "selftest", [*command, "-O2", *_run.STRICT], code / "selftest.c")
+        program = tools.build(code, Path(scratch) / "selftest", [*command, "-O2", *tools.STRICT], code / "selftest.c")
         try:
-            _run.run_tool([program])
-        except _run.ToolError as error:
+            tools.run_tool([program])
+        except tools.ToolError as error:
             raise SelfTestError("selftest.c: the C answers otherwise than it should") from error
     return f"compiled by {command[0]} and passed"
 
@@ -179,17 +180,17 @@ def _selftest(code: Path) -> str:
 def costs(network: Network, folder: Path, options: COptions) -> Iterator[Fact]:
     """What a prediction costs on each board; SelfTestError if that exceeds a limit or the board answers wrong."""
     integers, code = _integers(network, folder, options), folder / LAYOUTS[options.layout]
-    products, dense = _cost.multiply_adds(integers, load_sample().test_images)
+    products, dense = boards.multiply_adds(integers, load_sample().test_images)
     yield "multiply-adds", f"{products:,.0f} per image (mean of the sample's test digits) instead of {dense:,}"
     limits = ("flash", options.max_flash), ("ram", options.max_ram)
-    if absent := _cost.missing(_cost.COMPILER):
+    if absent := boards.missing(boards.COMPILER):
         if any(limit is not None for _, limit in limits):
             raise ValueError(f"--max-flash and --max-ram need a compiler for boards: {absent}")
         yield "cost", f"not measured: {absent}"
         return
     images = load_sample().test_images[:COUNTED]
-    for board in _cost.BOARDS:
-        cost, answers = _cost.measure(code, board, images)
+    for board in boards.BOARDS:
+        cost, answers = boards.measure(code, board, images)
         if answers is not None and not np.array_equal(answers["logits"], integers.logits(images)):
             raise SelfTestError(f"{board.name}: the emulated board gives other integers")
         for name, limit in limits:

@@ -7,9 +7,7 @@
  */
 #include "digits.h"
 
-#define DESKEWED @deskewed@ /* whether the network wants its digits upright and in the middle, */
-#define DIRECTIONS @directions@ /* or the edges of those, */
-#define POOLED @pooled@ /* or those in fewer pixels */
+@preprocessings@
 #define BITS @bits@ /* of a weight in W1: 8, 4 or 2 */
 #define HIDDEN @hidden@ /* units, a multiple of BLOCK */
 #define SHIFT @shift@ /* of the hidden units' sums, after which they fit in 16 bits */
@@ -99,7 +97,7 @@ static int32_t black(const uint8_t *four)
     return (four[0] | four[1] | four[2] | four[3]) == 0;
 }
 
-#if DESKEWED || DIRECTIONS || POOLED
+#if @stands@
 /* Where a digit stands and how it leans, in 1/256 pixel. */
 typedef struct {
     int32_t mean_x, mean_y, slant;
@@ -111,36 +109,27 @@ static int32_t whole(int32_t value)
     return (int32_t)((uint32_t)(value + 0x1000000) >> 8) - 0x10000;
 }
 
-/* 256 * numerator / denominator to the nearest integer, halves up, at most 8191 either way; 0 of 0.
- * Bit by bit: 64-bit division would bring a kilobyte of code. */
-static int32_t share(int64_t numerator, int64_t denominator)
+/* Numerator / denominator to the nearest integer, halves up, of at most 1.3e9 together; 0 where the latter is 0. */
+static int32_t share(int32_t numerator, int32_t denominator)
 {
-    int64_t rest, part;
-    int32_t bit, quotient = -8192;
+    const int32_t twice = 2 * numerator + denominator;
+    int32_t quotient;
     if (denominator == 0) return 0;
-    part = denominator * 2 * 8192;
-    rest = numerator * 512 + denominator + part;
-    for (bit = 8192; bit > 0; bit /= 2) {
-        if (rest >= part) {
-            rest -= part;
-            quotient += bit;
-        }
-        part /= 2;
-    }
-    return quotient;
+    quotient = twice / (2 * denominator);
+    return quotient - (quotient * 2 * denominator > twice); /* division rounds towards 0 */
 }
 
 static stance look(const uint8_t *image)
 {
     stance found;
-    int32_t m00 = 0, m10 = 0, m01 = 0, m11 = 0, m02 = 0, x, y;
+    int32_t m00 = 0, m10 = 0, m01 = 0, m11 = 0, m02 = 0, x, y, near_x, near_y, low;
     for (y = -SIDE / 2; y < SIDE / 2; y++) {
         int32_t total = 0, moment = 0, four;
         for (x = 0; x < SIDE; x += 4, image += 4) {
             if (black(image)) continue;
-            four = image[0] + image[1] + image[2] + image[3];
+            four = (image[0] >> 3) + (image[1] >> 3) + (image[2] >> 3) + (image[3] >> 3);
             total += four;
-            moment += four * (x - SIDE / 2) + image[1] + 2 * image[2] + 3 * image[3];
+            moment += four * (x - SIDE / 2) + (image[1] >> 3) + 2 * (image[2] >> 3) + 3 * (image[3] >> 3);
         }
         m00 += total;
         m10 += moment;
@@ -148,9 +137,18 @@ static stance look(const uint8_t *image)
         m11 += moment * y;
         m02 += total * y * y;
     }
-    found.mean_x = share(m10, m00);
-    found.mean_y = share(m01, m00);
-    found.slant = share((int64_t)m00 * m11 - (int64_t)m10 * m01, (int64_t)m00 * m02 - (int64_t)m01 * m01);
+    found.mean_x = share(256 * m10, m00);
+    found.mean_y = share(256 * m01, m00);
+    near_x = whole(found.mean_x + 128); /* moments around this pixel do not depend on where the digit stands */
+    near_y = whole(found.mean_y + 128);
+    low = found.mean_y - 256 * near_y;
+    m11 -= near_y * m10;
+    m10 -= near_x * m00;
+    m02 -= near_y * m01;
+    m01 -= near_y * m00;
+    m11 -= near_x * m01;
+    m02 -= near_y * m01;
+    found.slant = share(256 * m11 - m10 * low, (256 * m02 - m01 * low) / 256);
     if (found.slant > 256) found.slant = 256;
     if (found.slant < -256) found.slant = -256;
     return found;
@@ -166,7 +164,7 @@ static int32_t first_layer(const uint8_t *image, int32_t *sums)
 #if DESKEWED
     const stance found = look(image);
     const int32_t lowered = whole(found.mean_y + 256);
-#elif DIRECTIONS || POOLED
+#elif @viewed@
     view seen;
     begin(&seen, image);
 #endif
@@ -179,7 +177,7 @@ static int32_t first_layer(const uint8_t *image, int32_t *sums)
         const int32_t moved = whole(slide), right = slide - 256 * moved, left = 256 - right;
         const uint8_t *const row = image + source * SIDE;
         int32_t here, next;
-#elif DIRECTIONS || POOLED
+#elif @viewed@
         const uint8_t *const row = values_of(&seen, y);
 #else
         const uint8_t *const row = image + y * SIDE;

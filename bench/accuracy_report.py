@@ -1,0 +1,154 @@
+"""What the runs of time to accuracy come to: the lines of bench/TIME_TO_ACCURACY.md, and its charts."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import NamedTuple
+
+from bench import accuracy_chart
+from bench.measure import HERE, OURS, amount
+from digitnn_fast import __version__
+from digitnn_fast.benchmark import cpu_name
+from digitnn_fast.training.recipes import RECIPES
+
+LEVELS = 0.98, 0.99, 0.993, 0.995
+CLAIM, CLAIMED = 0.993, "fast"  # what README says: this recipe to this accuracy, against the CNN
+RUNS, SHORT = 3, 20.0  # our runs shorter than so many seconds are medians of three: one is soon disturbed
+
+CNN, CNN_AUGMENTED = "PyTorch CNN", "PyTorch CNN, augmented"
+
+
+class Point(NamedTuple):
+    """Seconds since the process started, and the accuracy that it had then."""
+
+    seconds: float
+    accuracy: float
+
+
+class Outcome(NamedTuple):
+    """What an attempt reached; megabytes are NaN if it was stopped by the limit."""
+
+    method: str
+    settings: str
+    points: list[Point]
+    megabytes: float
+
+
+def reached(outcomes: Iterable[Outcome], level: float) -> float | None:
+    """The least seconds in which one of the attempts had this accuracy."""
+    return min((p.seconds for outcome in outcomes for p in outcome.points if p.accuracy >= level), default=None)
+
+
+def by_method(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
+    """The outcomes of each method, in their order."""
+    methods: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        methods.setdefault(outcome.method, []).append(outcome)
+    return methods
+
+
+def claimed(methods: Mapping[str, list[Outcome]]) -> tuple[float | None, float | None]:
+    """Seconds to `CLAIM` by our recipe as it is, and by the better of the two CNNs; None if it is not reached."""
+    ours = reached((one for one in methods[OURS] if one.settings == settings_text(CLAIMED)), CLAIM)
+    return ours, reached(_cnns(methods), CLAIM)
+
+
+def answer(methods: Mapping[str, list[Outcome]]) -> str:
+    """How many times faster than the CNN our recipe is at `CLAIM`."""
+    ours, theirs = claimed(methods)
+    cnn = [outcome.points[-1].seconds for outcome in _cnns(methods) if outcome.points]
+    if not ours or not cnn:
+        return f"not reached by `{CLAIMED}`" if cnn else "not measured: install torch"
+    factor = f"{theirs / ours:.0f}×" if theirs else f"> {max(cnn) / ours:.0f}×"
+    text = amount(theirs) if theirs else f"not reached in {amount(max(cnn))}"
+    return f"{factor}, asked are 60×: {amount(ours)} against {text}"
+
+
+def _cnns(methods: Mapping[str, list[Outcome]]) -> list[Outcome]:
+    return [outcome for name in (CNN, CNN_AUGMENTED) for outcome in methods.get(name, [])]
+
+
+def report(outcomes: list[Outcome], rows: int, threads: int, kept: bool, limit: float) -> Iterator[str]:
+    """The lines of the Markdown file."""
+    methods = by_method(outcomes)
+    libraries = ", ".join(f"{name} {version(name)}" for name in _libraries())
+    yield from ("# Time to accuracy", "")
+    yield (
+        f"digitnn-fast {__version__}, {date.today()}, {cpu_name()}, {threads} threads, Python "
+        f"{platform.python_version()}, {libraries}. By `python -m bench.time_to_accuracy`"
+        f"{', with runs kept from earlier' if kept else ', one run'}."
+    )
+    yield from (
+        "",
+        f"Seconds of the whole process, from its start and train.csv to an accuracy on the same {rows:,} "
+        f"rows, which none of them saw (one standard error at 99.3%: {_error(0.993, rows):.2%}). Each "
+        "method has several lengths or sizes, every one with the rate's schedule for its length; the first point that "
+        "is good enough counts, so a method with many points has more luck. Ours counts at its end, with the model "
+        f"file written, kernels compiled before; runs below {SHORT:.0f} s are medians of {RUNS}. A rival stops after "
+        f"{limit / 60:.0f} minutes, and then has no peak memory here. Its script is in bench/peers (`learn_*.py`).",
+        "",
+        "| method | " + " | ".join(f"{level:.1%}" for level in LEVELS) + " | best | peak memory |",
+        "|---|" + "---|" * (len(LEVELS) + 2),
+    )
+    for name, own in methods.items():
+        times = [reached(own, level) for level in LEVELS]
+        cells = [amount(seconds) if seconds else "–" for seconds in times]
+        yield f"| {_bold(name)} | {' | '.join(cells)} | {_best(own)} | {_memory(own)} |"
+    yield from (
+        "",
+        f"`{CLAIMED}` to {CLAIM:.1%} against the PyTorch CNN, plain or augmented: **{answer(methods)}**.",
+        "",
+    )
+    yield from ("<picture>", '  <source media="(prefers-color-scheme: dark)" srcset="time-to-accuracy-dark.svg">')
+    yield from ('  <img alt="Accuracy over seconds" src="time-to-accuracy-light.svg">', "</picture>", "", "## Runs", "")
+    yield from ("| method | settings | seconds | accuracy at the end | peak memory |", "|---|---|---|---|---|")
+    for one in outcomes:
+        end = f"{amount(one.points[-1].seconds)} | {one.points[-1].accuracy:.2%}" if one.points else "– | –"
+        yield f"| {_bold(one.method)} | {one.settings} | {end} | {_memory([one])} |"
+
+
+def _libraries() -> Iterator[str]:
+    modules = {"numpy": "numpy", "numba": "numba", "torch": "torch", "scikit-learn": "sklearn", "lightgbm": "lightgbm"}
+    return (name for name, module in modules.items() if find_spec(module))
+
+
+def _error(accuracy: float, rows: int) -> float:
+    return (accuracy * (1 - accuracy) / rows) ** 0.5
+
+
+def _bold(name: str) -> str:
+    return f"**{name}**" if name == OURS else name
+
+
+def _best(outcomes: list[Outcome]) -> str:
+    points = [point for outcome in outcomes for point in outcome.points]
+    if not points:
+        return "–"
+    best = max(points, key=lambda point: (point.accuracy, -point.seconds))
+    return f"{best.accuracy:.2%} in {amount(best.seconds)}"
+
+
+def _memory(outcomes: list[Outcome]) -> str:
+    known = [outcome.megabytes for outcome in outcomes if outcome.megabytes == outcome.megabytes]
+    return f"{max(known):,.0f} MB" if known else "–"
+
+
+def draw(outcomes: list[Outcome]) -> None:
+    """Both charts; what is written beside ours are the recipes."""
+    methods = by_method(outcomes)
+    series = {name: [p for outcome in own for p in outcome.points] for name, own in methods.items()}
+    own = (one for one in methods[OURS] if any(one.settings == settings_text(recipe) for recipe in RECIPES))
+    marks = {one.settings.split("`")[1]: one.points[-1] for one in own}
+    ours, theirs = claimed(methods)
+    span = (CLAIM, ours, theirs) if ours and theirs else None
+    for theme in accuracy_chart.THEMES:
+        accuracy_chart.draw(HERE / f"time-to-accuracy-{theme}.svg", series, marks, span, theme)
+
+
+def settings_text(recipe: str, epochs: int | None = None) -> str:
+    """The settings of our outcome."""
+    return f"`{recipe}`, {epochs or RECIPES[recipe].epochs} epochs"

@@ -1,0 +1,30 @@
+"""The models that come with the package: the table `MODELS`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Bundled(NamedTuple):
+    """A model that comes with the package; its card lies beside its file."""
+
+    name: str
+    summary: str
+
+    @property
+    def file(self) -> Path:
+        """The model file."""
+        return Path(__file__).parent / "models" / f"{self.name}.npz"
+
+
+MODELS = {
+    model.name: model
+    for model in (
+        Bundled("small", "64 hidden units: the fastest, and the one for small devices"),
+        Bundled("accurate", "1,024 hidden units on directions: the fewest mistakes"),
+    )
+}
+DEFAULT = next(iter(MODELS))
+NAMES = ", ".join(MODELS)
+NAMES_AND_DEFAULT = ", ".join(f"{name} (the default)" if name == DEFAULT else name for name in MODELS)

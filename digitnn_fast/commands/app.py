@@ -1,0 +1,108 @@
+"""The root of the command line: which commands there are, how one is run, and how a mistake is told.
+
+Imports wait inside the commands: --help needs typer alone, and `predict` neither numba nor pandas nor rich.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from digitnn_fast.commands import exporting, models, pictures, predicting, training
+from digitnn_fast.commands.kaggle import app as kaggle_app
+from digitnn_fast.commands.options import WithRecipes
+from digitnn_fast.commands.progress import printable
+from digitnn_fast.commands.shards import shards
+from digitnn_fast.version import VERSION
+
+NAME = "digitnn-fast"
+USER_ERROR, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # the last two as shells have it: 128 + the signal's number
+
+# Plain help and tracebacks: rich's would cost 0.1 s at each start.
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Handwritten digits, fast: Kaggle's train.csv and test.csv in, submission.csv out, on a CPU.
+
+    "digitnn-fast submit" does the whole job, and on a built-in sample of real digits if no files are given.
+    """
+    if version:
+        print(f"{NAME} {VERSION}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+app.command(cls=WithRecipes)(training.submit)
+app.command(cls=WithRecipes)(training.train)
+for command in (
+    *(predicting.predict, predicting.validate),
+    *(models.evaluate, models.report, models.info),
+    *(pictures.image, pictures.draw, shards),
+    *(exporting.verify, models.bench, models.warmup),
+):
+    app.command()(command)
+app.command(cls=exporting.WithTargets)(exporting.export)
+app.add_typer(kaggle_app, name="kaggle")
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command and return the exit code.
+
+    Not `app()`: click's own way prints an empty line on Ctrl-C and several on a wrong option.
+    """
+    try:
+        with typer.main.get_command(app).make_context(NAME, arguments) as context:
+            context.command.invoke(context)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except typer.Exit as stop:
+        return stop.exit_code
+    except KeyboardInterrupt:
+        return _fail("interrupted", INTERRUPTED)
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) or isinstance(error.__cause__, BrokenPipeError):
+            return BROKEN_PIPE  # the reader has enough, as `head` does
+        if (reason := _reason(error)) is None:
+            raise
+        return _fail(f"error: {reason}", USER_ERROR)
+    return 0
+
+
+def _reason(error: Exception) -> str | None:
+    """What the user can do something about, or None: then it is a bug and needs its traceback."""
+    if format_message := getattr(error, "format_message", None):  # typer's; their class moved between its versions
+        return str(format_message())
+    if isinstance(error, OSError):
+        return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+    return str(error) if isinstance(error, ValueError) else None
+
+
+def _fail(text: str, code: int) -> int:
+    print(printable(text), file=sys.stderr)
+    return code
+
+
+def main() -> NoReturn:
+    """Run the command of this process."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # None when a service starts us; a file's name may hold any byte, a terminal be ASCII
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    code = run(sys.argv[1:])
+    if code == BROKEN_PIPE:
+        # What is still buffered can't go anywhere, and Python would complain about that when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)

@@ -1,0 +1,117 @@
+"""The commands that take a network elsewhere and check it there, registered by `cli`: parse, call, report."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from digitnn_fast.commands.options import MODEL_HELP, Threads, WithTable, file_option
+from digitnn_fast.commands.progress import bytes_shown, compile_kernels, epochs_shown, is_terminal, printable
+from digitnn_fast.commands.report import print_facts, print_verdicts, shape_text
+
+FAILED = 1  # a check that failed; 2 is the user's mistake, as in `cli`
+
+
+class WithTargets(WithTable):
+    """A command whose --help ends with the targets."""
+
+    title, home, table = "Targets", "digitnn_fast.export", "EXPORTERS"
+
+
+def _c(flag: str, metavar: str, help_text: str, least: float | None = None) -> Any:
+    return typer.Option(flag, metavar=metavar, help=f"C: {help_text}", min=least)
+
+
+def export(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
+    to: Annotated[str, typer.Option("--to", metavar="TARGET", help="For what; see below.")],
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Folder to put the files into.")],
+    max_loss: Annotated[
+        float | None,
+        typer.Option(
+            "--max-loss",
+            min=0,
+            max=100,
+            metavar="PERCENT",
+            help="Fail if more of the sample's digits get another label than in float32; by default 0.5, "
+            "in C with 4 bits 1, with 2 bits 2, and 1 more with --inputs.",
+        ),
+    ] = None,
+    bits: Annotated[int | None, _c("--bits", "8|4|2", "of a weight; with 4 or 2 the network is fine-tuned.")] = None,
+    inputs: Annotated[
+        str | None, _c("--inputs", "16x16|7x7x16|28x28", "train a network for these: pixels, or cells of directions.")
+    ] = None,
+    hidden: Annotated[int | None, _c("--hidden", "N", "of that network; by default as many as MODEL has.", 1)] = None,
+    train: Annotated[
+        str | None, _c("--train", "FILE", "digits to learn from; the sample's if only fine-tuned.")
+    ] = None,
+    seed: Annotated[int | None, _c("--seed", "N", "of training and fine-tuning.", 0)] = None,
+    layout: Annotated[str | None, _c("--layout", "plain|arduino", "how the files lie.")] = None,
+    clock: Annotated[float | None, _c("--clock", "MHZ", "of the board, to estimate times.", 0.001)] = None,
+    max_flash: Annotated[int | None, _c("--max-flash", "BYTES", "fail if it needs more.", 0)] = None,
+    max_ram: Annotated[int | None, _c("--max-ram", "BYTES", "fail if RAM and stack need more.", 0)] = None,
+    threads: Threads = None,
+) -> None:
+    """Write a network as C, ONNX or JavaScript, and test what was written.
+
+    Exit code 1, and no file, if the test fails.
+    """
+    from digitnn_fast.export import SelfTestError, options_of
+    from digitnn_fast.export import export as export_network
+    from digitnn_fast.network import Network
+    from digitnn_fast.predictor import model_path
+
+    common = {"model", "to", "out", "max_loss"}
+    given = {name: value for name, value in context.params.items() if name not in common and value is not None}
+    options = options_of(to, given)
+    network = Network.load(model_path(model))
+    try:
+        with ExitStack() as stack:
+            if options.learns:
+                options = replace(options, on_epoch=stack.enter_context(epochs_shown(1)))
+            result = export_network(network, to, out, options, max_loss)
+    except SelfTestError as error:
+        print(printable(f"error: {error}; nothing was written"), file=sys.stderr)
+        raise typer.Exit(FAILED) from error
+    facts = [("network", shape_text(network)), ("folder", out)]
+    facts += [(name, f"{size:,} bytes") for name, size in result.files]
+    facts += [(f"test of {name}", text) for name, text in result.tests]
+    print_facts(facts + result.facts)
+
+
+def verify(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
+    data: Annotated[str, file_option("--data", "Digits, in the form of Kaggle's train.csv or test.csv.")],
+    threads: Threads = None,
+) -> None:
+    """Run a network in every way that this machine can, on your digits, and compare.
+
+    These are the specifications in NumPy, the kernels, and each target of "export". Exit code 1 if one of them differs.
+    """
+    from digitnn_fast import kaggle, verification
+    from digitnn_fast.kernels import FORWARD
+    from digitnn_fast.network import Network
+    from digitnn_fast.predictor import model_path
+    from digitnn_fast.preprocessing import predicting
+
+    network = Network.load(model_path(model))
+    compile_kernels(*predicting(network.preprocessing, *FORWARD))
+    with bytes_shown("reading") as progress:
+        images = kaggle.read_images(data, threads, progress)
+    verdicts = []
+    for verdict in verification.verify(network, images, threads):
+        verdicts.append(verdict)
+        if is_terminal(sys.stderr):  # a wide network takes minutes
+            print(printable(f"{verdict.name}: {verdict.seconds:.1f} s"), file=sys.stderr)
+    ran = [verdict for verdict in verdicts if verdict.agrees is not None]
+    wrong = sum(not verdict.agrees for verdict in ran)
+    text = f"{wrong} of {len(ran)} paths do not agree" if wrong else f"all {len(ran)} paths that could run agree"
+    print_facts([("network", shape_text(network)), ("data", data), ("verdict", text)])
+    print_verdicts(verdicts)
+    if wrong:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,138 @@
+"""The commands that train, registered by `app`: parse, call, report."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from digitnn_fast.commands.options import (
+    TEST_HELP,
+    TRAIN_HELP,
+    Mistakes,
+    Out,
+    Patience,
+    Plot,
+    Recipe,
+    Seed,
+    Threads,
+    file_option,
+)
+from digitnn_fast.commands.progress import Shown
+from digitnn_fast.commands.report import (
+    accuracy_text,
+    heldout_fact,
+    next_step_facts,
+    print_facts,
+    rate_text,
+    report_stream,
+    shape_text,
+    upload_text,
+    validation_facts,
+)
+
+HELDOUT = 0.1
+
+
+def submit(
+    train: Annotated[str | None, file_option("--train", TRAIN_HELP)] = None,
+    test: Annotated[str | None, file_option("--test", TEST_HELP)] = None,
+    out: Out = "submission.csv",
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", metavar="NAME", help="How to train; by default fast, see below.")
+    ] = None,
+    model: Annotated[
+        str | None, file_option("--model", "Do not train: a model file, or a bundled one such as accurate.")
+    ] = None,
+    model_out: Annotated[str | None, file_option("--model-out", "Also keep the trained network here.")] = None,
+    seed: Seed = 0,
+    threads: Threads = None,
+) -> None:
+    """The whole job: train, predict, write, validate.
+
+    Without files: Kaggle's input folder when this runs on Kaggle, else the built-in sample of real digits.
+    """
+    watch = Shown()
+    from digitnn_fast.jobs import training
+    from digitnn_fast.utils import get_accuracy
+
+    if model is not None and (recipe is not None or model_out is not None):
+        raise ValueError("--model submits without training: it goes without --recipe and --model-out")
+    done = training.submit(
+        train,
+        test,
+        out,
+        watch,
+        recipe=recipe,
+        model=model,
+        heldout=HELDOUT,
+        seed=seed,
+        model_out=model_out,
+        threads=threads,
+    )
+    facts = [("data", done.data), ("network", shape_text(done.network)), heldout_fact(done.network.training)]
+    rows, upload = len(done.answers), upload_text(out, done.network)
+    if done.test_labels is not None:
+        facts.append(("test accuracy", accuracy_text(get_accuracy(done.answers, done.test_labels), rows)))
+        upload = "not possible: these are the sample's digits, not those of Kaggle's test.csv"
+    facts += [
+        ("predicted", rate_text(rows, watch.stages.seconds["predict"])),
+        ("time", str(watch.stages)),
+        *([("model", model_out)] if model_out else []),
+        ("submission", f"{out} (valid, {rows:,} rows)"),
+        ("upload", upload),
+        *next_step_facts(done.network),
+    ]
+    print_facts(facts, report_stream(out))
+
+
+def train(
+    train: Annotated[str, file_option("--train", TRAIN_HELP)],
+    out: Annotated[str, file_option("--out", "Where to write the model file.")],
+    recipe: Recipe = "fast",
+    seed: Seed = 0,
+    heldout: Annotated[
+        float, typer.Option("--heldout", metavar="SHARE", help="Share of the rows that only measure.")
+    ] = HELDOUT,
+    folds: Annotated[
+        int,
+        typer.Option("--folds", min=0, metavar="K", help="Cross-validate in K folds, then train on all rows."),
+    ] = 0,
+    checkpoint: Annotated[
+        str | None, file_option("--checkpoint", "Keep the state here each minute, and go on from it after a kill.")
+    ] = None,
+    patience: Patience = None,
+    plot: Plot = None,
+    mistakes: Mistakes = None,
+    threads: Threads = None,
+) -> None:
+    """Train a network and write its model file.
+
+    With --folds no rows are held out: the accuracy is that of K networks on the rows that each of them had not seen.
+    """
+    watch = Shown()
+    from digitnn_fast.jobs import training
+
+    done = training.train(
+        train,
+        out,
+        watch,
+        recipe=recipe,
+        heldout=heldout,
+        seed=seed,
+        folds=folds,
+        checkpoint=checkpoint,
+        patience=patience,
+        plot=plot,
+        mistakes=mistakes,
+        threads=threads,
+    )
+    print_facts(
+        [
+            ("data", f"{train} ({done.rows:,} rows)"),
+            ("network", shape_text(done.network)),
+            *(validation_facts(done.validation) if done.validation else [heldout_fact(done.network.training)]),
+            ("time", str(watch.stages)),
+            ("model", out),
+        ]
+    )

@@ -1,0 +1,172 @@
+"""The C sources of a quantised network: the templates beside this file, with its numbers filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitnn_fast import __version__, reference
+from digitnn_fast.preprocessing import PREPROCESSINGS, prepare
+from digitnn_fast.reference.quantization import LARGEST, QuantizedParameters, octave_factor, octave_powers, rectangle
+from digitnn_fast.sample import load_sample
+from digitnn_fast.sizes import CLASSES, PIXELS, SIDE
+
+HERE = Path(__file__).parent
+WIDTH = 110  # of a line of numbers
+NOISE = 32  # pictures in the self-test
+BLOCK = {8: 8, 4: 16, 2: 16}  # hidden units that the C adds up together
+
+
+class Integers(NamedTuple):
+    """A network as a board computes it: its integers, the bits of a weight in W1, and what pixels it wants."""
+
+    quantized: QuantizedParameters
+    bits: int
+    preprocessing: str
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """(n, 10) of raw images (n, 784): the specification."""
+        return reference.forward_int8(self.quantized, prepare(images, self.preprocessing))
+
+    def bytes(self) -> int:
+        """Of all weights and biases as the C stores them."""
+        top, bottom, left, right = self.window()
+        hidden = -(-len(self.quantized.b1) // BLOCK[self.bits]) * BLOCK[self.bits]
+        return hidden * ((bottom - top) * (right - left) * self.bits // 8 + 4 + 2 * CLASSES) + 4 * CLASSES
+
+    def window(self) -> tuple[int, int, int, int]:
+        """Top, bottom, left and right of the pixels that have a weight; at least one pixel."""
+        return rectangle(np.asarray(self.quantized.W1.any(axis=1)))
+
+
+def sources(network: Integers) -> dict[str, str]:
+    """The text of digits.h, digits.c and selftest.c; ValueError for a network that is too wide for the C."""
+    check_width(len(network.quantized.b1))
+    values = {"digits.h": {}, "digits.c": _network(network), "selftest.c": _selftest(network)}
+    return {name: fill(name, network, **own) for name, own in values.items()}
+
+
+def check_width(hidden: int) -> None:
+    """ValueError for more hidden units than the C can address."""
+    if PIXELS * hidden >= 2**24:
+        raise ValueError(f"C is for at most {2**24 // PIXELS:,} hidden units, not {hidden:,}")
+
+
+def fill(name: str, network: Integers, **values: Any) -> str:
+    """A template with `@name@` replaced by each value. None of them is text from a model file, which may be hostile."""
+    about = f"a network 784-{len(network.quantized.b1)}-10, weights in {network.bits} bits"
+    text = (HERE / name).read_text(encoding="utf-8")
+    for key, value in {"about": about, "version": __version__, **values}.items():
+        text = text.replace(f"@{key}@", str(value))
+    return text
+
+
+def _network(network: Integers) -> dict[str, Any]:
+    (W1, b1, W2, b2, shift, scale), bits, preprocessing = network
+    top, bottom, left, right = network.window()
+    spare = -len(b1) % BLOCK[bits]  # units of zeros, to fill the last block
+    inner = W1.reshape(SIDE, SIDE, -1)[top:bottom, left:right].reshape(-1, len(b1))
+    factor, factor_shift = octave_factor(scale)
+    return {
+        **_choice(preprocessing),
+        "bits": bits,
+        "hidden": len(b1) + spare,
+        "shift": shift,
+        "top": top,
+        "bottom": bottom,
+        "left": left,
+        "right": right,
+        "W1": numbers(pack(np.pad(inner, ((0, 0), (0, spare))), bits)),
+        "b1": numbers(np.pad(b1, (0, spare))),
+        "W2": numbers(np.pad(W2, ((0, spare), (0, 0)))),
+        "b2": numbers(b2),
+        "powers": numbers(octave_powers()).replace("\n", "\n        ").strip(),
+        "factor": factor,
+        "factor_shift": factor_shift,
+    }
+
+
+def _choice(preprocessing: str) -> dict[str, str]:
+    """What digits.c says of preprocessings: a macro for each, which need what, and the chosen one's C pieces."""
+    rows = [row for row in PREPROCESSINGS.values() if row.steps]
+    return {
+        "preprocessings": "\n".join(
+            f"#define {row.name.upper()} {int(row.name == preprocessing)} /* {row.comment} */" for row in rows
+        ),
+        "stands": " || ".join(row.name.upper() for row in rows),
+        "viewed": " || ".join(row.name.upper() for row in rows if row.view),
+        "view": "".join(
+            f"\n{piece.read_text(encoding='utf-8')}" for step in PREPROCESSINGS[preprocessing].steps for piece in step.c
+        ),
+    }
+
+
+def pack(weights: NDArray[np.int8], bits: int) -> NDArray[Any]:
+    """Weights (pixels, H) as the C reads them: bytes, or words of codes: weight + 7, or half of weight + 3.
+
+    Units come in blocks of 16. In the low and high half of a block's words stand its units 0 to 7 and 8 to 15, so
+    that a shift and a mask give two units at once: with 2 bits from one word, with 4 from two.
+    """
+    if bits == 8:
+        return weights
+    codes = (weights.astype(np.int64) + LARGEST[bits]) // (4 // bits)
+    halves = codes.reshape(len(weights), -1, 2, 8)
+    both = halves[:, :, 0] | halves[:, :, 1] << 16  # (pixels, blocks, 8)
+    words = both.reshape(len(weights), -1, 8 // bits * 2, order="C") if bits == 4 else both
+    places = bits * np.arange(words.shape[-1])
+    return np.asarray(np.bitwise_or.reduce(words << places, axis=-1), np.uint32)
+
+
+def numbers(array: NDArray[Any]) -> str:
+    """The numbers of an array, with commas, in lines."""
+    form = "0x{:08x}u".format if array.dtype == np.uint32 and array.max() > 2**16 else "{}".format
+    return "\n".join(_lines(map(form, array.ravel().tolist())))
+
+
+def _lines(words: Iterable[str]) -> Iterable[str]:
+    line = ""
+    for word in words:
+        if len(line) + len(word) > WIDTH:
+            yield line[:-1]
+            line = ""
+        line += f"{word}, "
+    yield line[:-2]
+
+
+def _selftest(network: Integers) -> dict[str, Any]:
+    sample = load_sample()
+    images = np.stack([sample.test_images[sample.test_labels == digit][0] for digit in range(CLASSES)])
+    logits = network.logits(images)
+    labels = logits.argmax(axis=1)
+    checksum = 0
+    for logit in network.logits(noise()).ravel().tolist():
+        checksum = (checksum * 31 + logit) % 2**32
+    return {
+        "digits": len(images),
+        "noise": NOISE,
+        "checksum": checksum,
+        "labels": numbers(labels),
+        "images": rows(images),
+        "logits": rows(logits),
+        "probabilities": rows(reference.softmax_uint8(logits, network.quantized.scale)),
+    }
+
+
+def rows(array: NDArray[Any]) -> str:
+    """Each row in braces of its own, as C++ wants it."""
+    return ",\n".join("{" + numbers(row) + "}" for row in array)
+
+
+def noise() -> NDArray[np.uint8]:
+    """The pictures of noise (32, 784) that selftest.c makes: Numerical Recipes' generator, ever more of it."""
+    random, images = 1, np.zeros((NOISE, PIXELS), np.uint8)
+    for number in range(NOISE):
+        for pixel in range(PIXELS):
+            random = (random * 1664525 + 1013904223) % 2**32
+            if (random >> 24) * NOISE < number * 256:
+                images[number, pixel] = random >> 16 & 255
+    return images

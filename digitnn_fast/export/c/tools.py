@@ -1,0 +1,59 @@
+"""The generated C, compiled and run: on this computer, or under an emulator."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitnn_fast.sizes import CLASSES, PIXELS
+
+HERE = Path(__file__).parent
+STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
+ANSWER = np.dtype([("label", "u1"), ("logits", "<i4", CLASSES), ("probabilities", "u1", CLASSES)])
+PATIENCE = 600  # seconds until a program counts as hung
+
+
+class ToolError(RuntimeError):
+    """A compiler or an emulator failed; the text is its first words."""
+
+
+def compiler() -> list[str] | None:
+    """The C compiler of this computer: $CC, cc, gcc or clang; None without."""
+    for command in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
+        words = shlex.split(command)
+        if words and shutil.which(words[0]):
+            return words
+    return None
+
+
+def run_tool(command: Sequence[str | Path], given: bytes = b"", folder: Path | None = None) -> bytes:
+    """What a command, run in a folder, prints; ToolError if it fails."""
+    try:
+        done = subprocess.run(command, input=given, capture_output=True, timeout=PATIENCE, check=False, cwd=folder)
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(f"{command[0]} did not end within {PATIENCE} s") from error
+    if done.returncode:
+        words = " ".join(done.stderr.decode(errors="replace").split())[:300]
+        raise ToolError(f"{command[0]} failed with exit code {done.returncode}: {words}")
+    return done.stdout
+
+
+def build(folder: Path, program: Path, command: Sequence[str], main: Path = HERE / "driver.c") -> Path:
+    """The program that `command` makes of the sources in `folder` and of the one that has `main`."""
+    run_tool([*command, "-I", folder, "-o", program, folder / "digits.c", main])
+    return program
+
+
+def answers(program: Sequence[str | Path], images: NDArray[np.uint8]) -> NDArray[np.void]:
+    """Label, logits and probabilities (n,) that a built driver.c gives for raw images (n, 784)."""
+    printed = run_tool(program, np.ascontiguousarray(images).reshape(-1, PIXELS).tobytes())
+    if len(printed) != len(images) * ANSWER.itemsize:
+        raise ToolError(f"{program[-1]} answered {len(printed)} bytes for {len(images)} images")
+    return np.frombuffer(printed, ANSWER)

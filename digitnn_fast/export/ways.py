@@ -1,0 +1,157 @@
+"""What an exporter is made of, and the comparison of what it wrote with the specification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitnn_fast import reference
+from digitnn_fast.network import Network
+from digitnn_fast.preprocessing import prepare
+from digitnn_fast.reference.quantization import QuantizedParameters, quantize
+from digitnn_fast.utils import get_predictions, softmax
+
+if TYPE_CHECKING:
+    from digitnn_fast.training.loop import EpochReport
+
+Bytes = NDArray[np.uint8]
+Fact = tuple[str, str]
+CLOSE = 1e-5  # probabilities in float32 against the reference's float64
+
+
+class SelfTestError(RuntimeError):
+    """What was exported does not do what the network does, or costs more than it may; nothing was written."""
+
+
+class Answers(NamedTuple):
+    """Labels (n,), and what a way knows beside them: probabilities (n, 10), integer logits (n, 10)."""
+
+    labels: NDArray[np.integer[Any]]
+    probabilities: NDArray[np.floating[Any]] | None = None
+    logits: NDArray[np.integer[Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to run a network: `run` gives the answers for raw images (n, 784), or `missing` says why it can't here.
+
+    `wanted(network, images)` is what the specification answers: `float_answers`, or `integer_answers`, of which the
+    integers must come out. (A function of the module rather than one made for the way: `verify` calls it only once.)
+    """
+
+    name: str
+    wanted: Callable[[Network, Bytes], Answers]
+    run: Callable[[Bytes], Answers] | None = None
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of a target: a frozen dataclass of its own, a field for each option of the command line.
+
+    `on_epoch` is called after each epoch by an exporter that `learns`.
+    """
+
+    on_epoch: Callable[[EpochReport], None] | None = None
+
+    @property
+    def learns(self) -> bool:
+        """Whether the export trains."""
+        return False
+
+    @property
+    def usual_loss(self) -> float:
+        """Percent of the sample's digits that may get another label than in float32 if the user does not say."""
+        return 0.5
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """A target: `write(network, folder, options)` fills an empty folder and returns what to report beside the files.
+
+    `ways(network, folder, options)` are the ways to run what was written, for the self-test and for `verify`.
+    `costs(network, folder, options)`, for the export alone, reports what it costs to run it.
+    """
+
+    name: str
+    summary: str
+    options: type[Options]
+    write: Callable[[Network, Path, Any], Iterable[Fact]]
+    ways: Callable[[Network, Path, Any], Iterable[Way]]
+    costs: Callable[[Network, Path, Any], Iterable[Fact]] = lambda network, folder, options: ()
+
+
+class Difference(NamedTuple):
+    """Rows with the same label, largest difference of probabilities, and whether all integers are equal, if known."""
+
+    rows: int
+    same_labels: int
+    probabilities: float | None
+    integers_equal: bool | None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether this is the same network: its integers, or its probabilities within 1e-5, and its labels."""
+        if self.integers_equal is not None:
+            return self.integers_equal and self.same_labels == self.rows
+        close = self.probabilities is None or self.probabilities <= CLOSE
+        return close and self.same_labels == self.rows
+
+    @property
+    def text(self) -> str:
+        """In words, such as `2,000 of 2,000 labels, all integers equal`."""
+        parts = [f"{self.same_labels:,} of {self.rows:,} labels"]
+        if self.integers_equal is not None:
+            parts.append("all integers equal" if self.integers_equal else "integers differ")
+        if self.probabilities is not None:
+            parts.append(f"probabilities within {self.probabilities:.1e}")
+        return ", ".join(parts)
+
+
+def compare(answers: Answers, wanted: Answers) -> Difference:
+    """How answers for n images differ from what is wanted. Of a tie within 1e-5 any label is right."""
+    rows, same = len(wanted.labels), np.asarray(answers.labels == wanted.labels)
+    if wanted.logits is None and wanted.probabilities is not None and rows:
+        chosen = wanted.probabilities[np.arange(rows), answers.labels]
+        same = same | (chosen >= wanted.probabilities.max(axis=1) - CLOSE)
+    largest, equal = None, None
+    if answers.probabilities is not None and wanted.probabilities is not None:
+        gaps = np.abs(answers.probabilities - wanted.probabilities)
+        largest = float(gaps.max()) if rows else 0.0
+    if answers.logits is not None and wanted.logits is not None:
+        equal = bool(np.array_equal(answers.logits, wanted.logits))
+    return Difference(rows, int(same.sum()), largest, equal)
+
+
+def float_answers(network: Network, images: Bytes) -> Answers:
+    """What the specification in float64 says to raw images (n, 784)."""
+
+    def answer(images: Bytes) -> Answers:
+        seen = prepare(images, network.preprocessing)
+        probabilities = reference.forward(network.parameters, seen).probabilities
+        return Answers(get_predictions(probabilities), probabilities)
+
+    return in_blocks(answer, images)
+
+
+def integer_answers(network: Network, images: Bytes, quantized: QuantizedParameters | None = None) -> Answers:
+    """What the integer specification says to raw images (n, 784), by 8 bits or by other quantised parameters."""
+    parts = quantized or quantize(network.parameters)
+
+    def answer(images: Bytes) -> Answers:
+        logits = reference.forward_int8(parts, prepare(images, network.preprocessing))
+        return Answers(get_predictions(logits), softmax(logits * parts.scale), logits)
+
+    return in_blocks(answer, images)
+
+
+def in_blocks(function: Callable[[Bytes], Answers], images: Bytes, rows: int = 1024) -> Answers:
+    """The answers of `function`, which sees so many images at once: intermediate results stay small."""
+    parts = [function(images[first : first + rows]) for first in range(0, max(1, len(images)), rows)]
+    columns: list[Any] = [None if column[0] is None else np.concatenate(column) for column in zip(*parts, strict=True)]
+    return Answers(*columns)

@@ -1,0 +1,160 @@
+"""A picture file or a Pillow image, hostile or not -> its colours, upright and small enough to work on."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    Source = str | os.PathLike[str] | BinaryIO | Image
+
+WORK = 512  # pixels of the longer side that is worked on: a digit of a twentieth of a photo still has 25
+# The formats that are read, as Pillow calls them, and how their files end; none that runs another program, as EPS does.
+FORMATS = {
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg"),
+    "WEBP": (".webp",),
+    "BMP": (".bmp",),
+    "GIF": (".gif",),
+    "TIFF": (".tif", ".tiff"),
+    "PPM": (".ppm", ".pgm", ".pbm"),
+}
+ENDINGS = tuple(ending for endings in FORMATS.values() for ending in endings)
+MAX_PIXELS = 120_000_000  # of a file, and so a limit on the time
+MAX_BYTES = 200_000_000  # while it is decoded
+STRIP_PIXELS = 2**20  # of a large picture that are converted at a time
+ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
+
+
+class PictureError(ValueError):
+    """A picture that can't be used; the text is one line with the reason, and the file's name if it has one."""
+
+
+class BlankPictureError(PictureError):
+    """A picture on which nothing is written."""
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file's name ends as pictures do."""
+    return name.lower().endswith(ENDINGS)
+
+
+def read_colours(source: Source) -> NDArray[np.uint8]:
+    """Colours (h, w, 3) of a picture, upright, shrunk to at most WORK pixels; of an animation the first picture.
+
+    Transparent pixels become paper: white, or black if the ink is light. PictureError if it can't be read, is no
+    picture, or would take more than MAX_BYTES; OSError if there is no such file.
+    """
+    from PIL import Image
+
+    if isinstance(source, Image.Image):
+        return _colours(source)
+    try:
+        with warnings.catch_warnings():  # Pillow warns of what is refused below or can be read all the same
+            warnings.simplefilter("ignore")
+            with Image.open(source, formats=tuple(FORMATS)) as image:
+                _check_size(image)
+                image.draft("RGB", (WORK, WORK))  # a JPEG can be read at an eighth of its size, in a third of the time
+                return _colours(image)
+    except PictureError as error:
+        raise type(error)(f"{name_of(source)}{error}") from error
+    except MemoryError as error:
+        raise PictureError(f"{name_of(source)}not enough memory") from error
+    except Exception as error:  # on damaged files Pillow's parsers raise a dozen types
+        if isinstance(error, OSError) and error.errno:  # not there, a folder, not ours to read
+            raise
+        raise PictureError(f"{name_of(source)}{_reason(error)}") from error
+
+
+def name_of(source: object) -> str:
+    """The name of a file with a colon, for the start of a message; nothing if it has none."""
+    return f"{os.fspath(source)}: " if isinstance(source, str | os.PathLike) else ""
+
+
+def _reason(error: Exception) -> str:
+    from PIL import Image, UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        return f"not a picture in a format that can be read ({', '.join(FORMATS)})"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"more than {MAX_PIXELS:,} pixels"
+    return f"damaged: {' '.join(str(error).split())[:200] or type(error).__name__}"
+
+
+def _check_size(image: Image) -> None:
+    """PictureError if decoding the file would take too long or too much memory."""
+    width, height = image.size
+    pixels = width * height
+    if pixels > MAX_PIXELS:
+        raise PictureError(f"{width:,} x {height:,} pixels are more than {MAX_PIXELS:,}")
+    if image.format in ("JPEG", "MPO"):
+        # A progressive JPEG is kept whole, 2 bytes for each coefficient; a plain one is shrunk while it is read.
+        each = 2 * len(image.getbands()) if image.info.get("progressive") else 1
+    else:  # libwebp keeps two frames besides Pillow's two, libtiff a strip that may be the whole picture
+        each = {"WEBP": 16, "TIFF": 8}.get(image.format or "", 1 if image.mode in ("1", "L", "P") else 4)
+    if pixels * each > MAX_BYTES:
+        raise PictureError(f"{width:,} x {height:,} pixels would take more than {MAX_BYTES:,} bytes")
+
+
+def _colours(image: Image) -> NDArray[np.uint8]:
+    if not all(image.size):
+        raise PictureError("it has no pixels")
+    mode = _mode(image)
+    factor = -(-max(image.size) // WORK)
+    rows = factor * max(1, STRIP_PIXELS // (image.width * factor))
+    image.load()
+    if factor == 1 and rows >= image.height:
+        return _turned(_on_paper(np.asarray(image.convert(mode))), image)
+    strips = []
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        strips.append(np.asarray(strip.convert(mode).reduce(factor)))
+    return _turned(_on_paper(np.concatenate(strips)), image)
+
+
+def _mode(image: Image) -> str:
+    """What the pixels are converted to: grey levels of any range, colours, or colours with transparency."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return "F"
+    transparent = "A" in image.mode or "a" in image.mode or "transparency" in image.info
+    return "RGBA" if transparent and image.mode != "LAB" else "RGB"
+
+
+def _on_paper(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    if pixels.ndim == 2:  # 12 or 16 bits, or floats of any scale: only their range says what black and white are
+        known = np.isfinite(pixels)
+        if not known.any():
+            raise PictureError("its pixels are no numbers")
+        low, high = float(pixels[known].min()), float(pixels[known].max())
+        share = (np.where(known, pixels, low).astype(np.float64) - low) / ((high - low) or 1)
+        return np.repeat((255 * share).astype(np.uint8)[..., None], 3, axis=2)
+    if pixels.shape[2] == 3:
+        return np.asarray(pixels, np.uint8)
+    opacity = pixels[..., 3:].astype(np.uint32)
+    if not opacity.any():
+        raise BlankPictureError("it is transparent everywhere")
+    mean = (pixels[..., :3] * opacity).sum() / (3 * opacity.sum())
+    # Light ink that lies on nothing, such as white strokes, would vanish on white paper.
+    paper = 0 if mean > 127 and opacity.mean() < 127 else 255
+    return np.asarray((pixels[..., :3] * opacity + paper * (255 - opacity) + 127) // 255, np.uint8)
+
+
+def _turned(pixels: NDArray[np.uint8], image: Image) -> NDArray[np.uint8]:
+    """The picture as it was meant to be seen, by EXIF's eight orientations."""
+    try:
+        orientation = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # damaged EXIF data: then it is not known
+        orientation = 1
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)

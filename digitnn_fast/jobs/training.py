@@ -1,0 +1,186 @@
+"""From files of digits to a network, and to a submission."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from digitnn_fast import kaggle
+from digitnn_fast.jobs.sources import find_source
+from digitnn_fast.network import Network
+from digitnn_fast.predictor import model_path
+from digitnn_fast.preprocessing import predicting
+from digitnn_fast.training import loop
+from digitnn_fast.training.estimation import train_estimated
+from digitnn_fast.training.recipes import Recipe, find_recipe
+from digitnn_fast.writing import check_output
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from digitnn_fast.jobs.watch import Watch
+    from digitnn_fast.training.crossvalidation import CrossValidation
+
+    Bytes = NDArray[np.uint8]
+
+
+USUAL = "fast"  # recipe
+
+
+class Submitted(NamedTuple):
+    """What `submit` did: the digits in words, the network, its answers (m,), and the true ones if they are known."""
+
+    data: str
+    network: Network
+    answers: Bytes
+    test_labels: Bytes | None
+
+
+class Trained(NamedTuple):
+    """What `train` did: the number of rows read, the network, and its cross-validation if that was asked for."""
+
+    rows: int
+    network: Network
+    validation: CrossValidation | None
+
+
+def submit(
+    train: str | None,
+    test: str | None,
+    out: str,
+    watch: Watch,
+    *,
+    recipe: str | None = None,
+    model: str | None = None,
+    heldout: float,
+    seed: int,
+    model_out: str | None = None,
+    threads: int | None = None,
+) -> Submitted:
+    """Train, predict, write and validate; see `sources.find_source` for where the digits come from.
+
+    The network learns from all rows; a share `heldout` of them measures another one of the same recipe. With a `model`,
+    a file or a bundled one, nothing is trained. ValueError or OSError, one line, for whatever is wrong with the files;
+    then nothing was written.
+    """
+    if model is not None:
+        return _submit_with(model, train, test, out, watch, threads)
+    chosen = find_recipe(recipe or USUAL)
+    watch.compile(*chosen.kernels)
+    check_output(out, [train, test, model_out])
+    if model_out is not None:
+        check_output(model_out, [train, test], device=False)
+    with watch.stages("check test rows"):
+        source = find_source(train, test)
+        rows = source.check_test(threads)
+    with watch.stages("read"), watch.bytes("reading") as progress:
+        images, labels = source.read_train(threads, progress)
+    with watch.stages("train twice"), watch.epochs(2 * chosen.epochs * chosen.members) as on_epoch:
+        network = train_estimated(
+            images, labels, chosen, heldout=heldout, seed=seed, threads=threads, on_epoch=on_epoch
+        )
+    with watch.stages("predict"), watch.bytes("predicting") as progress:
+        answers = source.predict(network, threads, progress)
+    with watch.stages("write and validate"):
+        kaggle.write_checked(out, answers, rows)
+        if model_out is not None:
+            network.save(model_out)
+    return Submitted(source.text, network, answers, source.test_labels)
+
+
+def _submit_with(
+    model: str, train: str | None, test: str | None, out: str, watch: Watch, threads: int | None
+) -> Submitted:
+    """The same with a network that is there already."""
+    check_output(out, [train, test, model])
+    network = Network.load(model_path(model))
+    watch.compile(*predicting(network.preprocessing, "float32"))
+    source = find_source(train, test, trains=False)
+    with watch.stages("predict"), watch.bytes("predicting") as progress:
+        answers = source.predict(network, threads, progress)
+    with watch.stages("write and validate"):
+        kaggle.write_checked(out, answers)
+    return Submitted(source.text, network, answers, source.test_labels)
+
+
+def train(
+    data: str,
+    out: str,
+    watch: Watch,
+    *,
+    recipe: str,
+    heldout: float,
+    seed: int,
+    folds: int = 0,
+    checkpoint: str | None = None,
+    patience: int | None = None,
+    plot: str | None = None,
+    mistakes: str | None = None,
+    threads: int | None = None,
+) -> Trained:
+    """Train a network on a train.csv, write its model file and, if wanted, the plots; with `folds` cross-validate it.
+
+    ValueError or OSError, one line, for whatever is wrong with the files or goes not together.
+    """
+    from digitnn_fast import plots
+
+    chosen = find_recipe(recipe)
+    watch.compile(*chosen.kernels)
+    check_output(out, [data, checkpoint], device=False)
+    if checkpoint is not None:
+        check_output(checkpoint, [data], device=False)
+    if patience and (folds or not heldout):
+        raise ValueError("--patience needs rows that are held out: it goes without --folds and --heldout 0")
+    if mistakes is not None and not folds:
+        raise ValueError("--mistakes needs --folds: else ask `evaluate`, with digits that were not learned from")
+    plots.check_plots([plot, mistakes], [data, out, checkpoint])
+    with watch.stages("read"), watch.bytes("reading") as progress:
+        images, labels = kaggle.read_train(data, threads, progress)
+    validation = None
+    with watch.stages("train"):
+        if folds:
+            network, validation = _validated(images, labels, chosen, watch, folds, seed, threads, checkpoint)
+        else:
+            with watch.epochs(chosen.epochs * chosen.members) as on_epoch:
+                network = loop.train(
+                    images,
+                    labels,
+                    chosen,
+                    seed=seed,
+                    heldout=heldout,
+                    threads=threads,
+                    on_epoch=on_epoch,
+                    checkpoint=checkpoint,
+                    patience=patience,
+                )
+    network.save(out)
+    if plot is not None and network.training:
+        plots.write_figures(plot, [plots.curves(network.training)])
+    if mistakes is not None and validation:
+        plots.write_figures(mistakes, [plots.mistakes(images, labels, validation.probabilities, plots.SHEET)])
+    return Trained(len(labels), network, validation)
+
+
+def _validated(
+    images: Bytes,
+    labels: Bytes,
+    recipe: Recipe,
+    watch: Watch,
+    folds: int,
+    seed: int,
+    threads: int | None,
+    checkpoint: str | None,
+) -> tuple[Network, CrossValidation]:
+    from digitnn_fast.training.crossvalidation import train_validated
+
+    with watch.epochs(recipe.epochs * recipe.members * (folds + 1)) as on_epoch:
+        return train_validated(
+            images,
+            labels,
+            recipe,
+            folds=folds,
+            seed=seed,
+            threads=threads,
+            on_epoch=on_epoch,
+            checkpoint=checkpoint,
+        )

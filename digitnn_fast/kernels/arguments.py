@@ -1,0 +1,263 @@
+"""The arguments of all kernels: each field with its type, its shape, and what it holds.
+
+n are images, `block` the images that a kernel holds at once, `tiles` of `tile` hidden units each make up the network.
+Nothing but these declarations decides what a kernel is compiled for, what a caller may pass, and how large scratch
+memory is: see `machine/arguments.py`.
+"""
+
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+
+# Not NDArray: numpy.typing costs every start 5 ms.
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+SignedBytes = np.ndarray[Any, np.dtype[np.int8]]
+Words = np.ndarray[Any, np.dtype[np.uint16]]
+Shorts = np.ndarray[Any, np.dtype[np.int16]]
+Integers = np.ndarray[Any, np.dtype[np.int32]]
+Counts = np.ndarray[Any, np.dtype[np.int64]]
+Floats = np.ndarray[Any, np.dtype[np.float32]]
+Number = Annotated[int, "int64"]
+
+
+class Text(NamedTuple):
+    """Lines of a CSV."""
+
+    buffer: Annotated[Bytes, "bytes"]  # with 3 bytes before the lines and 64 behind them
+    position: Number  # where the first line begins, in bytes
+    end: Number  # behind the last line feed
+
+
+class Rows(NamedTuple):
+    """What is read from the lines."""
+
+    images: Annotated[Bytes, "n, 784"]
+    labels: Annotated[Bytes, "n"]  # or empty: the lines have none
+
+
+class Batch(NamedTuple):
+    """Images, and what a network says to them. Any number of threads may share one."""
+
+    taken: Annotated[Counts, "1"]  # 0 at first: the images that a thread has taken
+    images: Annotated[Bytes, "n, 784"]  # grey levels
+    labels: Annotated[Bytes, "n"]  # filled: the most probable digit
+    probabilities: Annotated[Floats, "n, 10"]  # filled, unless it has no rows
+
+
+class Weights(NamedTuple):
+    """A float32 network, packed by `engines.Float32`; H is padded to whole tiles with zeros."""
+
+    W1: Annotated[Floats, "tiles*784*64"]  # tile by tile, with the 1/255 of a grey level folded in
+    b1: Annotated[Floats, "tiles*64"]
+    W2: Annotated[Floats, "tiles*64*16"]  # in rows of 16, the last six of them 0
+    b2: Annotated[Floats, "16"]  # the last six NO_CLASS
+
+
+class ForwardScratch(NamedTuple):
+    """One thread's memory for `inference.forward`; room is for 784 pixels of each image and 64 more."""
+
+    places: Annotated[Words, "room"]  # of the pixels that are not zero
+    values: Annotated[Floats, "room"]  # their grey levels
+    bytes_: Annotated[Bytes, "room"]  # the same as bytes
+    starts: Annotated[Counts, "2*block + 1"]  # where each of an image's two bands begins in the lists
+    hidden: Annotated[Floats, "block*64"]  # one tile
+    logits: Annotated[Floats, "block*16"]
+
+
+class Int8Weights(NamedTuple):
+    """A quantised network, packed by `engines.Int8`; H is padded to whole tiles with zeros."""
+
+    W1: Annotated[SignedBytes, "tiles*196*64*4"]  # four pixels' weights of a unit lie together
+    b1: Annotated[Integers, "tiles*64"]
+    W2: Annotated[Shorts, "tiles*32*16*2"]  # two units' weights of a digit lie together
+    b2: Annotated[Integers, "16"]  # the last six the least int32
+    shift: Number  # bits by which the hidden units are shifted to the right
+    scale: Annotated[float, "float32"]  # of the logits: times it they are those of the float32 network
+
+
+class Int8Scratch(NamedTuple):
+    """One thread's memory for `int8.forward`; room is for 196 groups of each image and 16 more."""
+
+    groups: Annotated[Integers, "room"]  # places of the groups of four pixels that are not all zero
+    quads: Annotated[Integers, "room"]  # their four grey levels
+    starts: Annotated[Counts, "2*block + 1"]  # where each of an image's two bands begins in the lists
+    sums: Annotated[Integers, "block*64"]  # hidden units of one tile before their ReLU
+    hidden: Annotated[Shorts, "block*64"]
+    logits: Annotated[Integers, "block*16"]
+
+
+class Logits(NamedTuple):
+    """What `int8.forward` computes besides the answers."""
+
+    out: Annotated[Integers, "n, 10"]  # filled, unless it has no rows
+
+
+class Mapped(NamedTuple):
+    """Images, and what is made of each."""
+
+    images: Annotated[Bytes, "n, 784"]
+    out: Annotated[Bytes, "n, 784"]  # filled
+
+
+class Vector(NamedTuple):
+    """Values, and what is made of each."""
+
+    values: Annotated[Floats, "n"]
+    out: Annotated[Floats, "n"]  # filled
+
+
+class Scores(NamedTuple):
+    """Logits, and what is made of each row."""
+
+    logits: Annotated[Floats, "n, 10"]
+    out: Annotated[Floats, "n, 10"]  # filled: probabilities
+
+
+class Distortion(NamedTuple):
+    """How images are distorted."""
+
+    key: Number  # of the random numbers; an image's own is key + its index
+    limits: Annotated[Counts, "5"]  # see `distortion.distort`; in training empty: not at all
+
+
+class DistortScratch(NamedTuple):
+    """One thread's memory for `distortion.distort_all`."""
+
+    padded: Annotated[Bytes, "800"]  # an image and 16 bytes more
+    field: Annotated[Integers, "512"]  # the displacements of the lattice, and their splines
+
+
+class DeskewScratch(NamedTuple):
+    """One thread's memory for `deskewing.deskew_next`."""
+
+    sums: Annotated[Integers, "96"]  # three moments of each column
+    padded: Annotated[Bytes, "28*96"]  # an image with paper on both sides
+
+
+class Deskewing(NamedTuple):
+    """Images, of which each call takes as many as `out` has rows. Any number of threads may share `taken`."""
+
+    taken: Annotated[Counts, "1"]  # 0 at first: the images that a thread has taken
+    images: Annotated[Bytes, "n, 784"]
+    out: Annotated[Bytes, "rows, 784"]  # filled
+
+
+class DescribeScratch(NamedTuple):
+    """One thread's memory for `directions.describe`."""
+
+    padded: Annotated[Integers, "960"]  # an image with a pixel of paper around it
+    slopes: Annotated[Integers, "1568"]  # the gradient of each pixel: 784 times x, then y
+    sums: Annotated[Integers, "1296"]  # 9 by 9 cells of 16 directions
+
+
+class Worker(NamedTuple):
+    """Who learns, of how many, and how."""
+
+    thread: Number  # from 0
+    threads: Number
+    optimizer: Number  # MOMENTUM or ADAM
+
+
+class Examples(NamedTuple):
+    """What is learned from, and in which order."""
+
+    images: Annotated[Bytes, "n, 784"]
+    labels: Annotated[Bytes, "n"]
+    order: Annotated[Counts, "n"]  # indices of images
+    starts: Annotated[Counts, "blocks + 1"]  # block k is order[starts[k]:starts[k + 1]]
+
+
+class Rates(NamedTuple):
+    """How to step, for each block."""
+
+    step_size: Annotated[Floats, "blocks"]
+    decay: Annotated[Floats, "blocks"]  # of the moments
+    second_decay: Annotated[Floats, "blocks"]  # of the squares
+    correction: Annotated[Floats, "blocks"]  # of the squares' root, which begins at 0
+    goes_on: Annotated[Bytes, "blocks"]  # 1: the batch began in a block before
+    ends: Annotated[Bytes, "blocks"]  # 1: the batch ends here, so a step is taken
+    scale: Annotated[Floats, "blocks"]  # 1 / images in the batch
+    kept: Annotated[Floats, "blocks"]  # share of each weight that a step keeps
+    smooth: Annotated[Floats, "blocks"]  # scale times the target of a class that is not the label
+
+
+class State(NamedTuple):
+    """What is learned: tiles of 795 rows, which are those of W1, b1 and W2 transposed; or the bias of the outputs."""
+
+    weights: Annotated[Floats, "size"]
+    moments: Annotated[Floats, "size"]  # mean gradients
+    squares: Annotated[Floats, "size"]  # mean squared gradients
+
+
+class Meeting(NamedTuple):
+    """Where threads meet. All 0 at first."""
+
+    arrived: Annotated[Counts, "1"]  # how many have come, in all
+    stop: Annotated[Counts, "1"]  # 1: one has failed, nobody waits any more
+    taken: Annotated[Counts, "1"]  # parts that were taken
+
+
+class Loss(NamedTuple):
+    """What each image's loss needs, in the order of the epoch: it is log(sum) - margin."""
+
+    margins: Annotated[Floats, "n"]  # filled: the label's logit less the highest
+    sums: Annotated[Floats, "n"]  # filled: of e to the power of the logits less the highest
+
+
+class EpochScratch(NamedTuple):
+    """All threads' memory for `descent.minibatch.epoch`; room is for 785 entries of each image of a block and 64 more."""
+
+    gradients: Annotated[Floats, "tiles*795*tile"]  # of a batch's blocks so far, laid out as the weights
+    bias_gradients: Annotated[Floats, "threads*16"]  # the same of the outputs' bias
+    outgoing: Annotated[Floats, "tiles*tile*16"]  # W2 once more, in rows of 16
+    padded: Annotated[Bytes, "threads, 800"]  # see DistortScratch
+    fields: Annotated[Integers, "threads, 512"]
+    seen: Annotated[Bytes, "2*block, 784"]  # images: one block while the other is prepared
+    turned: Annotated[Bytes, "threads, 64*block"]  # 64 pixels of all images of a block
+    bytes_: Annotated[Bytes, "threads, room"]
+    places: Annotated[Words, "threads, room"]  # the pixels of each image that are not zero, and the constant 1
+    values: Annotated[Floats, "threads, room"]  # their values, 0 to 1
+    spans: Annotated[Counts, "threads, block + 1"]  # where each image's begin
+    rows: Annotated[Words, "threads, room"]  # the images in which each pixel is not zero
+    levels: Annotated[Floats, "threads, room"]  # its values there
+    pixel_spans: Annotated[Counts, "threads, 786"]  # where each pixel's begin
+    hidden: Annotated[Floats, "tiles*block*tile"]
+    logits: Annotated[Floats, "2, tiles*block*16"]  # each tile's share
+    errors: Annotated[Floats, "threads, block*16"]  # of the outputs
+    deltas: Annotated[Floats, "threads, block*tile"]  # errors of the hidden units
+
+
+class Listing(NamedTuple):
+    """What a thread needs to list a training's images. Threads share all but `bytes_`."""
+
+    taken: Annotated[Counts, "1"]  # 0 at first: the blocks that a thread has taken
+    images: Annotated[Bytes, "n, 784"]
+    bytes_: Annotated[Bytes, "784*block + 64"]  # the thread's scratch
+
+
+class Lists(NamedTuple):
+    """The pixels of all images that are not zero, in blocks: block k's entries begin at offsets[k]."""
+
+    offsets: Annotated[Counts, "blocks + 1"]
+    places: Annotated[Words, "entries"]  # of each image's pixels
+    values: Annotated[Floats, "entries"]  # theirs, 0 to 1
+    spans: Annotated[Counts, "blocks, 2*block + 1"]  # where each image's two bands begin
+    rows: Annotated[Words, "entries"]  # the images in which each pair of pixels is not zero: both, the left, the right
+    levels: Annotated[Floats, "entries"]  # the values there: two for an entry of `both`
+    pair_spans: Annotated[Counts, "blocks, 1177"]  # where each pair's three lists begin
+
+
+class Parts(NamedTuple):
+    """The gradient of each part of the images, so that they are added up in one order."""
+
+    gradients: Annotated[Floats, "parts, tiles*795*tile"]
+    bias_gradients: Annotated[Floats, "parts, 16"]
+
+
+class FullBatchScratch(NamedTuple):
+    """All threads' memory for `descent.fullbatch.epoch`."""
+
+    outgoing: Annotated[Floats, "threads, tiles*tile*16"]  # W2 once more, in rows of 16
+    hidden: Annotated[Floats, "threads, tiles*block*tile"]  # of a block; then their errors
+    logits: Annotated[Floats, "threads, block*16"]
+    errors: Annotated[Floats, "threads, block*16"]  # of the outputs

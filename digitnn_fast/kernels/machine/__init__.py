@@ -1,0 +1,1 @@
+"""How kernels are compiled once, kept, linked and called."""

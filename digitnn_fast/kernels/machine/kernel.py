@@ -1,0 +1,202 @@
+"""Kernels, compiled by numba once per machine and then run without importing it.
+
+numba costs 0.2 s to import and 0.3 s more before its first cached kernel runs: longer than reading
+and predicting Kaggle's whole test.csv. So a kernel is compiled by numba at its first use ever, its
+machine code is kept as an object file, and every later process hands that file to llvmlite
+(0.05 s to import) and calls it through ctypes, which also releases the GIL.
+
+Behind each kernel stands an entry that takes one pointer to a row of 64-bit words, because ctypes needs
+0.05 us for each argument, and a kernel has a hundred. The words are numba's own calling convention: where to put the
+result, and an exception, then each array as (meminfo, parent, items, itemsize, data, *shape, *strides), each number
+as itself. Kernels therefore return an int64 or nothing, and report errors through it: they never raise.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import importlib
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from digitnn_fast.kernels.machine import cache
+from digitnn_fast.kernels.machine.arguments import Field, fields_of, numba_type
+from digitnn_fast.kernels.machine.compiling import Compiler, compile_alone, compile_here
+from digitnn_fast.kernels.machine.jit import DISABLE_JIT, processor
+from digitnn_fast.kernels.machine.linking import Engine
+
+HOME = "digitnn_fast.kernels"
+
+
+class Kernel:
+    """`<home>.<module>.<function>`, which takes these named tuples and returns an int64 or None.
+
+    Called with the named tuples, or with their fields one by one: C-contiguous arrays of exactly the declared dtypes
+    and dimensions and Python numbers; TypeError otherwise.
+    """
+
+    def __init__(self, name: str, *things: Any, returns: bool = False, home: str = HOME) -> None:
+        """`name` is "<module>.<function>"; `home` is the package of that module, for a kernel that is not the house's."""
+        self.name, self.things, self.returns, self.home = name, things, returns, home
+        self._lock = threading.Lock()
+        self.entry: Callable[[int], int] | None = None
+        self.compiler: Compiler | None = None  # the process that is compiling it
+
+    def __repr__(self) -> str:
+        return f"Kernel({self.name!r}, {', '.join(thing.__name__ for thing in self.things)})"
+
+    def __call__(self, *values: Any) -> int | None:
+        return self.bind(*values)()
+
+    @functools.cached_property
+    def fields(self) -> list[Field]:
+        """What the named tuples hold, flattened."""
+        return [field for thing in self.things for field in fields_of(thing)]
+
+    def bind(self, *values: Any) -> Call:
+        """The call with these arguments, checked once, to be made any number of times by one thread at a time."""
+        flat = self._flattened(values)
+        if len(flat) != len(self.fields):
+            raise TypeError(f"{self.name} takes {len(self.fields)} arguments, not {len(flat)}")
+        return Call(self, flat)
+
+    def _flattened(self, values: Sequence[Any]) -> list[Any]:
+        """The fields of the arguments; TypeError if a named tuple stands where another one belongs."""
+        starts, at = {}, 0
+        for thing in self.things:
+            starts[at] = thing
+            at += len(fields_of(thing))
+        flat: list[Any] = []
+        for value in values:
+            if isinstance(value, tuple) and type(value) is not (expected := starts.get(len(flat))):
+                name = expected.__name__ if expected else "no tuple"
+                raise TypeError(f"{self.name} takes {name} here, not {type(value).__name__}")
+            flat += value if isinstance(value, tuple) else [value]
+        return flat
+
+    def packed(self, flat: Sequence[Any]) -> list[Any]:
+        """The named tuples of these fields."""
+        fields = iter(flat)
+        return [thing(*islice(fields, len(fields_of(thing)))) for thing in self.things]
+
+    def words(self, first: int, values: Sequence[Any]) -> list[int]:
+        """What the entry reads for the fields from number `first` on; TypeError if one has not its type."""
+        return [
+            word
+            for field, value in zip(self.fields[first:], values, strict=True)
+            for word in field.words(self.name, value)
+        ]
+
+    def load(self) -> Callable[[int], int]:
+        """The entry as a C function: from this process, else from the cache, else compiled now."""
+        with self._lock:
+            if self.entry is None:
+                symbol, stem = self._symbol(), f"{self.name}-{self._digest()}"
+                machine_code = cache.read(stem)
+                if machine_code is None:
+                    machine_code = self._compiled(symbol)
+                    cache.write(stem, machine_code)
+                prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)
+                self.entry = prototype(Engine.get().link(machine_code, symbol))
+            return self.entry
+
+    def is_cached(self) -> bool:
+        """Whether the machine code is already on disk."""
+        return cache.read(f"{self.name}-{self._digest()}") is not None
+
+    def folder(self) -> Path | None:
+        """Where the machine code is kept; None if it is nowhere."""
+        found = cache.find(f"{self.name}-{self._digest()}")
+        return found[0] if found else None
+
+    def _symbol(self) -> str:
+        return "digitnn_" + self.name.replace(".", "_")
+
+    def function(self) -> Any:
+        module, function = self.name.rsplit(".", 1)
+        return getattr(importlib.import_module(f"{self.home}.{module}"), function)
+
+    def _digest(self) -> str:
+        """Names everything that decides the machine code: kernel sources, LLVM, processor."""
+        own = "" if self.home == HOME else _source(f"{self.home}.{self.name.rsplit('.', 1)[0]}")
+        return hashlib.sha256(f"{self.name} {_environment()}{own}".encode()).hexdigest()[:16]
+
+    def is_missing(self) -> bool:
+        """Whether it has neither been loaded, nor compiled on this machine, nor is just being compiled."""
+        with self._lock:
+            idle = self.entry is None and self.compiler is None and not DISABLE_JIT
+            return idle and self.home == HOME and not self.is_cached()  # a Compiler knows only the house's kernels
+
+    def emit(self) -> None:
+        """Print the length of the machine code behind its checksum, and these: what a `Compiler` does."""
+        content = cache.sealed(self.name, self._compile(self._symbol(), compile_alone))
+        sys.stdout.buffer.write(len(content).to_bytes(8, "little") + content)
+
+    def _compiled(self, symbol: str) -> bytes:
+        if self.home != HOME:
+            return self._compile(symbol)
+        compiler = self.compiler or Compiler(self.name)
+        self.compiler = None
+        return cache.unsealed(self.name, compiler.result(self.name) or b"") or self._compile(symbol)
+
+    def _compile(self, symbol: str, how: Callable[..., bytes] = compile_here) -> bytes:
+        import numba
+
+        types = [numba_type(thing) for thing in self.things]
+        signature = (numba.int64 if self.returns else numba.void)(*types)
+        return how(self.function(), signature, symbol, [kind for field in self.fields for kind in field.kinds])
+
+
+class Call:
+    """A kernel with its arguments, whose last fields may be others each time: to check 15 takes longer than 10 images."""
+
+    def __init__(self, kernel: Kernel, values: Sequence[Any]) -> None:
+        self._kernel, self._values = kernel, values
+        words = kernel.words(0, values)
+        self._count = len(words)
+        self._words = (ctypes.c_int64 * (self._count + 4))()
+        self._address = ctypes.addressof(self._words)
+        end = self._address + 8 * (self._count + 2)
+        self._words[:] = [end, end + 8, *words, 0, 0]
+        self._entry = self._in_python if DISABLE_JIT else kernel.entry or kernel.load()
+
+    def __call__(self, *last: Any) -> int | None:
+        """Call with the same arguments, but for the last fields, which may be a named tuple's."""
+        if last:
+            words = self._kernel.words(len(self._values) - len(last), last)
+            self._words[2 + self._count - len(words) : 2 + self._count] = words  # type: ignore[assignment]
+            if DISABLE_JIT:
+                self._values = (*self._values[: -len(last)], *last)
+        self._entry(self._address)
+        return self._words[-2] if self._kernel.returns else None
+
+    def _in_python(self, _address: int) -> int:
+        self._words[-2] = self._kernel.function()(*self._kernel.packed(self._values)) or 0
+        return 0
+
+
+@functools.cache
+def _environment() -> str:
+    import llvmlite
+
+    package = cache.KERNELS.parent
+    sources = [
+        *cache.KERNELS.glob("**/*.py"),
+        *(package / "reference").glob("*.py"),  # whose constants kernels are compiled with
+        package / "sizes.py",
+        package / "utils.py",  # which the reference imports
+    ]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()
+    return f"{digest} {llvmlite.__version__} {sys.platform} {processor()}"
+
+
+def _source(module: str) -> str:
+    """The source of a module; what that one imports does not count."""
+    import inspect
+
+    return inspect.getsource(importlib.import_module(module))

@@ -1,0 +1,117 @@
+"""Lists of the pixels that are not zero: of each image, and of the images in which a pixel is not zero."""
+
+import numpy as np
+
+from digitnn_fast.kernels.layout import MIDDLE
+from digitnn_fast.kernels.layout import TRAINING_BLOCK as BLOCK
+from digitnn_fast.kernels.machine.jit import helper
+from digitnn_fast.kernels.vectors.bytes import (
+    HAS_COMPRESS,
+    byte_at,
+    compress_nonzero,
+    copy_bytes,
+    load_bytes,
+    lowest_bit,
+    nonzero_mask,
+    turn_bytes,
+)
+from digitnn_fast.kernels.vectors.floats import load, multiply, prefetch, splat, store
+from digitnn_fast.sizes import PIXELS
+
+ONE, SCALE = np.float32(1), np.float32(1 / 255)
+
+
+@helper
+def prefetch_image(images, image):
+    """Fetch an image that will be listed soon, if there is one: memory is 100 ns away."""
+    if image < images.shape[0]:
+        for pixel in range(0, PIXELS, 64):
+            prefetch(images, image * PIXELS + pixel)
+
+
+@helper
+def list_chunk(data, index, place, skip, places, bytes_, at):
+    """Append the non-zero ones of 64 uint8 at a flat index, and their places; the first `skip` are passed over.
+
+    Returns the lists' new length; there must be room for 64 more.
+    """
+    if HAS_COMPRESS:
+        return compress_nonzero(data, index, place, skip, places, bytes_, at)
+    mask = nonzero_mask(data, index) >> np.uint64(skip)
+    while mask != 0:
+        lane = skip + lowest_bit(mask)
+        places[at] = place + lane
+        bytes_[at] = byte_at(data, index + lane)
+        at += 1
+        mask &= mask - np.uint64(1)
+    return at
+
+
+@helper
+def list_nonzero(images, image, places, values, bytes_, at):
+    """List an image's non-zero pixels from `at` on; where its second band begins, and where it ends."""
+    row = image * PIXELS
+    end = at
+    for pixel in range(0, MIDDLE, 64):
+        end = list_chunk(images, row + pixel, pixel, 0, places, bytes_, end)
+    middle = end
+    for pixel in range(MIDDLE, PIXELS - 64, 64):
+        end = list_chunk(images, row + pixel, pixel, 0, places, bytes_, end)
+    end = list_chunk(images, row + PIXELS - 64, PIXELS - 64, 48, places, bytes_, end)
+    for k in range(at, end, 16):
+        store(values, k, load_bytes(bytes_, k))
+    return middle, end
+
+
+@helper
+def copy_image(images, image, out, row):
+    """out[row] = images[image]."""
+    for chunk in range(0, PIXELS, 64):
+        pixel = min(chunk, PIXELS - 64)
+        copy_bytes(images, image * PIXELS + pixel, out, row * PIXELS + pixel)
+
+
+@helper
+def list_bands(size, images, first, places, values, bytes_, spans):
+    """The non-zero pixels of each image, scaled to 0..1, in two bands: image i's end at spans[2i+1] and spans[2i+2]."""
+    spans[0] = 0
+    for i in range(size):
+        spans[2 * i + 1], spans[2 * i + 2] = list_nonzero(images, first + i, places, values, bytes_, spans[2 * i])
+    for k in range(0, spans[2 * size], 16):
+        store(values, k, multiply(load(values, k), splat(SCALE)))
+
+
+@helper
+def list_images(size, seen, slot, places, values, bytes_, spans):
+    """The non-zero pixels of each image, scaled to 0..1, and the constant 1."""
+    at = 0
+    for i in range(size):
+        spans[i] = at
+        _, end = list_nonzero(seen, slot * BLOCK + i, places, values, bytes_, at)
+        for k in range(at, end, 16):
+            store(values, k, multiply(load(values, k), splat(SCALE)))
+        places[end] = PIXELS
+        values[end] = ONE
+        at = end + 1
+    spans[size] = at
+
+
+@helper
+def list_pixels(size, seen, slot, turned, rows, values, bytes_, spans):
+    """The images in which each pixel is not zero, and the constant 1: the same lists, of the images transposed."""
+    at = 0
+    for pixel in range(0, PIXELS, 64):
+        start = min(pixel, PIXELS - 64)
+        for i in range(0, BLOCK, 16):
+            turn_bytes(seen, (slot * BLOCK + i) * PIXELS + start, PIXELS, turned, i, BLOCK)
+        for p in range(pixel, start + 64):
+            spans[p] = at
+            for i in range(0, BLOCK, 64):
+                at = list_chunk(turned, (p - start) * BLOCK + i, i, 0, rows, bytes_, at)
+    for k in range(0, at, 16):
+        store(values, k, multiply(load_bytes(bytes_, k), splat(SCALE)))
+    spans[PIXELS] = at
+    for i in range(size):
+        rows[at + i] = i
+        values[at + i] = ONE
+    spans[PIXELS + 1] = at + size

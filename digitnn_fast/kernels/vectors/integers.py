@@ -1,0 +1,234 @@
+"""Vector operations on 16 lanes of int32, such as dot products of four bytes or of two 16-bit numbers per lane.
+
+VNNI does four products and their sum in one instruction; elsewhere LLVM builds the same integers from
+multiplications. AVX2's own instruction for bytes is not used: it saturates at 16 bits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba import types
+
+from digitnn_fast.kernels.machine.jit import has_feature
+from digitnn_fast.kernels.vectors.floats import (
+    LANES,
+    F32x16,
+    I32x16,
+    call,
+    operation,
+    reduce_lanes,
+    splat_scalar,
+    vector_at,
+)
+
+VNNI = has_feature("avx512vnni")
+WORD = I32x16.ir_type
+BYTES = ir.VectorType(ir.IntType(8), 4 * LANES)
+
+
+def _each(value: int) -> Any:
+    return ir.Constant(WORD, [value] * LANES)
+
+
+def _int_load_twin(array: Any, index: int) -> Any:
+    return array.reshape(-1)[index : index + LANES].astype(np.int32)
+
+
+def _int_store_twin(array: Any, index: int, vector: Any) -> None:
+    array.reshape(-1)[index : index + LANES] = vector
+
+
+@operation(I32x16, _int_load_twin)
+def load_int(builder: Any, data: Any, index: Any) -> Any:
+    """16 values of an int32 array from flat index `index`."""
+    return builder.load(vector_at(builder, data, index, WORD), align=4)
+
+
+@operation(types.void, _int_store_twin)
+def store_int(builder: Any, data: Any, index: Any, vector: Any) -> Any:
+    """Write 16 values to an int32 array from flat index `index`."""
+    builder.store(vector, vector_at(builder, data, index, WORD), align=4)
+
+
+@operation(I32x16, lambda array, index: np.full(LANES, array[index], np.int32))
+def splat_int_at(builder: Any, data: Any, index: Any) -> Any:
+    """The int32 at `index` in all lanes."""
+    return splat_scalar(builder, builder.load(builder.gep(data, [index])))
+
+
+@operation(I32x16, _int_load_twin)
+def load_bytes_int(builder: Any, data: Any, index: Any) -> Any:
+    """16 values of a uint8 array from flat index `index`, as int32."""
+    row = builder.load(vector_at(builder, data, index, ir.VectorType(ir.IntType(8), LANES)), align=1)
+    return builder.zext(row, WORD)
+
+
+@operation(I32x16, lambda value: np.full(LANES, value, np.int32))
+def splat_int(builder: Any, value: Any) -> Any:
+    """An int32 in all lanes."""
+    return splat_scalar(builder, value)
+
+
+@operation(I32x16, lambda a, b: a + b)
+def add_int(builder: Any, a: Any, b: Any) -> Any:
+    return builder.add(a, b)
+
+
+@operation(types.int64, lambda array, index: int(array[index]))
+def group_at(builder: Any, data: Any, index: Any) -> Any:
+    """The int32 at `index`, which is not negative."""
+    return builder.zext(builder.load(builder.gep(data, [index])), ir.IntType(64))
+
+
+@operation(F32x16, lambda a: a.astype(np.float32))
+def to_float(builder: Any, a: Any) -> Any:
+    """Each int32 as the nearest float32."""
+    return builder.sitofp(a, F32x16.ir_type)
+
+
+@operation(I32x16, lambda a, b, c: a * np.int32(b) + c)
+def multiply_add_int(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """a * b + c with one int32 b for all lanes; it must fit."""
+    b = splat_scalar(builder, builder.trunc(b, ir.IntType(32)) if b.type.width > 32 else b)
+    return builder.add(builder.mul(a, b), c)
+
+
+@operation(I32x16, lambda a, bits: a >> bits)
+def shift_right_int(builder: Any, a: Any, bits: Any) -> Any:
+    """Divided by 2**bits, rounded down."""
+    bits = builder.trunc(bits, ir.IntType(32)) if bits.type.width > 32 else bits
+    return builder.ashr(a, splat_scalar(builder, bits))
+
+
+@operation(I32x16, lambda a, b: np.maximum(np.minimum(a, b), 0))
+def least_or_zero(builder: Any, a: Any, b: Any) -> Any:
+    """The smaller of two, but no less than 0."""
+    least = builder.select(builder.icmp_signed("<", a, b), a, b)
+    return builder.select(builder.icmp_signed(">", least, _each(0)), least, _each(0))
+
+
+def _roots_twin(array: Any, index: int, sums: Any, shift: int, least: int) -> None:
+    roots = np.sqrt((sums >> shift).astype(np.float32))
+    array.reshape(-1)[index : index + LANES] = np.where(roots < least, 0, np.minimum(roots, 255))
+
+
+@operation(types.void, _roots_twin)
+def store_roots(builder: Any, data: Any, index: Any, sums: Any, shift: Any, least: Any) -> Any:
+    """Write the square roots of sums >> shift, which are 0 to 2**24, to a uint8 array.
+
+    Rounded down and at most 255; those below `least` as 0. float32 does: its roots of integers below 256**2 never
+    round up to the next integer.
+    """
+    shift, least = (splat_scalar(builder, builder.trunc(number, ir.IntType(32))) for number in (shift, least))
+    shifted = builder.lshr(sums, shift)
+    roots = call(builder, "llvm.sqrt.v16f32", F32x16.ir_type, builder.sitofp(shifted, F32x16.ir_type))
+    whole = builder.fptosi(roots, WORD)
+    clipped = builder.select(builder.icmp_signed("<", whole, _each(255)), whole, _each(255))
+    clipped = builder.select(builder.icmp_signed("<", clipped, least), _each(0), clipped)
+    narrow = ir.VectorType(ir.IntType(8), LANES)
+    builder.store(builder.trunc(clipped, narrow), vector_at(builder, data, index, narrow), align=1)
+
+
+def _bytes_twin(total: Any, pixels: Any, weights: Any, index: int) -> Any:
+    levels = pixels.view(np.uint8).reshape(LANES, 4).astype(np.int32)
+    return total + (levels * weights[index : index + 4 * LANES].reshape(LANES, 4)).sum(1, dtype=np.int32)
+
+
+@operation(I32x16, _bytes_twin)
+def dot_bytes(builder: Any, total: Any, pixels: Any, weights: Any, index: Any) -> Any:
+    """total + the sum over four of uint8 (the bytes of `pixels`) times int8 (of `weights` from `index`) per lane."""
+    row = builder.load(vector_at(builder, weights, index, WORD), align=1)
+    if VNNI:
+        if llvm.llvm_version_info >= (22,):  # its arguments became vectors of bytes
+            pixels, row = builder.bitcast(pixels, BYTES), builder.bitcast(row, BYTES)
+        return call(builder, "llvm.x86.avx512.vpdpbusd.512", WORD, total, pixels, row)
+    for byte in range(4):
+        level = builder.and_(builder.lshr(pixels, _each(8 * byte)), _each(255))
+        weight = builder.ashr(builder.shl(row, _each(24 - 8 * byte)), _each(24))
+        total = builder.add(total, builder.mul(level, weight))
+    return total
+
+
+def _pairs_twin(total: Any, hidden: Any, unit: int, weights: Any, index: int) -> Any:
+    pair = hidden[unit : unit + 2].astype(np.int32)
+    return total + (pair * weights[index : index + 2 * LANES].reshape(LANES, 2)).sum(1, dtype=np.int32)
+
+
+@operation(I32x16, _pairs_twin)
+def dot_pair(builder: Any, total: Any, hidden: Any, unit: Any, weights: Any, index: Any) -> Any:
+    """total + hidden[unit] * w + hidden[unit + 1] * w', all int16, for the pair of weights of each lane."""
+    pointer = builder.bitcast(builder.gep(hidden, [unit]), ir.IntType(32).as_pointer())
+    pair = splat_scalar(builder, builder.load(pointer, align=2))
+    row = builder.load(vector_at(builder, weights, index, WORD), align=2)
+    if has_feature("avx512bw"):
+        half = ir.VectorType(ir.IntType(16), 2 * LANES)
+        products = call(
+            builder, "llvm.x86.avx512.pmaddw.d.512", WORD, builder.bitcast(pair, half), builder.bitcast(row, half)
+        )
+        return builder.add(total, products)
+    for shift in (16, 0):
+        low, weight = (builder.ashr(builder.shl(x, _each(shift)), _each(16)) for x in (pair, row))
+        total = builder.add(total, builder.mul(low, weight))
+    return total
+
+
+def _hidden_twin(array: Any, index: int, sums: Any, shift: int) -> None:
+    array[index : index + LANES] = np.maximum(sums, 0) >> shift
+
+
+@operation(types.void, _hidden_twin)
+def store_hidden(builder: Any, data: Any, index: Any, sums: Any, shift: Any) -> Any:
+    """Write max(sums, 0) >> shift, which must fit, to an int16 array."""
+    zero = ir.Constant(WORD, None)
+    positive = builder.select(builder.icmp_signed(">", sums, zero), sums, zero)
+    shifted = builder.lshr(positive, splat_scalar(builder, builder.trunc(shift, ir.IntType(32))))
+    half = ir.VectorType(ir.IntType(16), LANES)
+    builder.store(builder.trunc(shifted, half), vector_at(builder, data, index, half), align=2)
+
+
+@operation(types.int64, lambda a: np.argmax(a))
+def find_highest(builder: Any, a: Any) -> Any:
+    """The lowest lane that holds the maximum."""
+    highest = reduce_lanes(builder, a, lambda x, y: builder.select(builder.icmp_signed(">", x, y), x, y))
+    lanes = builder.bitcast(builder.icmp_signed("==", a, splat_scalar(builder, highest)), ir.IntType(LANES))
+    return builder.zext(builder.cttz(lanes, ir.Constant(ir.IntType(1), 0)), ir.IntType(64))
+
+
+def _quads_twin(pixels: Any, index: int, group: int, skip: int, groups: Any, quads: Any, at: int) -> int:
+    quad = pixels.reshape(-1)[index : index + 4 * LANES].view(np.int32)
+    for lane in range(skip, LANES):
+        if quad[lane]:
+            groups[at], quads[at] = group + lane, quad[lane]
+            at += 1
+    return at
+
+
+@operation(types.int64, _quads_twin)
+def list_quads(builder: Any, pixels: Any, index: Any, group: Any, skip: Any, groups: Any, quads: Any, at: Any) -> Any:
+    """Append the groups of four among 64 uint8 that are not all zero to two lists; the lists' new length.
+
+    groups (int32) receives group + lane, quads (int32) the four bytes; the first `skip` lanes are passed over.
+    All 16 lanes are written at `at`: both lists need 16 places more than they will hold.
+    """
+    i32 = ir.IntType(32)
+    quad = builder.load(vector_at(builder, pixels, index, WORD), align=1)
+    lane = ir.Constant(WORD, list(range(LANES)))
+    late = builder.icmp_signed(">=", lane, splat_scalar(builder, builder.trunc(skip, i32)))
+    mask = builder.and_(builder.icmp_unsigned("!=", quad, ir.Constant(WORD, None)), late)
+    number = builder.add(splat_scalar(builder, builder.trunc(group, i32)), lane)
+    bits = builder.bitcast(mask, ir.IntType(LANES))
+    if has_feature("avx512f"):
+        for data, vector in ((groups, number), (quads, quad)):
+            packed = call(builder, "llvm.x86.avx512.mask.compress.v16i32", WORD, vector, ir.Constant(WORD, None), mask)
+            builder.store(packed, vector_at(builder, data, at, WORD), align=4)
+        return builder.add(at, builder.zext(builder.ctpop(bits), at.type))
+    for k in range(LANES):  # every lane is written, but only what is not zero moves the end of the list
+        position = ir.Constant(i32, k)
+        for data, vector in ((groups, number), (quads, quad)):
+            builder.store(builder.extract_element(vector, position), builder.gep(data, [at]))
+        at = builder.add(at, builder.zext(builder.extract_element(mask, position), at.type))
+    return at

@@ -1,0 +1,78 @@
+"""The steps that preprocessings are made of, each in NumPy, as a kernel, in ONNX, C and JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from digitnn_fast.kernels import KERNELS, Call
+from digitnn_fast.kernels.layout import aligned
+from digitnn_fast.preprocessing import graph
+from digitnn_fast.reference import deskewing, directions, pooling
+from digitnn_fast.sizes import CLASSES, PIXELS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Bytes = NDArray[np.uint8]
+
+
+HERE = Path(__file__).parent
+
+# taken, pixels, labels, probabilities
+NO_IMAGES = (
+    np.zeros(1, np.int64),
+    np.zeros((0, PIXELS), np.uint8),
+    np.zeros(0, np.uint8),
+    np.zeros((0, CLASSES), np.float32),
+)
+
+
+class Step(NamedTuple):
+    """One step from images (n, 784) to images (n, 784), in every language.
+
+    The C pieces are put into digits.c one after the other. Those of a view end in a type `view` and the functions
+    `begin(view *, image)` and `values_of(view *, y)`, which gives row y; rows are asked for from above to below.
+    """
+
+    reference: Callable[[Bytes], Bytes]  # the specification
+    kernel: str  # its name in KERNELS
+    bind: Callable[[], Call]  # with scratch of its own: call(images, out), of a picture call(taken, images, out)
+    onnx: Callable[[graph.Graph, str], str]  # adds its nodes behind a value, and returns the name of the result
+    javascript: Path  # the file's stem is the name of the function: pixels (784,) to pixels (784,)
+    c: tuple[Path, ...] = ()
+
+
+def _bind_deskew() -> Call:
+    """deskew(taken, images, out), with scratch of its own."""
+    return KERNELS["deskewing.deskew_next"].bind(
+        aligned(96, np.int32), aligned(28 * 96, np.uint8), *NO_IMAGES[:2], NO_IMAGES[1]
+    )
+
+
+def _bind_describe() -> Call:
+    """describe(images, out), with scratch of its own."""
+    scratch = (aligned(size, np.int32) for size in (960, 1568, 1296))
+    return KERNELS["directions.describe"].bind(*scratch, NO_IMAGES[1], NO_IMAGES[1])
+
+
+def _bind_pool() -> Call:
+    """pool(images, out)."""
+    return KERNELS["pooling.pool"].bind(NO_IMAGES[1], NO_IMAGES[1])
+
+
+STRAIGHTEN = HERE / "straighten.c"
+# digits.c deskews by itself.
+DESKEW = Step(deskewing.deskew, "deskewing.deskew_next", _bind_deskew, graph.deskew, HERE / "deskewed.js")
+DESCRIBE = Step(
+    directions.describe,
+    "directions.describe",
+    _bind_describe,
+    graph.describe,
+    HERE / "described.js",
+    (STRAIGHTEN, HERE / "describe.c"),
+)
+POOL = Step(pooling.pool, "pooling.pool", _bind_pool, graph.pool, HERE / "pooled.js", (STRAIGHTEN, HERE / "pool.c"))

@@ -1,0 +1,29 @@
+"""The specification, in plain NumPy: every kernel has a twin here, in a file of the same name, and agrees with it."""
+
+from digitnn_fast.reference.inference import Activations, forward
+from digitnn_fast.reference.int8 import forward_int8, softmax_uint8
+from digitnn_fast.reference.learning import (
+    Moments,
+    adam_step,
+    backward,
+    cosine_rate,
+    cross_entropy,
+    gradient_descent_step,
+    momentum_step,
+    train,
+)
+
+__all__ = [
+    "Activations",
+    "Moments",
+    "adam_step",
+    "backward",
+    "cosine_rate",
+    "cross_entropy",
+    "forward",
+    "forward_int8",
+    "gradient_descent_step",
+    "momentum_step",
+    "softmax_uint8",
+    "train",
+]

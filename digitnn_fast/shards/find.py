@@ -1,0 +1,110 @@
+"""Which shards the user means, and where the result of each one goes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from glob import glob, has_magic
+from typing import NamedTuple
+
+from digitnn_fast import images
+from digitnn_fast.shards import store
+from digitnn_fast.shards.store import ShardError
+
+ENDINGS = (
+    ".csv",
+    ".csv.gz",
+    ".csv.zip",
+    ".parquet",
+    ".pq",
+    ".npy",
+    ".npy.gz",
+    ".idx",
+    "-ubyte",
+    ".idx.gz",
+    "-ubyte.gz",
+)
+PACKED = (".gz", ".zip")
+
+
+class Task(NamedTuple):
+    """A shard, and the file that its answers go to."""
+
+    source: str
+    result: str
+
+
+def find_shards(inputs: Sequence[str], out: str, format: str = "csv") -> list[Task]:
+    """The shards among `inputs`, files, patterns and folders, and their results in the folder `out`.
+
+    A folder stands for all files in it, and in its folders, that end as shards do; and each folder that holds pictures
+    is a shard too. A result is called as its shard, and lies as deep in `out` as that in the folder or pattern.
+    ShardError if there are none, or if two would be called the same.
+    """
+    tasks: dict[str, Task] = {}
+    out = store.local(out)
+    for given in map(store.local, inputs):
+        for source, name in _expand(given):
+            result = store.join(out, f"{_stem(name)}.{format}")
+            other = tasks.setdefault(result, Task(source, result)).source
+            if other != source:
+                raise ShardError(f"{source}: its result would be called as that of {other}: {result}")
+            if not store.is_url(source) and not store.is_url(result) and _same(source, result):
+                raise ShardError(f"{source}: its result would take its place; give another folder")
+    return list(tasks.values())
+
+
+def _same(source: str, result: str) -> bool:
+    return os.path.realpath(source) == os.path.realpath(result)
+
+
+def _expand(given: str) -> Iterator[tuple[str, str]]:
+    """Each shard, and its name below the folder of results."""
+    if has_magic(given) and not os.path.exists(given):
+        found = sorted(_matches(given))
+        if not found:
+            raise ShardError(f"{given}: no file fits this pattern")
+        yield from found
+    elif not store.is_folder(given):
+        yield given, store.name_of(given)
+    else:
+        files = store.files_in(given)
+        shards = [name for name in files if name.lower().endswith(ENDINGS) and not _is_hidden(name)]
+        folders = sorted({name.rpartition("/")[0] for name in files if images.is_picture(name)})
+        if not shards and not folders:
+            raise ShardError(f"{given}: there are no shards in this folder, and no pictures")
+        for name in shards:
+            yield store.join(given, name), name
+        for folder in folders:
+            yield (store.join(given, folder), folder) if folder else (given, store.name_of(given) or "pictures")
+
+
+def _matches(pattern: str) -> list[tuple[str, str]]:
+    """Each file that fits, and its name from where the pattern's first wildcard is."""
+    if not store.is_url(pattern):
+        base = _base(pattern.replace(os.sep, "/"))
+        return [(path, path[base:].replace(os.sep, "/")) for path in glob(pattern, recursive=True)]
+    system, place = store.connect(pattern)
+    with store.reached(pattern):
+        return [(str(system.unstrip_protocol(path)), path[_base(place) :]) for path in system.glob(place)]
+
+
+def _base(pattern: str) -> int:
+    """Length of the folder before the first wildcard."""
+    return pattern.rfind("/", 0, min(pattern.find(c) for c in "*?[" if c in pattern)) + 1
+
+
+def _is_hidden(name: str) -> bool:
+    """As Spark and Hadoop see it: `_SUCCESS`, `.part-0.csv.crc`."""
+    return any(part.startswith(("_", ".")) for part in name.split("/"))
+
+
+def _stem(name: str) -> str:
+    """The name without what tells its kind: `b.csv.gz` is `b`, and `train-images-idx3-ubyte` stays as it is."""
+    for ending in PACKED:
+        if name.lower().endswith(ending):
+            name = name[: -len(ending)]
+    folder, slash, last = name.rpartition("/")
+    stem, dot, ending = last.rpartition(".")
+    known = f".{ending.lower()}" in (*ENDINGS, *images.ENDINGS, ".txt")
+    return folder + slash + (stem if dot and stem and known else last)

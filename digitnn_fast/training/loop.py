@@ -1,0 +1,210 @@
+"""The loop that turns labelled images into a network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitnn_fast.kernels.layout import ADAM, MOMENTUM
+from digitnn_fast.network import Network, TrainingRecord, data_digest, join
+from digitnn_fast.predictor import Predictor
+from digitnn_fast.preprocessing import PREPROCESSINGS, picture_of, prepare, view_distorted
+from digitnn_fast.reference import cross_entropy
+from digitnn_fast.threads import thread_count
+from digitnn_fast.training.checkpoint import Checkpoint, State
+from digitnn_fast.training.descent import Descent, Schedule, descent_for
+from digitnn_fast.training.recipes import Recipe, find_recipe
+from digitnn_fast.utils import Parameters, check_labels, get_accuracy, get_predictions, initialize_parameters
+
+BETA1, BETA2 = 0.9, 0.999  # Adam's own
+WARMUP = 0.02  # share of the steps
+
+
+class EpochReport(NamedTuple):
+    """One line of the history. Training values are those met while learning: on distorted images, weights in motion."""
+
+    epoch: int
+    epochs: int
+    training_loss: float
+    training_accuracy: float
+    heldout_loss: float
+    heldout_accuracy: float
+
+
+def shown_as_part(on_epoch: Callable[[EpochReport], None], part: int, parts: int, report: EpochReport) -> None:
+    """Pass on an epoch of one of several trainings as one of a long one."""
+    on_epoch(report._replace(epoch=report.epoch + part * report.epochs, epochs=parts * report.epochs))
+
+
+def train(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    recipe: str | Recipe = "fast",
+    *,
+    seed: int = 0,
+    heldout: float = 0.1,
+    threads: int | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    patience: int | None = None,
+) -> Network:
+    """A network trained on uint8 images (n, 784) with labels (n,), but for a random share `heldout` of the rows.
+
+    Its accuracy is measured on the rows held out. The same images, labels, recipe and seed give the same
+    network for any number of threads. ValueError for labels outside 0..9, an unknown recipe, or too few rows.
+
+    In the file `checkpoint` the state is kept every minute. A training that was killed goes on from there, with the
+    same result; ValueError if the file belongs to another training. It is removed at the end.
+
+    With `patience` it stops when the loss on the rows held out has not fallen for so many epochs. The last network
+    stays, not the best on these rows: to choose by them would make their accuracy no estimate any more.
+    """
+    rows = split(len(labels), heldout, seed)
+    if patience is not None and not (patience >= 1 and len(rows[1])):
+        raise ValueError("patience must be 1 epoch or more, and there must be rows held out")
+    return train_on(images, labels, recipe, rows, seed, threads, on_epoch, checkpoint, patience)
+
+
+Split = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def train_on(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    recipe: str | Recipe,
+    rows: Split,
+    seed: int,
+    threads: int | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    patience: int | None = None,
+) -> Network:
+    """As `train`, with the indices of the rows to learn from and of those that only measure."""
+    chosen, threads = find_recipe(recipe), thread_count(threads)
+    images, labels = _checked(images, labels)
+    (learned, tested), digest = rows, data_digest(images, labels)
+    identity: dict[str, int | float | str] = {
+        "seed": seed,
+        "data_digest": digest,
+        "rows": rows_digest(learned),
+        "patience": patience or 0,
+    }
+    identity |= chosen.settings()
+    kept = Checkpoint(checkpoint, identity) if checkpoint else None
+    state = (kept and kept.load()) or State()
+    pixels = (picture_of if chosen.distortion else prepare)(images[learned], chosen.preprocessing)
+    for member in range(len(state.done), chosen.members):
+        own_seed = seed + (member << 32)
+        start = initialize_parameters(own_seed, chosen.hidden, chosen.deviation)
+        start.W1[PREPROCESSINGS[chosen.preprocessing].never_ink] = 0  # nobody would ever change them
+        descent = descent_for(chosen, start, pixels, labels[learned], threads)
+        descent.restore(state.descent)
+        for loss, accuracy in _epochs(chosen, descent, own_seed, len(state.history) - state.begun):
+            network = _network(chosen, [descent.parameters()])
+            state.history.append((loss, accuracy, *_measure(network, images[tested], labels[tested], threads)))
+            if on_epoch is not None:
+                on_epoch(EpochReport(len(state.history), chosen.epochs * chosen.members, *state.history[-1]))
+            if kept:
+                kept.save_if_due(state, descent)
+            if patience and _stalled([losses[2] for losses in state.history[state.begun :]], patience):
+                break
+        state.done.append(descent.parameters())
+        state.begun, state.descent = len(state.history), ()
+    network = _network(chosen, state.done)
+    record = TrainingRecord(
+        recipe=chosen.name,
+        seed=seed,
+        data_digest=digest,
+        training_rows=len(learned),
+        heldout_rows=len(tested),
+        heldout_accuracy=_measure(network, images[tested], labels[tested], threads)[1],
+        history=np.array(state.history),
+        settings=chosen.settings(),
+    )
+    if kept:
+        kept.remove()
+    return network.trained(record)
+
+
+def _stalled(losses: list[float], patience: int) -> bool:
+    """Whether the lowest loss is so many epochs ago."""
+    return len(losses) - 1 - losses.index(min(losses)) >= patience
+
+
+def _checked(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    labels = check_labels(labels).astype(np.uint8)
+    if images.dtype != np.uint8 or images.shape != (len(labels), 784):
+        raise ValueError(f"images must be uint8 ({len(labels)}, 784), got {images.dtype} {images.shape}")
+    return images, labels
+
+
+def _network(recipe: Recipe, members: list[Parameters]) -> Network:
+    network = Network(*join(members), recipe.preprocessing)
+    return network.rounded() if recipe.half else network
+
+
+def rows_digest(learned: NDArray[np.int64]) -> str:
+    """SHA-256 of the indices of the rows to learn from."""
+    import hashlib
+
+    return hashlib.sha256(learned.astype("<i8").tobytes()).hexdigest()
+
+
+def split(rows: int, heldout: float, seed: int) -> Split:
+    """Indices of the rows to learn from and of those held out, each in the order of the file."""
+    if not 0 <= heldout < 1:
+        raise ValueError(f"the share held out must be from 0 to less than 1, got {heldout}")
+    tested = round(rows * heldout)
+    if rows - tested < 1:
+        raise ValueError(f"{rows} rows are too few to learn from with {tested} held out")
+    order = np.random.default_rng((seed, 1)).permutation(rows)
+    return np.sort(order[tested:]), np.sort(order[:tested])
+
+
+def _epochs(recipe: Recipe, descent: Descent, seed: int, first: int) -> Iterator[tuple[float, float]]:
+    """Train from epoch `first` on, one epoch at a time; loss and accuracy of each."""
+    rows = len(descent.labels)
+    schedule = Schedule.of_batches(rows, recipe.batch or rows)
+    random = np.random.default_rng((seed, 2))
+    limits = recipe.distortion.limits() if recipe.distortion else None
+    pixels = descent.images
+    for epoch in range(recipe.epochs):
+        _set_rates(schedule, recipe, epoch)
+        order = np.arange(rows) if recipe.batch is None else random.permutation(rows)
+        key = int(random.integers(2**62))
+        if epoch < first:  # already done, but the random numbers go on
+            continue
+        if limits is not None and PREPROCESSINGS[recipe.preprocessing].view:  # what is seen of the distorted digits
+            descent.images = view_distorted(pixels, recipe.preprocessing, key, limits, descent.threads)
+            within = None
+        else:
+            within = limits
+        yield descent.epoch(ADAM if recipe.adam else MOMENTUM, order, schedule, key, within)
+
+
+def _set_rates(schedule: Schedule, recipe: Recipe, epoch: int) -> None:
+    rates = schedule.rates
+    rates.smooth[:] = rates.scale * recipe.smoothing / 10
+    if not recipe.adam:
+        rates.step_size[:] = recipe.learning_rate
+        return
+    total = recipe.epochs * schedule.batches
+    step = epoch * schedule.batches + schedule.batch_of_block() + 1.0
+    warm = np.minimum(1, step / (WARMUP * total))  # Adam's first steps are blind: its averages hold few gradients
+    rate = recipe.learning_rate * warm * (1 + np.cos(np.pi * (step - 1) / total)) / 2
+    rates.step_size[:] = rate / (1 - BETA1**step)
+    rates.kept[:] = 1 - rate * recipe.weight_decay
+    rates.decay[:], rates.second_decay[:] = BETA1, BETA2
+    rates.correction[:] = 1 / np.sqrt(1 - BETA2**step)
+
+
+def _measure(
+    network: Network, images: NDArray[np.uint8], labels: NDArray[np.uint8], threads: int
+) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy; NaN of no rows."""
+    probabilities = Predictor(network, threads=threads).predict_proba(images)
+    return cross_entropy(probabilities, labels), get_accuracy(get_predictions(probabilities), labels)

@@ -1,0 +1,43 @@
+"""Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from digitnn_fast.kernels.machine import jit
+
+pytestmark = pytest.mark.skipif(jit.DISABLE_JIT, reason="takes minutes in plain Python")
+
+
+def modules_after(*arguments: object) -> set[str]:
+    """Names of the modules that a process has loaded when the command has run."""
+    script = (
+        "import sys; from digitnn_fast.commands import app; code = app.run(sys.argv[1:]); "
+        "print(*sys.modules, file=sys.stderr); sys.exit(code)"
+    )
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+def test_help_loads_no_numbers(tmp_path):
+    loaded = modules_after("--help")
+    assert "typer" in loaded
+    assert not loaded & {"numba", "llvmlite", "pandas", "numpy"}
+
+
+def test_importing_the_package_loads_nothing():
+    script = "import sys, digitnn_fast; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"numba", "llvmlite", "pandas", "numpy", "typer", "rich"}
+
+
+def test_predict_loads_neither_numba_nor_pandas_nor_bars(folder, tmp_path):
+    files = "--model", folder.path / "model.npz", "--test", folder.path / "test.csv", "--out", tmp_path / "out.csv"
+    loaded = modules_after("predict", *files)
+    assert "numpy" in loaded
+    # rich.console is typer's own import until its version 0.17.
+    assert not loaded & {"numba", "pandas", "rich.progress", "digitnn_fast.training"}

@@ -1,0 +1,194 @@
+"""`submit` and `train`, on slices of the embedded sample written as Kaggle writes its files, and on Kaggle's own."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from command_line import TEST_ROWS, TRAIN_ROWS, process
+
+from digitnn_fast import kaggle, reference, train
+from digitnn_fast.kernels.machine import jit
+from digitnn_fast.network import Network
+from digitnn_fast.sample import load_sample
+from digitnn_fast.training.estimation import train_estimated
+from digitnn_fast.training.measured import next_step
+from digitnn_fast.training.recipes import RECIPES
+from digitnn_fast.utils import get_predictions
+
+pytestmark = pytest.mark.skipif(jit.DISABLE_JIT, reason="takes minutes in plain Python")
+
+
+def test_submit(command, folder, tmp_path):
+    out, model = tmp_path / "submission.csv", tmp_path / "model.npz"
+    files = "--train", folder.path / "train.csv", "--test", folder.path / "test.csv"
+    outcome = command("submit", *files, "--out", out, "--model-out", model, "--seed", 3)
+    assert outcome.code == 0
+    network = Network.load(model)
+    expected = get_predictions(reference.forward(network.parameters, folder.test_images).probabilities)
+    lines = [f"{row},{digit}" for row, digit in enumerate(expected, 1)]
+    assert out.read_text().splitlines() == ["ImageId,Label", *lines]
+
+    record = network.training
+    assert record.seed == 3
+    assert record.recipe == "fast"
+    assert (record.training_rows, record.heldout_rows) == (TRAIN_ROWS, 0), "the submission's network saw every row"
+    assert record.estimated_rows == TRAIN_ROWS // 10
+    accuracy, error = record.estimated_accuracy, record.estimated_standard_error
+    assert outcome.fact("held-out accuracy").startswith(f"{accuracy:.2%} ± {error:.2%} (standard error; 40 of 400")
+    assert outcome.fact("data") == f"{folder}/train.csv and {folder}/test.csv"
+    assert outcome.fact("submission") == f"{out} (valid, {TEST_ROWS} rows)"
+    client = f"digitnn-fast kaggle submit {out} --message '"
+    plain = f"kaggle competitions submit -c digit-recognizer -f {out} -m '"
+    assert outcome.fact("upload").startswith(client if find_spec("kaggle") else plain)
+    name, _ = next_step("fast")
+    assert outcome.fact("next step").startswith(f"--recipe {name}: ")
+    assert re.search(r"^90 rows, [\d,]+ rows/s$", outcome.fact("predicted"))
+    for stage in ("read", "train twice", "predict", "write and validate", "in all"):
+        assert re.search(rf"\b{stage} \d+\.\d\d s", outcome.fact("time"))
+    assert "test accuracy" not in outcome.out
+
+
+def test_the_estimate_of_a_submission_is_that_of_train(folder):
+    """And its network is the one that `train` makes of all rows."""
+    images, labels = kaggle.read_train(folder.path / "train.csv")
+    quick = replace(RECIPES["fast"], epochs=3)
+    network = train_estimated(images, labels, quick, seed=5)
+    measured, whole = (train(images, labels, quick, seed=5, heldout=share) for share in (0.1, 0))
+    assert network.training.estimated_accuracy == measured.training.heldout_accuracy
+    assert network.training.estimated_rows == measured.training.heldout_rows > 0
+    np.testing.assert_array_equal(network.training.history[:, 2:], measured.training.history[:, 2:])
+    np.testing.assert_array_equal(network.training.history[:, :2], whole.training.history[:, :2])
+    for own, other in zip(network.parameters, whole.parameters, strict=True):
+        np.testing.assert_array_equal(own, other)
+
+
+def test_submit_with_a_model_trains_nothing(command, folder, tmp_path):
+    out, model = tmp_path / "submission.csv", folder.path / "model.npz"
+    assert command("submit", "--model", model, "--test", folder.path / "test.csv", "--out", out).code == 0
+    expected = tmp_path / "expected.csv"
+    assert command("predict", "--model", model, "--test", folder.path / "test.csv", "--out", expected).code == 0
+    assert out.read_bytes() == expected.read_bytes()
+    for wrong in (("--recipe", "fast"), ("--model-out", tmp_path / "m.npz")):
+        outcome = command("submit", "--model", model, *wrong, "--out", out)
+        assert outcome.code == 2
+        assert outcome.err == "error: --model submits without training: it goes without --recipe and --model-out\n"
+
+
+def test_submit_is_deterministic(command, folder, tmp_path):
+    files = "--train", folder.path / "train.csv", "--test", folder.path / "test.csv"
+    written = []
+    for threads in (1, 2):
+        out, model = tmp_path / "submission.csv", tmp_path / "model.npz"
+        assert command("submit", *files, "--out", out, "--model-out", model, "--threads", threads).code == 0
+        written.append((out.read_bytes(), model.read_bytes()))
+    assert written[0] == written[1]
+
+
+def test_submit_without_files_takes_the_sample(tmp_path):
+    """As the README's first command does, in a process and a folder of its own."""
+    outcome = process("submit", cwd=tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert "embedded sample" in outcome.fact("data")
+    assert "kaggle" not in outcome.out.replace("Kaggle", "")
+    assert "not possible" in outcome.fact("upload")
+    answers = [int(line.split(",")[1]) for line in (tmp_path / "submission.csv").read_text().splitlines()[1:]]
+    accuracy = np.mean(np.array(answers) == load_sample().test_labels)
+    error = np.sqrt(accuracy * (1 - accuracy) / 2000)
+    assert outcome.fact("test accuracy") == f"{accuracy:.2%} ± {error:.2%} (standard error; 2,000 rows)"
+    assert accuracy > 0.95
+    assert os.listdir(tmp_path) == ["submission.csv"]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_about_ten_lines_of_progress_for_any_number_of_epochs(command, folder, tmp_path, recipe, monkeypatch):
+    monkeypatch.setitem(RECIPES, recipe, replace(RECIPES[recipe], epochs=len(recipe) * 7, members=1))
+    arguments = "train", "--train", folder.path / "train.csv", "--out", tmp_path / "m.npz", "--recipe", recipe
+    outcome = command(*arguments)
+    assert outcome.code == 0
+    epochs = len(Network.load(tmp_path / "m.npz").training.history)
+    assert epochs == RECIPES[recipe].epochs
+    lines = outcome.err.splitlines()
+    assert 5 <= len(lines) <= 12
+    figures = r"training loss \d+\.\d{4}, accuracy \d+\.\d\d%; held-out loss \d+\.\d{4}, accuracy \d+\.\d\d%"
+    assert all(re.fullmatch(rf"epoch +\d+/{epochs}: {figures}", line) for line in lines)
+    assert lines[-1].startswith(f"epoch {epochs}/{epochs}")
+    assert "\x1b" not in outcome.out + outcome.err
+
+
+def test_train_without_rows_held_out(command, folder, tmp_path):
+    model = tmp_path / "m.npz"
+    outcome = command("train", "--train", folder.path / "train.csv", "--out", model, "--heldout", 0)
+    assert outcome.code == 0
+    assert outcome.fact("held-out accuracy") == "not known: no rows were held out"
+    assert "nan" not in (outcome.out + outcome.err + command("info", model).out).lower()
+
+
+def test_cross_validation(command, folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(RECIPES, "small", replace(RECIPES["small"], epochs=5))
+    model = tmp_path / "m.npz"
+    arguments = "train", "--train", folder.path / "train.csv", "--out", model, "--recipe", "small", "--folds", 3
+    outcome = command(*arguments, "--seed", 2)
+    assert outcome.code == 0
+    record = Network.load(model).training
+    assert (record.folds, record.heldout_rows, record.training_rows) == (3, 0, TRAIN_ROWS)
+    accuracy = f"{record.cross_validated_accuracy:.2%} ± {record.cross_validated_standard_error:.2%}"
+    assert outcome.fact("accuracy") == f"{accuracy} (standard error; {TRAIN_ROWS:,} rows), cross-validated"
+    assert len(outcome.fact("of each fold").split(", ")) == 3
+    assert f"at the temperature {record.temperature:.3f}" in outcome.fact("calibration error")
+    assert outcome.fact("if doubtful ones are refused").count("answered") == 4
+    assert command("info", model).fact("cross-validated").startswith(accuracy)
+
+
+@pytest.mark.parametrize("folds", [1, TRAIN_ROWS + 1])
+def test_folds_that_cannot_be(command, folder, tmp_path, folds):
+    files = "--train", folder.path / "train.csv", "--out", tmp_path / "m.npz"
+    outcome = command("train", *files, "--folds", folds)
+    assert (outcome.code, outcome.err) == (
+        2,
+        f"error: folds must be 2 to {TRAIN_ROWS}, the number of rows, got {folds}\n",
+    )
+    assert not (tmp_path / "m.npz").exists()
+
+
+def test_a_checkpoint_from_the_command_line(command, folder, tmp_path):
+    files = "--train", folder.path / "train.csv", "--out", tmp_path / "m.npz", "--checkpoint", tmp_path / "state"
+    for name, folds in (("state", ()), ("state.folds", ("--folds", 2))):
+        (tmp_path / name).write_text("nonsense")
+        outcome = command("train", *files, *folds)
+        assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+        assert outcome.err.startswith(f"error: {tmp_path / name}: not a checkpoint, or damaged")
+        (tmp_path / name).unlink()
+    assert command("train", *files).code == 0
+    assert not (tmp_path / "state").exists()
+    assert (tmp_path / "m.npz").read_bytes() == (folder.path / "model.npz").read_bytes()
+
+
+def test_patience_from_the_command_line(command, folder, tmp_path):
+    files = "--train", folder.path / "train.csv", "--out", tmp_path / "m.npz", "--patience", 3
+    for wrong in (("--folds", 2), ("--heldout", 0)):
+        outcome = command("train", *files, *wrong)
+        reason = "error: --patience needs rows that are held out: it goes without --folds and --heldout 0\n"
+        assert (outcome.code, outcome.err) == (2, reason)
+    assert command("train", *files).code == 0
+    history = Network.load(tmp_path / "m.npz").training.history
+    assert len(history) - 1 - history[:, 2].argmin() == 3
+    assert len(history) < RECIPES["fast"].epochs
+
+
+@pytest.mark.slow
+def test_the_main_job_on_kaggles_files(kaggle_files, command, tmp_path):
+    train, test = kaggle_files
+    out, model = tmp_path / "submission.csv", tmp_path / "model.npz"
+    outcome = command("submit", "--train", train, "--test", test, "--out", out, "--model-out", model)
+    assert outcome.code == 0
+    assert Network.load(model).training.heldout_accuracy > 0.975
+    assert outcome.fact("submission") == f"{out} (valid, 28,000 rows)"
+    assert command("validate", out, "--test", test).code == 0
+    again = tmp_path / "again.csv"
+    assert command("predict", "--model", model, "--test", test, "--out", again).code == 0
+    assert again.read_bytes() == out.read_bytes()

@@ -1,0 +1,67 @@
+"""The generated C on bare metal, emulated: what it answers, and what it costs."""
+
+import numpy as np
+import pytest
+from c_export import HOSTILE, check, integers
+from exports import SMALL
+from programs import needs
+
+from digitnn_fast.export.c import boards
+from digitnn_fast.export.c.source import Integers, sources
+from digitnn_fast.reference.quantization import LARGEST, quantize
+
+LIMITS = {8: (54 * 1024, 1024), 4: (28 * 1024, 1024), 2: (15 * 1024, 1024)}  # bytes of flash and of RAM
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("bits", LARGEST)
+@pytest.mark.parametrize("board", boards.BOARDS, ids=lambda board: board.name)
+def test_bare_metal_gives_the_same_integers_within_the_limits(tmp_path, rows, board, bits):
+    needs(boards.COMPILER, boards.EMULATOR)
+    W1, b1, W2, b2 = SMALL.parameters
+    inside = np.zeros((28, 28), np.float32)
+    inside[2:26, 4:25] = 1  # as after fine-tuning
+    network = integers(bits)
+    if bits < 8:
+        network = Integers(quantize((W1 * inside.reshape(-1, 1), b1, W2, b2), bits), bits, "deskewed")
+    for name, text in sources(network).items():
+        (tmp_path / name).write_text(text)
+    images = np.concatenate([rows[:1000], HOSTILE])
+    cost, answers = boards.measure(tmp_path, board, images)
+    check(network, images, answers)
+    flash, ram = LIMITS[bits]
+    assert cost.flash <= flash
+    assert cost.ram <= ram
+    assert cost.static == 0
+    products, dense = boards.multiply_adds(network, images[:1000])
+    assert products < dense / 3
+    assert products < cost.instructions < 10 * products
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("board", boards.BOARDS, ids=lambda board: board.name)
+@pytest.mark.parametrize(("preprocessing", "ram"), [("directions", 2048), ("pooled", 1024)])
+def test_other_views_take_so_much_stack_and_no_libc(tmp_path, rows, preprocessing, ram, board):
+    needs(boards.COMPILER, boards.EMULATOR)
+    network = integers(8, preprocessing)
+    for name, text in sources(network).items():
+        (tmp_path / name).write_text(text)
+    images = np.concatenate([rows[:200], HOSTILE])
+    cost, answers = boards.measure(tmp_path, board, images)
+    check(network, images, answers)
+    assert cost.flash <= LIMITS[8][0]
+    assert cost.ram <= ram
+    assert cost.static == 0
+
+
+@pytest.mark.once
+def test_instructions_are_counted_and_not_timed(tmp_path):
+    needs(boards.COMPILER, boards.EMULATOR)
+    for name, text in sources(integers(2, "raw", 16)).items():
+        (tmp_path / name).write_text(text)
+    black = np.zeros((20, 784), np.uint8)
+    counts = [
+        boards.measure(tmp_path, boards.BOARDS[1], images)[0].instructions for images in (black, black, black + 1)
+    ]
+    assert counts[0] == pytest.approx(counts[1], rel=0.01)
+    assert counts[2] > counts[0] + 784 * 16, "an instruction or more for each weight of 784 pixels that are not black"

@@ -1,0 +1,237 @@
+"""The command `export --to c`: what it says, what it refuses, and that nothing is left when it fails."""
+
+import shutil
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from programs import needs
+
+from digitnn_fast import Network
+from digitnn_fast.bundled import MODELS
+from digitnn_fast.commands import app, exporting
+from digitnn_fast.export import c
+from digitnn_fast.export.c import boards, tools
+from digitnn_fast.export.c.source import Integers
+from digitnn_fast.predictor import Predictor
+from digitnn_fast.preprocessing import PREPROCESSINGS
+from digitnn_fast.reference.quantization import quantize
+from digitnn_fast.sample import load_sample
+from digitnn_fast.training import finetuning
+from digitnn_fast.training.finetuning import FineTuning
+from digitnn_fast.training.recipes import RECIPES
+
+SAMPLE = load_sample()
+
+
+@pytest.fixture
+def command(capsys):
+    """Exit code and output of `digitnn-fast export --to c` with these arguments."""
+
+    def run(*arguments):
+        code = app.run(["export", "--to", "c", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Fine-tuning of a second: what it reaches is tested elsewhere."""
+    for bits, tuning in finetuning.FINE_TUNINGS.items():
+        monkeypatch.setitem(finetuning.FINE_TUNINGS, bits, FineTuning(bits, 200, 0.003, tuning.spared))
+
+
+def write_rows(path, images, labels):
+    header = ",".join(["label", *(f"pixel{k}" for k in range(784))])
+    rows = [",".join(map(str, [label, *image])) for label, image in zip(labels.tolist(), images.tolist(), strict=True)]
+    path.write_text("\n".join([header, *rows, ""]))
+
+
+@pytest.mark.once
+def test_it_says_what_was_written_and_what_it_costs(command, tmp_path):
+    needs("gcc", boards.COMPILER, boards.EMULATOR)
+    code, text, _ = command("small", "--out", tmp_path / "c", "--clock", "100")
+    assert code == 0
+    assert {path.name for path in (tmp_path / "c").iterdir()} == {"digits.h", "digits.c", "selftest.c"}
+    assert "2,000 of 2,000 labels, all integers equal" in text
+    assert "compiled by cc and passed" in text
+    assert "instead of 50,816" in text
+    for board in boards.BOARDS:
+        assert any(line.startswith(board.name) and line.endswith("ms at 100 MHz") for line in text.splitlines())
+
+
+@pytest.mark.parametrize("bits", [4, 2])
+def test_fewer_bits_are_fine_tuned_and_the_network_is_kept(command, quick, tmp_path, bits):
+    needs("gcc")
+    code, text, error = command("small", "--out", tmp_path / "c", "--bits", bits, "--max-loss", 5)
+    assert code == 0
+    assert f"to {bits} bits, on 10,000 rows of the embedded sample" in text
+    assert "all integers equal" in text
+    assert "training loss" in error
+    predictor = Predictor.load(tmp_path / "c" / c.MODEL)
+    same = predictor.predict(SAMPLE.test_images) == Predictor.load("small").predict(SAMPLE.test_images)
+    assert f"{same.sum():,} of 2,000 labels as in float32" in text or same.mean() > 0.95  # W2 is rounded in the C
+
+
+def test_the_samples_test_digits_are_never_fine_tuned_on(command, quick, tmp_path):
+    """They tell the loss, and a train.csv may hold them."""
+    images = np.concatenate([SAMPLE.train_images[:1000], SAMPLE.test_images[:50]])
+    write_rows(tmp_path / "rows.csv", images, np.concatenate([SAMPLE.train_labels[:1000], SAMPLE.test_labels[:50]]))
+    arguments = "--bits", 2, "--train", tmp_path / "rows.csv", "--max-loss", 50
+    assert f"on 1,000 rows of {tmp_path}/rows.csv" in command("small", "--out", tmp_path / "c", *arguments)[1]
+    write_rows(tmp_path / "rows.csv", SAMPLE.test_images[:50], SAMPLE.test_labels[:50])
+    code, _, error = command("small", "--out", tmp_path / "d", *arguments)
+    assert code == 2
+    assert "there are no digits to learn from" in error
+    assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("bits", [8, 2])
+@pytest.mark.parametrize(("inputs", "hidden"), [("16x16", None), ("16x16", 16), ("7x7x16", 16)])
+def test_other_inputs_are_trained_and_the_network_is_kept(command, quick, tmp_path, monkeypatch, inputs, hidden, bits):
+    needs("gcc")
+    recipe = RECIPES[c.INPUTS[inputs]]
+    monkeypatch.setitem(RECIPES, recipe.name, replace(recipe, epochs=10))
+    write_rows(tmp_path / "rows.csv", SAMPLE.train_images[:3000], SAMPLE.train_labels[:3000])
+    arguments = ["--inputs", inputs, "--bits", bits, "--train", tmp_path / "rows.csv", "--max-loss", 15]
+    arguments += ["--hidden", hidden] if hidden else []
+    code, text, error = command("small", "--out", tmp_path / "c", *arguments)
+    assert code == 0, error
+    wide = hidden or 64
+    assert f"for {inputs} inputs, {wide} hidden units, on 3,000 rows of {tmp_path}/rows.csv" in text
+    assert ("fine-tuned" in text) == (bits == 2)
+    assert "all integers equal" in text
+    network = Network.load(tmp_path / "c" / c.MODEL)
+    assert (network.hidden, network.preprocessing) == (wide, recipe.preprocessing)
+    integers = Integers(quantize(network.parameters, bits), bits, network.preprocessing)
+    right = integers.logits(SAMPLE.test_images).argmax(axis=1) == SAMPLE.test_labels
+    assert f"{right.mean():.2%} of the sample's 2,000 test digits" in text
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(("limit", "what"), [("--max-flash", "flash"), ("--max-ram", "ram")])
+def test_limits(command, tmp_path, limit, what):
+    needs(boards.COMPILER, boards.EMULATOR)
+    code, _, error = command("small", "--out", tmp_path / "c", limit, 200)
+    assert code == exporting.FAILED
+    assert f"bytes of {what}, allowed are 200; nothing was written" in error
+    assert not list(tmp_path.iterdir())
+    assert command("small", "--out", tmp_path / "c", limit, 60_000)[0] == 0
+
+
+def test_too_much_lost(command, quick, tmp_path):
+    code, _, error = command("small", "--out", tmp_path / "c", "--bits", 2, "--max-loss", 0)
+    assert code == exporting.FAILED
+    assert "lost, allowed are 0%; nothing was written" in error
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--bits", "3"), "--bits must be 8 or 4 or 2, got 3"),
+        (("--layout", "sketch"), "--layout must be plain or arduino, got sketch"),
+        (("--train", "x.csv"), "--train goes with --bits 4 or 2, or --inputs"),
+        (("--inputs", "16x16"), "--inputs needs --train"),
+        (("--inputs", "16x16", "--bits", "2"), "--inputs needs --train"),
+        (("--inputs", "8x8", "--train", "x.csv"), "--inputs must be 28x28 or 7x7x16 or 16x16, got 8x8"),
+        (("--inputs", "", "--train", "x.csv"), "--inputs must be 28x28 or 7x7x16 or 16x16, got"),
+        (("--inputs", "16x16", "--train", "nothing.csv"), "nothing.csv: no such file"),
+        (("--inputs", "16x16", "--train", "x.csv", "--hidden", "0"), "--hidden"),
+        (("--hidden", "32", "--bits", "2"), "--hidden goes with --inputs"),
+        (("--clock", "0"), "--clock"),
+        (("--max-ram", "-1"), "--max-ram"),
+        (("--bits", "2", "--train", "nothing.csv"), "nothing.csv: no such file"),
+    ],
+)
+def test_users_mistakes(command, tmp_path, arguments, message):
+    code, _, error = command("small", "--out", tmp_path / "c", *arguments)
+    assert code == 2
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_any_tool_it_is_written_untested(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    code, text, _ = command("small", "--out", tmp_path / "c")
+    assert code == 0
+    assert "not run: there is no C compiler here" in text
+    assert "not measured: there is no arm-none-eabi-gcc here" in text
+    code, _, error = command("small", "--out", tmp_path / "d", "--max-flash", 60_000)
+    assert code == 2
+    assert "need a compiler for boards: there is no arm-none-eabi-gcc here" in error
+
+
+def test_a_network_that_is_too_wide(command, tmp_path):
+    shape = np.zeros((784, 22_000), np.float32)
+    Network(shape, shape[0], np.zeros((22_000, 10), np.float32), np.zeros(10, np.float32)).save(tmp_path / "wide.npz")
+    code, _, error = command(tmp_path / "wide.npz", "--out", tmp_path / "c")
+    assert code == 2
+    assert "C is for at most 21,399 hidden units, not 22,000" in error
+    write_rows(tmp_path / "rows.csv", SAMPLE.train_images[:10], SAMPLE.train_labels[:10])
+    arguments = "--inputs", "16x16", "--hidden", 30_000, "--train", tmp_path / "rows.csv"
+    code, _, error = command("small", "--out", tmp_path / "c", *arguments)
+    assert code == 2
+    assert "C is for at most 21,399 hidden units, not 30,000" in error
+
+
+ARDUINO = """
+#include <stddef.h>
+#include <stdint.h>
+struct Port {
+    void begin(long) {}
+    template <typename T> void print(T) {}
+    template <typename T> void println(T) {}
+    size_t readBytes(char *, size_t count) { return count; }
+};
+static Port Serial;
+"""
+
+
+def test_an_arduino_library(command, tmp_path):
+    """The sketch compiles as the IDE does it: C++, after Arduino.h, of which this is what it needs; sources as C."""
+    needs("gcc", "g++")
+    code, _, _ = command("small", "--out", tmp_path / "Digits", "--layout", "arduino")
+    assert code == 0
+    library = tmp_path / "Digits"
+    files = {path.relative_to(library).as_posix() for path in library.rglob("*") if path.is_file()}
+    sources = {"src/digits.h", "src/digits.c", "src/selftest.c"}
+    assert files == {"library.properties", "examples/Digits/Digits.ino", *sources}
+    properties = dict(line.split("=", 1) for line in (library / "library.properties").read_text().splitlines())
+    assert {"name", "version", "author", "maintainer", "sentence", "category", "architectures"} <= set(properties)
+    assert not any("@" in value for value in properties.values())
+    main = tmp_path / "main.cpp"
+    sketch = (library / "examples" / "Digits" / "Digits.ino").read_text()
+    main.write_text(f"{ARDUINO}{sketch}\nint main() {{ setup(); loop(); return digits_selftest(); }}\n")
+    for name in ("digits", "selftest"):
+        source = library / "src" / f"{name}.c"
+        tools.run_tool(["gcc", "-DARDUINO=100", *tools.STRICT, "-c", source, "-o", tmp_path / f"{name}.o"])
+    objects = [tmp_path / "digits.o", tmp_path / "selftest.o"]
+    tools.run_tool(
+        ["g++", "-Wall", "-Wextra", "-Werror", "-I", library / "src", main, *objects, "-o", tmp_path / "main"]
+    )
+    subprocess.run([tmp_path / "main"], check=True)
+
+
+@pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
+def test_hostile_text_in_a_model_does_not_reach_the_code(command, tmp_path, preprocessing):
+    network = Network.load(MODELS["small"].file)
+    record = network.training
+    assert record is not None
+    object.__setattr__(record, "recipe", "*/ int evil; /*")
+    Network(*network.parameters, preprocessing, record).save(tmp_path / "evil.npz")
+    assert command(tmp_path / "evil.npz", "--out", tmp_path / "c", "--max-loss", 100)[0] == 0
+    assert not any("evil" in path.read_text() for path in (tmp_path / "c").iterdir())
+
+
+def test_the_compiler_of_the_environment_is_used(monkeypatch):
+    needs("gcc")
+    monkeypatch.setenv("CC", "gcc -m64")
+    assert tools.compiler() == ["gcc", "-m64"]
+    monkeypatch.setenv("CC", "no-such-compiler")
+    assert tools.compiler() == [next(name for name in ("cc", "gcc", "clang") if shutil.which(name))]

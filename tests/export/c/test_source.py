@@ -1,0 +1,162 @@
+"""The generated C: the integers of the specification, from every compiler and on every processor."""
+
+import numpy as np
+import pytest
+from c_export import HOSTILE, check, integers
+from exports import DIGITS, SMALL
+from programs import needs
+
+from digitnn_fast import Network, reference
+from digitnn_fast.engines import Int8
+from digitnn_fast.export.c import tools
+from digitnn_fast.export.c.source import BLOCK, Integers, pack, sources
+from digitnn_fast.preprocessing import PREPROCESSINGS, prepare
+from digitnn_fast.reference.quantization import LARGEST, quantize
+
+CXX = ("-x", "c++", "-std=c++11", *tools.STRICT[1:])
+SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+COMPILERS = {
+    "gcc": ("gcc", "-O2", *tools.STRICT),
+    "gcc -O0": ("gcc", "-O0", *tools.STRICT),
+    "gcc, sanitizers": ("gcc", *SANITIZED, *tools.STRICT),
+    "g++": ("g++", "-O2", *CXX),
+    "clang": ("clang", "-O2", *tools.STRICT),
+    "clang++": ("clang++", "-O2", *CXX, "-Wno-deprecated"),
+}
+CROSS = {
+    "32-bit ARM": ("arm-linux-gnueabihf-gcc", "qemu-arm"),
+    "AArch64": ("aarch64-linux-gnu-gcc", "qemu-aarch64"),
+    "RISC-V": ("riscv64-linux-gnu-gcc", "qemu-riscv64"),
+}
+MANY = [(bits, preprocessing) for bits in LARGEST for preprocessing in PREPROCESSINGS]
+
+
+def built(network, folder, command, main=tools.HERE / "driver.c"):
+    for name, text in sources(network).items():
+        (folder / name).write_text(text)
+    return tools.build(folder, folder / "program", command, main)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(("bits", "preprocessing"), MANY)
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_every_compiler_gives_the_specified_integers_without_a_warning(tmp_path, compiler, bits, preprocessing):
+    command = COMPILERS[compiler]
+    needs(command[0])
+    network = integers(bits, preprocessing)
+    images = np.concatenate([DIGITS[:100], HOSTILE])
+    check(network, images, tools.answers([built(network, tmp_path, command)], images))
+
+
+@pytest.mark.parametrize(("bits", "preprocessing"), MANY)
+@pytest.mark.parametrize("source", ["sample", pytest.param("rows", marks=pytest.mark.slow)])
+def test_all_rows_as_in_the_specification_and_in_the_kernel(tmp_path, request, source, bits, preprocessing):
+    needs("gcc")
+    rows = DIGITS if source == "sample" else request.getfixturevalue("rows")
+    network = integers(bits, preprocessing)
+    answers = tools.answers([built(network, tmp_path, COMPILERS["gcc"])], rows)
+    check(network, rows, answers)
+    labels, logits = np.full(len(rows), 99, np.uint8), np.full((len(rows), 10), -99, np.int32)
+    call = Int8(SMALL.parameters, bits).call(out=logits)
+    call(np.zeros(1, np.int64), prepare(rows, preprocessing), labels, np.empty((0, 10), np.float32))
+    np.testing.assert_array_equal(answers["logits"], logits)
+    np.testing.assert_array_equal(answers["label"], labels)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("bits", "preprocessing"), [(bits, "deskewed") for bits in LARGEST] + [(8, "directions"), (8, "pooled")]
+)
+@pytest.mark.parametrize("processor", CROSS)
+def test_other_processors_give_the_same_integers(tmp_path, rows, processor, bits, preprocessing):
+    compiler, emulator = CROSS[processor]
+    needs(compiler, emulator)
+    network, images = integers(bits, preprocessing), np.concatenate([rows[:1000], HOSTILE])
+    program = built(network, tmp_path, (compiler, "-static", "-O2", *tools.STRICT))
+    check(network, images, tools.answers([emulator, program], images))
+
+
+@pytest.mark.parametrize("bits", LARGEST)
+@pytest.mark.parametrize("hidden", [1, 7, 16, 33])
+def test_any_width(tmp_path, hidden, bits):
+    needs("gcc")
+    network = integers(bits, "raw", hidden)
+    check(network, HOSTILE, tools.answers([built(network, tmp_path, COMPILERS["gcc"])], HOSTILE))
+
+
+@pytest.mark.parametrize(("bits", "preprocessing"), MANY)
+def test_pixels_without_weights_are_left_out(tmp_path, bits, preprocessing):
+    needs("gcc")
+    W1, b1, W2, b2 = SMALL.parameters
+    inside = np.zeros((28, 28), np.float32)
+    inside[3:26, 5:23] = 1
+    parameters = Network(W1 * inside.reshape(-1, 1), b1, W2, b2).parameters
+    network = Integers(quantize(parameters, bits), bits, preprocessing)
+    assert network.window() == (3, 26, 5, 23)
+    images = np.concatenate([DIGITS[:100], HOSTILE])
+    check(network, images, tools.answers([built(network, tmp_path, COMPILERS["gcc"])], images))
+    assert pack(np.zeros((23 * 18, 64), np.int8), bits).nbytes == 23 * 18 * 64 * bits // 8
+
+
+def test_a_network_of_zeros(tmp_path):
+    needs("gcc")
+    parameters = Network(*(np.zeros_like(array) for array in SMALL.parameters)).parameters
+    network = Integers(quantize(parameters, 2), 2, "deskewed")
+    answers = tools.answers([built(network, tmp_path, COMPILERS["gcc"])], HOSTILE)
+    check(network, HOSTILE, answers)
+    assert (answers["probabilities"] == 26).all(), "255 / 10, rounded up"
+
+
+@pytest.mark.parametrize("bits", LARGEST)
+def test_packed_weights_are_where_the_C_looks_for_them(bits):
+    random, largest = np.random.default_rng(bits), LARGEST[bits]
+    weights = random.choice(np.arange(-largest, largest + 1, 4 // bits or 1), (5, 32)).astype(np.int8)
+    packed, block = pack(weights, bits), BLOCK[bits]
+    for pixel in range(5):
+        for unit in range(32):
+            first, place = unit // block * block, unit % 8
+            half = 16 * (unit % block // 8)
+            if bits == 8:
+                assert packed[pixel, unit] == weights[pixel, unit]
+                continue
+            words = packed.reshape(5, -1)[pixel, first * bits // 32 :]
+            word = words[place // 4] if bits == 4 else words[0]
+            code = int(word) >> (half + bits * (place % 4 if bits == 4 else place)) & (2**bits - 1)
+            assert code * (4 // bits) - LARGEST[bits] == weights[pixel, unit]
+
+
+@pytest.mark.parametrize("bits", LARGEST)
+def test_the_selftest_passes_and_notices_one_wrong_weight(tmp_path, bits):
+    needs("gcc")
+    network = integers(bits)
+    program = built(network, tmp_path, COMPILERS["gcc"], tmp_path / "selftest.c")
+    tools.run_tool([program])
+    W1 = network.quantized.W1
+    W1[400, np.abs(W1[400]).argmax()] *= -1
+    wrong = sources(network)["digits.c"]
+    assert wrong != (tmp_path / "digits.c").read_text()
+    (tmp_path / "digits.c").write_text(wrong)
+    program = tools.build(tmp_path, tmp_path / "other", COMPILERS["gcc"], tmp_path / "selftest.c")
+    with pytest.raises(tools.ToolError, match="exit code 1"):
+        tools.run_tool([program])
+
+
+def test_the_sources_have_no_name_but_their_own():
+    """No libc: nothing is included but the header, and that includes <stdint.h> alone."""
+    text = sources(integers(8))
+    assert [line for line in text["digits.c"].splitlines() if "#include" in line] == ['#include "digits.h"']
+    assert [line for line in text["digits.h"].splitlines() if "#include" in line] == ["#include <stdint.h>"]
+    assert "@" not in "".join(text.values())
+
+
+@pytest.mark.parametrize("scale", [1e-38, 1e-9, 5.76e-7, 1e-4, 0.3, 20.0, 1e9])
+def test_integer_probabilities_are_softmax_within_two_levels(scale):
+    random = np.random.default_rng(0)
+    logits = np.clip(random.normal(0, 3 / scale, (1000, 10)), -(2.0**31), 2.0**31 - 1).astype(np.int32)
+    logits[0] = [2**31 - 1, *[-(2**31)] * 9]
+    shifted = (logits - logits.max(axis=1, keepdims=True).astype(np.float64)) * scale
+    powers = np.exp(shifted)
+    wanted = 255 * powers / powers.sum(axis=1, keepdims=True)
+    got = reference.softmax_uint8(logits, scale)
+    assert got.dtype == np.uint8
+    assert np.abs(got - wanted).max() < 2

@@ -1,0 +1,68 @@
+"""Networks exported to ONNX, run in onnxruntime."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from corners import EXTREMES
+from exports import DIGITS, NETWORKS, SMALL, assert_same, ways_of
+
+from digitnn_fast import Network
+from digitnn_fast.export import compare
+from digitnn_fast.export.onnx import EXACT, float32_model, int8_model, reach
+from digitnn_fast.export.ways import integer_answers
+from digitnn_fast.reference.quantization import quantize
+
+
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_onnx_on_digits(network, tmp_path):
+    for way in ways_of("onnx", network, tmp_path):
+        assert_same(way, network, DIGITS[:500])
+
+
+def test_the_onnx_files():
+    import onnx
+
+    for model in (float32_model(SMALL), int8_model(SMALL)):
+        loaded = onnx.load_from_string(model)
+        onnx.checker.check_model(loaded, full_check=True)
+        facts = {entry.key: entry.value for entry in loaded.metadata_props}
+        assert facts["network"] == "784-64-10"
+        assert facts["preprocessing"] == "deskewed"
+        assert facts["recipe"] == "small"
+        assert facts["data_digest"] == SMALL.training.data_digest
+        assert json.loads(facts["settings"]) == SMALL.training.settings
+        assert float(facts["cross_validated_accuracy"]) == pytest.approx(
+            SMALL.training.cross_validated_accuracy, abs=1e-4
+        )
+    assert int8_model(SMALL) == int8_model(SMALL)
+    bare = onnx.load_from_string(float32_model(NETWORKS["random"]))
+    assert {entry.key for entry in bare.metadata_props} == {"made by", "network", "preprocessing"}
+
+
+@pytest.mark.parametrize("optimised", [True, False])
+def test_int8_is_exact_however_onnxruntime_runs_it(optimised):
+    """Also by the letter of the standard, with floats in place of the integer kernels."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    assert reach(quantize(SMALL.parameters)) < EXACT
+    session = onnxruntime.InferenceSession(int8_model(SMALL), options, ["CPUExecutionProvider"])
+    white = np.full((1, 784), 255, np.uint8)
+    wild = np.random.default_rng(1).integers(0, 2, (200, 784)).astype(np.uint8) * 255
+    for images in (DIGITS, white, wild):
+        (logits,) = session.run(["logits"], {"images": images})
+        np.testing.assert_array_equal(logits, integer_answers(SMALL, images).logits)
+
+
+@pytest.mark.parametrize("parameters", EXTREMES.values(), ids=EXTREMES)
+def test_extreme_networks_are_exact_or_refused(parameters, tmp_path):
+    network = Network(*(np.asarray(array, np.float32) for array in parameters))
+    images = np.concatenate([np.full((1, 784), 255, np.uint8), DIGITS[:200]])
+    (int8,) = (way for way in ways_of("onnx", network, tmp_path) if way.wanted is integer_answers)
+    exact = compare(int8.run(images), integer_answers(network, images)).integers_equal
+    assert exact or reach(quantize(network.parameters)) >= EXACT

@@ -1,0 +1,105 @@
+"""Networks exported to JavaScript, run in node."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from exports import DIGITS, NETWORKS, SMALL, assert_same, ways_of
+from programs import HANGS, needs
+
+from digitnn_fast.export import export
+
+WEB_FILES = {"draw.html", "digits.mjs", "digits.d.mts", "digits-int8.mjs", "digits-int8.d.mts"}
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_javascript_on_digits(network, tmp_path):
+    needs("node")
+    for way in ways_of("web", network, tmp_path):
+        assert_same(way, network, DIGITS[:300])
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("web") / "out"
+    export(SMALL, "web", folder)
+    return folder
+
+
+def in_node(folder: Path, code: str) -> object:
+    """The JSON value of an expression in which `digits` and `int8` are the modules."""
+    script = f"""
+    import * as digits from "./digits.mjs"; import * as int8 from "./digits-int8.mjs";
+    console.log(JSON.stringify({code}))"""
+    command = ["node", "--input-type=module", "--eval", script]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=HANGS)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.once
+def test_the_modules_answer_what_their_types_say(web):
+    needs("node")
+    made = in_node(
+        web,
+        """[digits, int8].map((module) => {
+            const images = new Uint8Array(2 * 784), clamped = new Uint8ClampedArray(784);
+            return [Object.keys(module).sort(), module.predict(images).constructor.name, module.predict(clamped).length,
+                module.probabilities(images).constructor.name, module.probabilities(images).length,
+                module.logits(images).constructor.name, module.logits(images).length];
+        })""",
+    )
+    names = ["logits", "predict", "probabilities"]
+    assert made[0] == [names, "Uint8Array", 1, "Float32Array", 20, "Float64Array", 20]
+    assert made[1] == [names, "Uint8Array", 1, "Float32Array", 20, "Int32Array", 20]
+    for name, logits in (("digits", "Float64Array"), ("digits-int8", "Int32Array")):
+        types = (web / f"{name}.d.mts").read_text(encoding="utf-8")
+        assert f"logits(images: Images): {logits};" in types
+        assert "/*" not in types.replace("/**", "")
+
+
+USE = """
+import { predict, probabilities } from "./out/digits.mjs";
+import { logits } from "./out/digits-int8.mjs";
+const images = new Uint8Array(784);
+const digits: Uint8Array = predict(images), shares: Float32Array = probabilities(new Uint8ClampedArray(784));
+const integers: Int32Array = logits(images);
+// @ts-expect-error
+predict([1, 2]);
+"""
+
+
+@pytest.mark.once
+def test_typescript_takes_the_types(web):
+    needs("tsc")
+    (web.parent / "use.mts").write_text(USE)
+    command = ["tsc", "--strict", "--noEmit", "--module", "nodenext", "--target", "es2022", "use.mts"]
+    done = subprocess.run(command, cwd=web.parent, capture_output=True, text=True, timeout=HANGS)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.once
+def test_wrong_arguments_in_javascript(web):
+    needs("node")
+    failures = in_node(
+        web,
+        """[new Uint8Array(783), new Float32Array(784), [1, 2], undefined].flatMap((images) =>
+            ["predict", "probabilities", "logits"].map((name) => {
+                try { return String(digits[name](images)); } catch (error) { return `${error.name}: ${error.message}`; }
+            }))""",
+    )
+    assert set(failures[:3]) == {"RangeError: images must be 784 bytes each, but 783 were given"}
+    assert all(text.startswith("TypeError: images must be a Uint8Array") for text in failures[3:]), failures
+
+
+def test_the_modules_load_nothing(web):
+    assert {path.name for path in web.iterdir()} == WEB_FILES
+    for path in web.glob("*.mjs"):
+        text = path.read_text(encoding="utf-8")
+        assert "import " not in text.replace('import { predict, probabilities } from "./digits.mjs"', "")
+        assert not any(word in text for word in ("fetch(", "http", "require(", "/*model*/", "/*about*/"))
+    assert (web / "digits-int8.mjs").stat().st_size < 80_000

@@ -1,0 +1,166 @@
+"""The machine-code cache: who compiles, what is kept, and what is not trusted."""
+
+import json
+import os
+import shutil
+
+import pytest
+from processes import PACKAGE, finish, run, start
+
+RELU = """
+import numpy as np
+from digitnn_fast.kernels import KERNELS
+out = np.full(3, np.nan, np.float32)
+KERNELS["inference.relu"](np.float32([-1, 0.5, 2]), out)
+assert out.tolist() == [0, 0.5, 2], out
+"""
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A cache folder that holds the kernels relu and softmax."""
+    folder = tmp_path_factory.mktemp("cache")
+    code = RELU + 'KERNELS["inference.softmax"].load()'
+    run(code, NUMBA_CACHE_DIR=str(folder))
+    assert sorted(path.name.split("-")[0] for path in folder.iterdir()) == ["inference.relu", "inference.softmax"]
+    return folder
+
+
+def files(folder):
+    """The machine code of relu and of softmax."""
+    return [next(folder.glob(f"inference.{name}-*.o")) for name in ("relu", "softmax")]
+
+
+CACHED = 'from digitnn_fast.kernels import KERNELS; print(int(KERNELS["inference.relu"].is_cached()))'
+
+
+def test_the_cache_is_used(cache):
+    relu, _ = files(cache)
+    before = relu.stat()
+    assert run(RELU + 'import sys; print(int("numba" in sys.modules))', NUMBA_CACHE_DIR=str(cache)) == 0
+    assert relu.stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_folder_that_cannot_be_written_is_done_without(tmp_path):
+    (tmp_path / "file").touch()  # below a file nobody can write, not even root
+    run(RELU, NUMBA_CACHE_DIR=str(tmp_path / "file" / "cache"))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_beside_the_source_or_else_in_the_users_folder(tmp_path):
+    """With a package folder that cannot be written, the user's is used; with neither, none."""
+    kernels = tmp_path / "digitnn_fast" / "kernels"
+    shutil.copytree(PACKAGE, kernels.parent, ignore=shutil.ignore_patterns("__pycache__", "models", "sample", "kernel"))
+    (kernels / "__pycache__").touch()
+    code = RELU + "import digitnn_fast, sys; assert digitnn_fast.__file__.startswith(sys.argv[1]), digitnn_fast"
+
+    def run_copy(code, user):
+        run(code, tmp_path, folder=tmp_path, PYTHONDONTWRITEBYTECODE="1", XDG_CACHE_HOME=str(user))
+
+    run_copy(code, tmp_path / "user")
+    assert len(list((tmp_path / "user" / "digitnn-fast").glob("inference.relu-*.o"))) == 1
+    run_copy(code + '; assert "numba" not in sys.modules', tmp_path / "user")
+    run_copy(code, kernels / "__pycache__")
+
+    (kernels / "__pycache__").unlink()
+    run_copy(code, tmp_path / "unused")
+    assert len(list((kernels / "__pycache__").glob("inference.relu-*.o"))) == 1
+    assert not (tmp_path / "unused").exists()
+
+
+def test_damaged_files_are_not_loaded(cache, tmp_path):
+    folder = shutil.copytree(cache, tmp_path / "cache")
+    relu, softmax = files(folder)
+    sound = relu.read_bytes()
+    middle = len(sound) // 2
+    damaged = [
+        b"",
+        sound[:31],
+        sound[:32],
+        sound[:-1],
+        sound[:middle],
+        sound + b"\0",
+        sound[32:],
+        sound[:middle] + bytes([sound[middle] ^ 1]) + sound[middle + 1 :],
+        bytes(len(sound)),
+        softmax.read_bytes()[32:],
+        b"\x7fELF" + bytes(500),
+    ]
+    code = """
+import json, sys, pathlib
+from digitnn_fast.kernels import KERNELS
+relu = KERNELS["inference.relu"]
+answers = []
+for content in json.load(open(sys.argv[2])):
+    pathlib.Path(sys.argv[1]).write_bytes(bytes.fromhex(content))
+    answers.append(relu.is_cached())
+print(json.dumps(answers))
+"""
+    (tmp_path / "contents").write_text(json.dumps([content.hex() for content in [*damaged, sound]]))
+    answers = run(code, relu, tmp_path / "contents", NUMBA_CACHE_DIR=str(folder))
+    assert answers == [False] * len(damaged) + [True]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda relu, _: relu.read_bytes()[:-100],
+        pytest.param(
+            lambda _, softmax: softmax.read_bytes(),
+            id="another kernel's",
+        ),
+    ],
+)
+def test_a_damaged_or_foreign_file_is_compiled_anew(damage, cache, tmp_path):
+    folder = shutil.copytree(cache, tmp_path / "cache")
+    relu, softmax = files(folder)
+    relu.write_bytes(damage(relu, softmax))
+    run(RELU, NUMBA_CACHE_DIR=str(folder))
+    assert run(CACHED, NUMBA_CACHE_DIR=str(folder)) == 1
+    run(RELU + 'import sys; assert "numba" not in sys.modules', NUMBA_CACHE_DIR=str(folder))
+
+
+def test_two_processes_compile_at_the_same_time(tmp_path):
+    processes = [start(RELU, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)]
+    for process in processes:
+        finish(process)
+    assert len(list(tmp_path.iterdir())) == 1
+    assert run(CACHED, NUMBA_CACHE_DIR=str(tmp_path)) == 1
+
+
+WITHOUT_NUMBA = RELU + 'print(int("numba" in sys.modules))'
+
+
+def test_numba_is_loaded_by_another_process(tmp_path):
+    code = "import sys\nfrom digitnn_fast.kernels import start_compiling\n"
+    code += "assert start_compiling('inference.relu', 'inference.softmax')\n" + WITHOUT_NUMBA
+    assert run(code, NUMBA_CACHE_DIR=str(tmp_path)) == 0
+    assert len(list(tmp_path.iterdir())) == 1, "what nobody asked for is not kept, and not waited for"
+    assert (
+        run(
+            code.replace("assert start", "assert not start").replace(", 'inference.softmax'", ""),
+            NUMBA_CACHE_DIR=str(tmp_path),
+        )
+        == 0
+    )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the programs are shell scripts")
+@pytest.mark.parametrize("script", ["exit 1", "echo 'not machine code'", "kill -9 $$", None])
+def test_compiles_here_if_the_other_process_cannot(script, tmp_path):
+    program = tmp_path / "python3"
+    if script:
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    code = f"import sys; sys.executable = {str(program)!r}" + WITHOUT_NUMBA
+    assert run(code, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == 1
+
+
+@pytest.mark.parametrize("setting", ["sys.frozen = True", "sys.executable = ''", "sys.executable = sys.argv[1]"])
+def test_starts_no_process_where_it_may_not_be_python(setting, tmp_path):
+    program = tmp_path / "application"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    program.chmod(0o755)
+    code = f"import sys; {setting}" + WITHOUT_NUMBA
+    assert run(code, program, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == 1
+    assert not (tmp_path / "started").exists()

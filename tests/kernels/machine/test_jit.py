@@ -1,0 +1,107 @@
+"""The same results on processors that can do less, and in pure Python."""
+
+import pytest
+from processes import run
+
+from digitnn_fast import Network, Predictor
+from digitnn_fast.sample import load_sample
+from digitnn_fast.utils import initialize_parameters
+
+CHECK = """
+import json, sys, warnings
+import numpy as np
+from digitnn_fast import Network, Predictor, reference, train
+from digitnn_fast.reference import deskewing, directions, distortion, pooling
+from digitnn_fast.preprocessing import prepare
+from digitnn_fast.sample import load_sample
+from digitnn_fast.training.recipes import Distortion, Recipe
+from digitnn_fast.utils import Parameters, initialize_parameters
+
+warnings.filterwarnings("ignore", "overflow", RuntimeWarning)  # of the hash, in pure Python
+rows, hidden = map(int, sys.argv[1:])
+sample = load_sample()
+images, labels = sample.train_images[:rows], sample.train_labels[:rows]
+network = Network(*initialize_parameters(1, hidden))
+
+def far(got, wanted, share=1.0):
+    distances = np.concatenate([np.abs(a - b).ravel() for a, b in zip(got, wanted)])
+    return float(np.quantile(distances, share)) if np.isfinite(distances).all() else 1e9
+
+expected = reference.forward(network.parameters, images).probabilities
+answers = {"probabilities": far([Predictor(network, threads=1).predict_proba(images)], [expected])}
+answers["alone"] = far([Predictor(network, threads=1).predict_proba(images[0])], [expected[0]])
+answers["int8"] = Predictor(network, threads=1, precision="int8").predict(images).tolist()
+answers["deskewed"] = float(np.mean(prepare(images, "deskewed") != deskewing.deskew(images)))
+answers["directions"] = float(np.mean(prepare(images, "directions") != directions.describe_upright(images)))
+answers["pooled"] = float(np.mean(prepare(images, "pooled") != pooling.pool_upright(images)))
+
+# Two steps of descent on distorted images; the key of each epoch as training.py draws it.
+distorting = Recipe("", "", hidden, 2, 0.1, distortion=Distortion(0.1, 0.1, 0.1, 2.0, 3.0))
+wanted, random = initialize_parameters(0, hidden), np.random.default_rng((0, 2))
+for _ in range(2):
+    seen = distortion.distort(images, int(random.integers(2**62)), distorting.distortion.limits())
+    wanted = reference.train(wanted, seen, labels, 1, 0.1)
+answers["descent"] = far(train(images, labels, distorting, heldout=0, threads=1).parameters, wanted)
+
+wanted = reference.train(initialize_parameters(0, hidden), images, labels, 3, 0.1)
+got = train(images, labels, Recipe("", "", hidden, 3, 0.1), heldout=0, threads=1).parameters
+answers["full batch"] = far(got, wanted)
+
+start = initialize_parameters(0, hidden)
+nothing = Parameters(*(np.zeros(array.shape) for array in start))
+gradients, moments = reference.backward(start, images, labels), reference.Moments(nothing, nothing)
+wanted, _ = reference.adam_step(start, gradients, moments, 1, reference.cosine_rate(1, 1, 0.01))
+got = train(images, labels, Recipe("", "", hidden, 1, 0.01, batch=rows, adam=True), heldout=0, threads=1).parameters
+answers["adam"] = far(got, wanted, 0.999)  # all but those that float32 may turn round: see training/test_loop.py
+print(json.dumps(answers))
+"""
+
+
+def host_has(*features):
+    import llvmlite.binding as llvm
+
+    return all(llvm.get_host_cpu_features().get(feature, False) for feature in features)
+
+
+def variant(name, features=None, needs=()):
+    settings = {} if name is None else {"NUMBA_CPU_NAME": name}
+    if features is not None:
+        settings["NUMBA_CPU_FEATURES"] = features
+    lacking = pytest.mark.skipif(not host_has(*needs), reason=f"this processor lacks one of {needs}")
+    marks = [lacking, pytest.mark.slow] if settings else []  # all kernels are compiled anew
+    return pytest.param(
+        settings, marks=marks, id=f"{name or 'host'}, {features or ('its own', 'none')[features == '']}"
+    )
+
+
+AVX512 = "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        variant(None),
+        variant(None, ""),
+        variant("generic"),
+        variant("generic", "+avx2,+fma", needs=("avx2", "fma")),
+        variant("generic", ",".join(f"+{feature}" for feature in AVX512), needs=AVX512),
+    ],
+)
+def test_other_processors_agree_with_the_reference(settings):
+    """Also in their int8 labels, which are the same on every machine."""
+    answers = run(CHECK, 200, 40, **settings)
+    images = load_sample().train_images[:200]
+    int8 = Predictor(Network(*initialize_parameters(1, 40)), precision="int8")
+    assert answers.pop("int8") == int8.predict(images).tolist()
+    for name, distance in answers.items():
+        assert distance < 1e-5, name
+
+
+def test_pure_python_agrees_with_the_reference():
+    """NUMBA_DISABLE_JIT: the same functions, with NumPy in the place of vector instructions."""
+    answers = run(CHECK, 5, 10, NUMBA_DISABLE_JIT="1")
+    images = load_sample().train_images[:5]
+    int8 = Predictor(Network(*initialize_parameters(1, 10)), precision="int8")
+    assert answers.pop("int8") == int8.predict(images).tolist()
+    for name, distance in answers.items():
+        assert distance < 1e-5, name

@@ -1,0 +1,276 @@
+"""The page to draw on, in a real headless Chromium (Debian's packages chromium and chromium-driver)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.made_blanks import BLANKS, blanks
+from bench.made_drawings import KINDS
+from digitnn_fast import Network, Predictor, preprocess
+from digitnn_fast.commands import app
+from digitnn_fast.images import BlankPictureError, read_colours
+from digitnn_fast.page import _filled, _script, page
+from digitnn_fast.preprocessing import PREPROCESSINGS, picture_of, prepare
+from digitnn_fast.reference.deskewing import deskew
+from digitnn_fast.sample import load_sample
+
+SAMPLE = load_sample()
+PREDICTOR = Predictor.load(threads=1)
+
+READ = """
+const bytes = Uint8ClampedArray.from(atob(arguments[0]), (c) => c.charCodeAt(0));
+const pixels = preprocess({width: arguments[1], height: arguments[2], data: bytes});
+return pixels && {pixels: Array.from(pixels), probabilities: forward(MODEL, prepared(MODEL, pixels))};
+"""
+PREDICT = """
+return JSON.parse(arguments[0]).map((pixels) => forward(MODEL, prepared(MODEL, pixels)));
+"""
+PREPARE = """
+return JSON.parse(arguments[0]).map((pixels) => Array.from(prepared({preprocessing: arguments[1]}, pixels)));
+"""
+SEEN = """
+return {
+  paper: paper.toDataURL().split(",")[1],
+  seen: Array.from(seen.getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 === 0)),
+  shares: rows.map((row) => row.cells[2].textContent),
+  answer: document.getElementById("answer").textContent,
+};
+"""
+# Digits as people write them, in shares of the paper's side.
+STROKES = {
+    0: [[(0.5, 0.15), (0.3, 0.3), (0.28, 0.6), (0.4, 0.83), (0.6, 0.83), (0.72, 0.6), (0.68, 0.3), (0.5, 0.15)]],
+    1: [[(0.5, 0.15), (0.5, 0.85)]],
+    2: [[(0.3, 0.3), (0.4, 0.17), (0.6, 0.17), (0.68, 0.33), (0.5, 0.6), (0.28, 0.82), (0.72, 0.82)]],
+    3: [[(0.3, 0.2), (0.6, 0.18), (0.66, 0.32), (0.45, 0.47), (0.68, 0.62), (0.62, 0.8), (0.3, 0.82)]],
+    4: [[(0.35, 0.15), (0.28, 0.52), (0.72, 0.52)], [(0.62, 0.2), (0.6, 0.88)]],
+    7: [[(0.28, 0.2), (0.7, 0.2), (0.52, 0.5), (0.45, 0.85)]],
+}
+
+
+def page_script(preprocessing):
+    """What a page for that preprocessing knows of the network; a page has the functions of its own one alone."""
+    return _filled("network.js", {"preprocessing": _script(preprocessing)})
+
+
+def says_blank(picture):
+    try:
+        preprocess(picture)
+    except BlankPictureError:
+        return True
+    return False
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("no chromium and chromium-driver here")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--window-size=800,900",
+    ):
+        options.add_argument(argument)
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    out = tmp_path_factory.mktemp("page") / "draw.html"
+    assert app.run(["draw", "--no-open", "--out", str(out)]) == 0
+    with webdriver.Chrome(options=options, service=webdriver.ChromeService(driver)) as running:
+        running.get(out.as_uri())
+        yield running
+        errors = [entry for entry in running.get_log("browser") if entry["level"] == "SEVERE"]
+        assert not errors, errors
+
+
+def clear(browser):
+    from selenium.webdriver.common.by import By
+
+    browser.find_element(By.ID, "clear").click()
+
+
+def draw(browser, strokes, kind="mouse"):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.actions.pointer_input import PointerInput
+    from selenium.webdriver.common.by import By
+
+    paper = browser.find_element(By.ID, "paper")
+    size = paper.rect["width"]
+    for stroke in strokes:
+        chain = ActionChains(browser, duration=10, devices=[PointerInput(kind, kind)])
+        pointer = chain.w3c_actions.pointer_action
+        for index, (x, y) in enumerate(stroke):
+            pointer.move_to(paper, round((x - 0.5) * size), round((y - 0.5) * size))
+            if index == 0:
+                pointer.pointer_down()
+        pointer.pointer_up()
+        chain.w3c_actions.perform()
+    browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    return browser.execute_script(SEEN)
+
+
+@pytest.mark.parametrize("digit", STROKES)
+def test_digits_drawn_on_the_page(browser, digit):
+    """What the page saw and said of its own canvas is what Python says of a picture of that canvas."""
+    import io
+
+    clear(browser)
+    shown = draw(browser, STROKES[digit])
+    picture = Image.open(io.BytesIO(base64.b64decode(shown["paper"])))
+    pixels = preprocess(picture)
+    np.testing.assert_array_equal(shown["seen"], deskew(pixels[None])[0])
+    probabilities = PREDICTOR.predict_proba(pixels)
+    shares = [float(text.rstrip("%")) / 100 for text in shown["shares"]]
+    np.testing.assert_allclose(shares, probabilities, atol=6e-4)  # shown to 0.1%
+    assert PREDICTOR.predict(pixels) == digit
+    assert f"{digit} (" in shown["answer"]
+
+
+@pytest.mark.parametrize("kind", ["touch", "pen"])
+def test_finger_and_pen(browser, kind):
+    clear(browser)
+    assert "7 (" in draw(browser, STROKES[7], kind)["answer"]
+
+
+def test_undo_and_clear(browser):
+    from selenium.webdriver.common.by import By
+
+    clear(browser)
+    first = draw(browser, STROKES[4][:1])
+    both = draw(browser, STROKES[4][1:])
+    assert both["seen"] != first["seen"]
+    browser.find_element(By.ID, "undo").click()
+    assert draw(browser, [])["seen"] == first["seen"]
+    clear(browser)
+    assert draw(browser, [])["answer"] == "Nothing drawn yet"
+    assert not any(draw(browser, [])["seen"])
+
+
+def test_keys(browser):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    clear(browser)
+    draw(browser, STROKES[4])
+    body = browser.find_element(By.TAG_NAME, "body")
+    body.send_keys(Keys.CONTROL, "z")
+    assert draw(browser, [])["answer"] != "Nothing drawn yet"
+    body.send_keys(Keys.DELETE)
+    assert draw(browser, [])["answer"] == "Nothing drawn yet"
+
+
+def test_the_samples_pixels(browser):
+    images = SAMPLE.test_images[:300]
+    theirs = np.array(browser.execute_script(PREDICT, json.dumps(images.tolist())))
+    ours = PREDICTOR.predict_proba(images)
+    np.testing.assert_allclose(theirs, ours, atol=1e-4)
+    np.testing.assert_array_equal(theirs.argmax(axis=1), ours.argmax(axis=1))
+
+
+@pytest.mark.parametrize("side", [28, 61, 97, 200, 311])
+@pytest.mark.parametrize("dark", [True, False])
+def test_pictures_of_the_sample(browser, side, dark):
+    random = np.random.default_rng(side)
+    for index in random.integers(0, 2000, 8):
+        digit = SAMPLE.test_images[index].reshape(28, 28)
+        picture = Image.fromarray(255 - digit if dark else digit).resize((side, side + 7), Image.Resampling.BICUBIC)
+        levels = np.asarray(picture, int)[..., None] + random.integers(-8, 9, (side + 7, side, 3))
+        picture = Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
+        data = base64.b64encode(np.asarray(picture.convert("RGBA")).tobytes()).decode()
+        theirs = browser.execute_script(READ, data, side, side + 7)
+        pixels = preprocess(picture)
+        np.testing.assert_array_equal(theirs["pixels"], pixels)
+        np.testing.assert_allclose(theirs["probabilities"], PREDICTOR.predict_proba(pixels), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "name", ["in_a_box", "scan_with_black_border", "fills_the_frame", "hard_shadow", "dark_screen"]
+)
+def test_pictures_as_people_take_them(browser, name):
+    kind = next(kind for kind in KINDS if kind.__name__ == name)
+    random = np.random.default_rng(1)
+    for digit in SAMPLE.test_images[:4]:
+        picture = kind(random, digit)
+        colours = np.asarray(picture.convert("RGBA"))
+        data = base64.b64encode(colours.tobytes()).decode()
+        theirs = browser.execute_script(READ, data, picture.width, picture.height)
+        np.testing.assert_array_equal(theirs["pixels"], preprocess(picture))
+
+
+@pytest.mark.parametrize("name", ["plain", "empty_box", "window", "scan_with_black_border"])
+def test_blank_is_blank(browser, name):
+    """Also for Python, which knows of shadows and thin lines besides."""
+    for picture in blanks(BLANKS[name], 4, 1):
+        assert says_blank(picture)
+        colours = read_colours(picture)
+        data = base64.b64encode(np.dstack([colours, np.full(colours.shape[:2], 255, np.uint8)]).tobytes()).decode()
+        assert browser.execute_script(READ, data, colours.shape[1], colours.shape[0]) is None
+
+
+@pytest.mark.parametrize(
+    "strokes", [[[(0.5, 0.5), (0.5, 0.5)]], [[(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8), (0.2, 0.2)]]]
+)
+def test_a_dot_and_a_box_are_no_digits(browser, strokes):
+    clear(browser)
+    assert draw(browser, strokes)["answer"] == "No digit yet"
+
+
+def test_the_page_loads_nothing(tmp_path, capsys):
+    text = page(PREDICTOR.network)
+    assert "http://" not in text
+    assert "https://" not in text
+    assert "src=" not in text
+    assert "default-src 'none'" in text
+    assert app.run(["draw", "--no-open", "--out", str(tmp_path / "p.html")]) == 0
+    assert capsys.readouterr().out.startswith("page  ")
+    assert (tmp_path / "p.html").read_text(encoding="utf-8") == text
+    assert app.run(["draw", "--no-open", "--out", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
+def test_preprocessing_makes_the_same_bytes(browser, preprocessing):
+    random = np.random.default_rng(0)
+    wild = random.integers(0, 256, (60, 784)).astype(np.uint8) * (random.random((60, 784)) < random.random((60, 1)))
+    corners = np.zeros((4, 784), np.uint8)
+    corners[range(4), [0, 27, 756, 783]] = 255
+    images = np.concatenate([SAMPLE.test_images[:200], wild, corners, np.zeros((1, 784), np.uint8)]).astype(np.uint8)
+    script = page_script(preprocessing)
+    theirs = browser.execute_script(script + PREPARE, json.dumps(images.tolist()), preprocessing)
+    np.testing.assert_array_equal(theirs, prepare(images, preprocessing))
+
+
+@pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
+def test_a_page_with_another_network(browser, tmp_path, preprocessing):
+    """It shows the picture that the network looks at, and says what Python says."""
+    import io
+
+    usual, network = browser.current_url, Network(*PREDICTOR.network.parameters, preprocessing)
+    network.save(tmp_path / "model.npz")
+    out = tmp_path / "draw.html"
+    assert app.run(["draw", "--no-open", "--model", str(tmp_path / "model.npz"), "--out", str(out)]) == 0
+    try:
+        browser.get(out.as_uri())
+        shown = draw(browser, STROKES[2])
+    finally:
+        browser.get(usual)
+    pixels = preprocess(Image.open(io.BytesIO(base64.b64decode(shown["paper"]))))
+    np.testing.assert_array_equal(shown["seen"], picture_of(pixels[None], preprocessing)[0])
+    shares = [float(text.rstrip("%")) / 100 for text in shown["shares"]]
+    np.testing.assert_allclose(shares, Predictor(network, threads=1).predict_proba(pixels), atol=6e-4)
+
+
+def test_a_network_of_pixels_as_they_are(browser):
+    assert '"preprocessing": "raw"' in page(Network(*PREDICTOR.network.parameters))
+    script = page_script("raw")
+    assert browser.execute_script(script + 'return prepared({preprocessing: "raw"}, [1, 2, 3])') == [1, 2, 3]

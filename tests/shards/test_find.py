@@ -1,0 +1,55 @@
+"""Which shards a folder or a pattern holds, and what their results are called."""
+
+from __future__ import annotations
+
+import pytest
+
+from digitnn_fast.kernels.machine.jit import DISABLE_JIT
+from digitnn_fast.shards import ShardError, find_shards
+
+pytestmark = pytest.mark.skipif(DISABLE_JIT, reason="takes minutes in plain Python")
+
+
+def found(*inputs, **options):
+    return [tuple(task) for task in find_shards(inputs, "out", **options)]
+
+
+def test_finding_shards(folder):
+    for name in (
+        "a/x.npy",
+        "a/day=1/p.parquet",
+        "a/day=2/p.parquet",
+        "a/_SUCCESS",
+        "a/.p.crc",
+        "a/notes.txt",
+        "a/pics/1.png",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    expected = [
+        ("a/day=1/p.parquet", "out/day=1/p.csv"),
+        ("a/day=2/p.parquet", "out/day=2/p.csv"),
+        ("a/x.npy", "out/x.csv"),
+        ("a/pics", "out/pics.csv"),
+    ]
+    assert found("a") == found("a/") == expected
+    assert found("a/*/*.parquet") == expected[:2]
+    assert found("a/**/*.npy") == expected[2:3]
+    assert found("a/x.npy", "a/x.npy", "b/t10k-images-idx3-ubyte.gz", "c.csv.gz", format="parquet") == [
+        ("a/x.npy", "out/x.parquet"),
+        ("b/t10k-images-idx3-ubyte.gz", "out/t10k-images-idx3-ubyte.parquet"),
+        ("c.csv.gz", "out/c.parquet"),
+    ]
+    assert found("a/pics") == [("a/pics", "out/pics.csv")]
+
+
+def test_shards_that_cannot_be_told_apart_or_found(folder):
+    (folder / "empty").mkdir()
+    for inputs, message in (
+        (["a/x.npy", "b/x.npy"], r"b/x\.npy: its result would be called as that of a/x\.npy: out.x\.csv"),
+        (["out/x.csv"], r"out/x\.csv: its result would take its place; give another folder"),
+        (["empty"], "empty: there are no shards in this folder, and no pictures"),
+        (["*.npy"], r"\*\.npy: no file fits this pattern"),
+    ):
+        with pytest.raises(ShardError, match=f"^{message}$"):
+            find_shards(inputs, "out")
