@@ -26,7 +26,7 @@ RUNS = 7
 
 
 class WrongResultError(RuntimeError):
-    """A result that is not what the reference says: nothing is timed."""
+    """A result differs from the reference, so nothing is timed."""
 
 
 class Speed(NamedTuple):
@@ -70,7 +70,7 @@ def check(network: Network, precision: Precision, images: NDArray[np.uint8]) -> 
 
 
 def numpy_labels(network: Network) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
-    """The same network as NumPy users write it, in float32 and with the scale of the pixels in W1."""
+    """Labels by the same network as a NumPy user would write it: float32, with the pixels' scale folded into W1."""
     W1, b1, W2, b2 = network.parameters
     W1 = W1 * np.float32(PIXEL_SCALE)
 
@@ -82,7 +82,7 @@ def numpy_labels(network: Network) -> Callable[[NDArray[np.uint8]], NDArray[np.i
 
 
 def cpu_name() -> str:
-    """What the processor calls itself."""
+    """The processor's name."""
     try:
         with open("/proc/cpuinfo") as file:
             return next(line.split(": ", 1)[1].strip() for line in file if line.startswith("model name"))
@@ -91,7 +91,7 @@ def cpu_name() -> str:
 
 
 def in_turn(works: Sequence[Callable[[], float]], runs: int) -> list[list[float]]:
-    """What each work returned, `runs` times; they take turns, after one turn that does not count."""
+    """The results of each function, called `runs` times in turn, after one turn that does not count."""
     turns = [[work() for work in works] for _ in range(runs + 1)]
     return [list(results) for results in zip(*turns[1:], strict=True)]
 

@@ -1,4 +1,4 @@
-"""The network in scikit-learn's habits, without scikit-learn: `fit`, `predict`, and what its tools ask for."""
+"""The network as a scikit-learn classifier, which does not need scikit-learn."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class DigitClassifier:
         return {name: getattr(self, name) for name in signature(type(self)).parameters}
 
     def set_params(self, **params: Any) -> DigitClassifier:
-        """Change some of them; ValueError for a name that is none."""
+        """Change some parameters; ValueError for an unknown name."""
         known = self.get_params()
         for name, value in params.items():
             if name not in known:
@@ -108,7 +108,7 @@ class DigitClassifier:
         probabilities = self._predictor().predict_proba(self._pixels(X))
         if classes == CLASSES:
             return probabilities
-        seen = np.maximum(probabilities[:, :classes], np.finfo(np.float32).tiny)  # outputs that never were an answer
+        seen = np.maximum(probabilities[:, :classes], np.finfo(np.float32).tiny)  # outputs that no class uses
         return np.asarray(seen / seen.sum(axis=1, keepdims=True))
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -135,7 +135,7 @@ class DigitClassifier:
         )
 
     def _predictor(self) -> Predictor:
-        """Made once for each network and set of parameters."""
+        """The predictor, made once for each network and set of parameters."""
         network: Network = self.network_
         made_for = network, self.threads, self.precision
         ready = self.__dict__.get("_ready")
@@ -152,7 +152,7 @@ class DigitClassifier:
         return hasattr(self, "network_")
 
     def __sklearn_tags__(self) -> Any:
-        """What scikit-learn asks from version 1.6 on; only it does, so it is there."""
+        """Tags for scikit-learn 1.6 and newer. Only scikit-learn calls this, so it can be imported here."""
         from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
 
         return Tags(

@@ -94,14 +94,14 @@ ENGINES: dict[str, Callable[[Parameters], Engine]] = {"float32": Float32, "int8"
 
 
 def engine_for(network: Network, precision: str) -> Engine:
-    """The engine that takes images as they are and answers what the network says to the prepared ones."""
+    """The engine for images as they are: it prepares them for the network first."""
     engine = ENGINES[precision](network.parameters)
     steps = PREPROCESSINGS[network.preprocessing].steps
     return Prepared(engine, network.preprocessing) if steps else engine
 
 
 def _block(most: int) -> int:
-    """Images that a kernel holds at once, if it is never given more than `most`; they are finished by fours."""
+    """Images that a kernel holds at once if it never gets more than `most`; a multiple of four."""
     return min(BLOCK, -(-most // 4) * 4)
 
 

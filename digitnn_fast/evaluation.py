@@ -1,4 +1,4 @@
-"""How good the answers are: accuracy with its standard error, loss, and which digit is taken for which."""
+"""Measures of the answers: accuracy with its standard error, loss, confusion matrix, calibration."""
 
 from __future__ import annotations
 

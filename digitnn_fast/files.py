@@ -1,4 +1,4 @@
-"""What a path is: an ordinary file, a folder, or something that bytes go through."""
+"""What a path names: an ordinary file, a folder, or a device."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 Path = str | os.PathLike[str]
 
-SYSTEM = ("/dev", "/proc", "/sys")  # what lies here is the system's: it may be written through, never replaced
+SYSTEM = ("/dev", "/proc", "/sys")  # these belong to the system: a file here may be written to, never replaced
 SHARED_MEMORY = "/dev/shm"  # but these are files like all others
 MOST_LINKS = 40  # behind one path, as Linux has it
 
@@ -32,7 +32,7 @@ class Place(NamedTuple):
 
 
 def find(path: Path) -> Place:
-    """Where a path leads; OSError for a circle of links or a name that is too long."""
+    """The `Place` of a path; OSError for a loop of links or a name that is too long."""
     steps = list(_steps(os.fsdecode(path)))
     try:
         status = os.stat(path)
@@ -84,8 +84,8 @@ def is_device(path: Path) -> bool:
 
 
 def is_pipe(path: Path) -> bool:
-    """Whether it can be read only once and from front to end, as a pipe or a terminal."""
+    """Whether the path can be read only once and in order, as a pipe or a terminal."""
     try:
         return _goes_through(os.stat(path))
-    except OSError:  # who opens it says what is wrong
+    except OSError:  # opening it will report the reason
         return False

@@ -38,7 +38,7 @@ MAX_METADATA_CHARACTERS = 16_384
 
 @dataclass(frozen=True, eq=False)
 class TrainingRecord:
-    """How a network was trained; ValueError if a field can't be true.
+    """How a network was trained; ValueError for an impossible field.
 
     `history` is float64 (epochs, 4) with HISTORY_COLUMNS, losses in nats, accuracies 0..1. Without held-out
     rows `heldout_accuracy` and the held-out columns are NaN. `settings` are the recipe's hyperparameters.
@@ -116,7 +116,7 @@ class TrainingRecord:
 class Network:
     """W1 (784, H), b1 (H,), W2 (H, 10), b2 (10,): pixels 0..1 -> H ReLU units -> 10 softmax outputs.
 
-    The arrays are float32, finite, and kept as read-only copies; ValueError in one line if they can't be.
+    The arrays are float32, finite, and kept as read-only copies; ValueError in one line for anything else.
     `preprocessing` says which pixels they were trained on, `training` how.
     """
 
@@ -140,7 +140,7 @@ class Network:
             got = getattr(self, name).shape
             require(got == shape, f"{name} must have shape {shape}, got {got}")
         choices = ", ".join(PREPROCESSINGS)
-        valid = self.preprocessing in list(PREPROCESSINGS)  # a hostile file may say what has no hash
+        valid = self.preprocessing in list(PREPROCESSINGS)  # a hostile file may hold an unhashable value
         require(valid, f"preprocessing must be one of {choices}; got {self.preprocessing!r}")
         for name, array in self.parameters._asdict().items():
             object.__setattr__(self, name, _frozen(array))

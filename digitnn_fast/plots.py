@@ -37,7 +37,7 @@ DPI = 110
 
 
 def check_plots(paths: Sequence[str | None], others: Sequence[str | None], endings: tuple[str, ...] = ENDINGS) -> None:
-    """ValueError or OSError, before minutes of work, if one of the plots can't be drawn, or not there.
+    """ValueError or OSError, before minutes of work, if a plot can't be drawn or can't be written there.
 
     The names must end as plots do; `others` are files that must not be replaced.
     """
@@ -57,7 +57,7 @@ def _check_plot(path: str, endings: tuple[str, ...]) -> None:
 
 
 def _figure(width: float, height: float) -> Figure:
-    """Not pyplot's, which would keep it for ever and may want a screen."""
+    """A figure that is not pyplot's, which would keep it in memory and may want a screen."""
     from matplotlib.figure import Figure
 
     return Figure((width, height), dpi=DPI, layout="constrained")
@@ -81,7 +81,7 @@ def curves(record: TrainingRecord) -> Figure:
 
 
 def confusion(evaluation: Evaluation) -> Figure:
-    """How often the digit of a row was taken for that of a column; the colours are those of the mistakes."""
+    """The confusion matrix: true digits in rows, answers in columns; colours show the mistakes."""
     figure = _figure(5.6, 5.2)
     axes = figure.subplots()
     counts = evaluation.confusion
@@ -112,7 +112,7 @@ def mistakes(images: Bytes, labels: Bytes, probabilities: Floats, most: int = WO
 
 
 def hidden_units(network: Network) -> Figure:
-    """What hidden units look for: columns of W1 (784, H) as pictures, red for what is wanted, blue for the unwanted.
+    """The weights of hidden units, columns of W1 (784, H), as pictures: red for positive, blue for negative.
 
     Weights of pixels are where the pixels are; those of directions make a disc of 16 sectors for each of 7 by 7 cells.
     """

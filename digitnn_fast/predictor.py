@@ -1,4 +1,4 @@
-"""The object that other scripts embed: images in, digits or probabilities out."""
+"""`Predictor`, which other scripts embed: images in, digits or probabilities out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sizes that every part shares."""
+"""Sizes that all parts share."""
 
 PIXELS, SIDE = 784, 28  # of an image: 28 rows of 28
 CLASSES = 10

@@ -1,4 +1,4 @@
-"""How many threads are worth starting, and how work is shared by them."""
+"""How many threads to start, and how they share work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every way that this machine can run a network, on the same rows, against the two specifications.
+"""Runs a network in every way that this machine can, on the same rows, and compares with the two specifications.
 
 These are `reference.forward` in float64 and `reference.forward_int8`. All else must give their labels, and their
 probabilities within 1e-5 or their very integers.
@@ -39,7 +39,7 @@ BLOCK = 16_384  # images that a process gets at once: starting it takes longer t
 
 
 class Verdict(NamedTuple):
-    """What became of a way: how it differs from its specification, or `reason`, why that is not known.
+    """The result for one way: how it differs from its specification, or the `reason` why it could not run.
 
     `agrees` is None where nothing has to agree: of the specifications themselves, and of what can't run here.
     `seconds` include the start of a process and, of C, the compiler.
@@ -109,7 +109,7 @@ def _judge(way: Way, network: Network, images: Bytes, known: dict[Specification,
     start = time.perf_counter()
     try:
         answers = in_blocks(way.run, images, BLOCK)
-    except (RuntimeError, OSError) as error:  # of a tool that is there and broken
+    except (RuntimeError, OSError) as error:  # a tool is installed but broken
         return Verdict(way.name, False, reason=" ".join(str(error).split()))
     difference = compare(answers, known[way.wanted])
     return Verdict(way.name, difference.agrees, difference, time.perf_counter() - start)

@@ -1,7 +1,7 @@
-"""Files and folders that are replaced all at once, and whether they can be.
+"""Atomic replacement of files and folders, and checks that they can be written.
 
-What is half written lies beside its target, under a name that is surely ours. If the process is killed, the next one
-that writes there removes it.
+A half-written file lies beside its target, under a name that only this package uses. If the process is killed,
+the next one that writes there removes it.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def replacing(path: Path, lasting: bool = False) -> Iterator[BinaryIO]:
             if find(place.real).device:
                 raise OSError(errno.EBUSY, "a device has taken its place")
             os.replace(temporary, place.real)
-    except BaseException:  # Ctrl-C too must leave no litter
+    except BaseException:  # Ctrl-C too must leave nothing behind
         with suppress(OSError):
             os.unlink(temporary)
         raise
@@ -223,7 +223,7 @@ def _machine() -> str:
 
 
 def sweep(folder: Path, deep: bool = False) -> None:
-    """Remove what killed processes left half written in a folder and, if `deep`, in the folders in it."""
+    """Remove half-written files of killed processes from a folder and, if `deep`, from its folders."""
     for parent, folders, names in os.walk(folder):
         for name in filter(OURS.fullmatch, names):
             if _is_abandoned(os.path.join(parent, name)):
@@ -254,7 +254,7 @@ def _is_abandoned(path: str) -> bool:
             return False
         if found[1] != _machine():
             return time.time() - status.st_mtime > ABANDONED
-        if os.name == "posix":  # elsewhere os.kill ends it
+        if os.name == "posix":  # os.kill would end the process on other systems
             os.kill(int(found[2]), 0)
     except ProcessLookupError:
         return True

@@ -1,4 +1,4 @@
-"""The root of the command line: which commands there are, how one is run, and how a mistake is told.
+"""The root of the command line: the list of commands, how one runs, and how an error is reported.
 
 Imports wait inside the commands: --help needs typer alone, and `predict` neither numba nor pandas nor rich.
 """
@@ -75,7 +75,7 @@ def run(arguments: list[str]) -> int:
         return _fail("interrupted", INTERRUPTED)
     except Exception as error:
         if isinstance(error, BrokenPipeError) or isinstance(error.__cause__, BrokenPipeError):
-            return BROKEN_PIPE  # the reader has enough, as `head` does
+            return BROKEN_PIPE  # the reader has closed the pipe, as `head` does
         if (reason := _reason(error)) is None:
             raise
         return _fail(f"error: {reason}", USER_ERROR)
@@ -83,7 +83,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _reason(error: Exception) -> str | None:
-    """What the user can do something about, or None: then it is a bug and needs its traceback."""
+    """The message of an error that the user can fix; None for a bug, which needs its traceback."""
     if format_message := getattr(error, "format_message", None):  # typer's; their class moved between its versions
         return str(format_message())
     if isinstance(error, OSError):
@@ -99,10 +99,10 @@ def _fail(text: str, code: int) -> int:
 def main() -> NoReturn:
     """Run the command of this process."""
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # None when a service starts us; a file's name may hold any byte, a terminal be ASCII
+        if stream is not None:  # None under some services; a file's name may hold any byte, a terminal may be ASCII
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     code = run(sys.argv[1:])
     if code == BROKEN_PIPE:
-        # What is still buffered can't go anywhere, and Python would complain about that when it exits.
+        # Buffered output has nowhere to go, and Python would complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)

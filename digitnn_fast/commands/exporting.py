@@ -1,4 +1,4 @@
-"""The commands that take a network elsewhere and check it there, registered by `cli`: parse, call, report."""
+"""The commands that take a network elsewhere and check it there, registered by `app`: parse, call, report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from digitnn_fast.commands.options import MODEL_HELP, Threads, WithTable, file_o
 from digitnn_fast.commands.progress import bytes_shown, compile_kernels, epochs_shown, is_terminal, printable
 from digitnn_fast.commands.report import print_facts, print_verdicts, shape_text
 
-FAILED = 1  # a check that failed; 2 is the user's mistake, as in `cli`
+FAILED = 1  # a check that failed; 2 is the user's mistake, as in `app`
 
 
 class WithTargets(WithTable):

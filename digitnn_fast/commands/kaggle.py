@@ -1,4 +1,4 @@
-"""The commands below `kaggle`, registered by `cli`: parse, call, report."""
+"""The commands below `kaggle`, registered by `app`: parse, call, report."""
 
 from __future__ import annotations
 

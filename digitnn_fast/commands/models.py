@@ -1,4 +1,4 @@
-"""The commands that look at a model, registered by `cli`: parse, call, report."""
+"""The commands that look at a model, registered by `app`: parse, call, report."""
 
 from __future__ import annotations
 

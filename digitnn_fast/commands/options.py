@@ -1,4 +1,4 @@
-"""The options that several commands share, in Typer's words."""
+"""The options that several commands share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typer.core import TyperCommand
 
 from digitnn_fast.bundled import NAMES, NAMES_AND_DEFAULT
 
-MAX_THREADS = 1024  # more is a slip of the finger
+MAX_THREADS = 1024  # more is a typing error
 
 
 class WithTable(TyperCommand):
@@ -33,7 +33,7 @@ class WithRecipes(WithTable):
 
 
 def file_option(flag: str, help_text: str) -> Any:
-    """An option that takes a path; whoever reads the file checks it."""
+    """An option that takes a path. The function that reads the file checks it."""
     return typer.Option(flag, metavar="FILE", help=help_text)
 
 

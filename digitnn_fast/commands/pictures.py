@@ -1,4 +1,4 @@
-"""The commands around pictures, registered by `cli`: parse, call, report."""
+"""The commands around pictures, registered by `app`: parse, call, report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from digitnn_fast.commands.options import Model, file_option
 from digitnn_fast.commands.progress import printable
 from digitnn_fast.commands.report import print_facts
 
-USER_ERROR = 2  # as in `cli`
+USER_ERROR = 2  # as in `app`
 
 
 def image(

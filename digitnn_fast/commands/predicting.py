@@ -1,4 +1,4 @@
-"""The commands that predict a test.csv and check what came of it, registered by `app`: parse, call, report."""
+"""The commands that predict a test.csv and check the result, registered by `app`: parse, call, report."""
 
 from __future__ import annotations
 

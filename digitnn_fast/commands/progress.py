@@ -24,7 +24,7 @@ EPOCH_LINES = 10  # in a pipe, however many epochs there are
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether somebody is watching, and with something that can move the cursor."""
+    """Whether stderr is a terminal that can move its cursor."""
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
@@ -34,10 +34,10 @@ def printable(text: str) -> str:
 
 
 class Shown(Watch):
-    """Shows what a job does to whoever is watching, on stderr."""
+    """Shows the progress of a job on stderr."""
 
     def compile(self, *names: str) -> None:
-        """Begin to compile, and say so if it takes a while."""
+        """Start to compile, and say so if it takes a while."""
         compile_kernels(*names)
 
     def bytes(self, text: str) -> AbstractContextManager[ByteProgress | None]:
@@ -50,7 +50,7 @@ class Shown(Watch):
 
 
 def compile_kernels(*names: str) -> None:
-    """Begin to compile those kernels that never were on this machine, and say so to who is watching."""
+    """Start to compile the kernels that this machine does not have yet, and say so on a terminal."""
     from digitnn_fast.kernels import start_compiling
 
     if start_compiling(*names) and is_terminal(sys.stderr):
@@ -76,7 +76,7 @@ class _ByteBar:
         self._bar: tuple[Progress, TaskID] | None = None
 
     def __call__(self, done: int, total: int | None) -> None:
-        """The reader calls this from its threads, but never from two at once."""
+        """Called by the reader from any of its threads, one at a time."""
         if self._bar is None:
             if time.perf_counter() < self._due:
                 return
@@ -117,7 +117,7 @@ def epochs_shown(epochs: int) -> Iterator[Callable[[EpochReport], None]]:
 
 @contextmanager
 def shards_shown(shards: int) -> Iterator[Callable[[int, str], None]]:
-    """A callback (rows of a shard, what is wrong with it) that draws a bar; in a pipe it prints about ten lines."""
+    """A callback (rows of a shard, its error if any) that draws a bar; in a pipe it prints about ten lines."""
     start, done, rows, failed = time.perf_counter(), 0, 0, 0
 
     def text() -> str:
@@ -153,7 +153,7 @@ def shards_shown(shards: int) -> Iterator[Callable[[int, str], None]]:
 
 
 def _new_progress(*columns: Any, transient: bool = False) -> Progress:
-    """A started bar on stderr: stdout may be a pipe although somebody is watching."""
+    """A started bar on stderr: stdout may be a pipe while stderr is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 

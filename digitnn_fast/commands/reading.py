@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from digitnn_fast.network import Network
 
 MAX_PIPE_BYTES = 2**28  # that are read from standard input
-SURE = 0.8  # probability below which the answer is called a guess
+SURE = 0.8  # below this probability the answer is called a guess
 SHADES, PLAIN_SHADES = " ░▒▓█", " .+#@"
 TILE, GAP, MAX_SHOWN = 168, 12, 200  # of the picture that --show draws: pixels, pixels, rows
 
@@ -65,7 +65,7 @@ def find_pictures(names: Sequence[str]) -> Iterator[str]:
 
 
 def read(names: Sequence[str], network: Network, number: bool, keep: bool) -> tuple[list[Reading], list[str]]:
-    """What is in the pictures, and one line for each that can't be read; colours only if they are to be kept."""
+    """The readings of the pictures, and one line for each that can't be read. Colours are kept only if asked for."""
     from digitnn_fast.predictor import Predictor
 
     cuts: list[tuple[str, list[Cut], Any]] = []

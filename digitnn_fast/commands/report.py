@@ -1,4 +1,4 @@
-"""What the commands say when they are done, on stdout: rich's tables on a terminal, aligned text in a pipe."""
+"""The reports of finished commands, on stdout: rich's tables on a terminal, aligned text in a pipe."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def print_facts(facts: Iterable[Fact], file: TextIO | None = None) -> None:
 
 
 def report_stream(out: str) -> TextIO:
-    """Where the report goes: not to stdout if the answers may have gone there."""
+    """The stream for the report: stderr if the answers may have gone to stdout."""
     from digitnn_fast.files import is_device
 
     return sys.stderr if is_device(out) else sys.stdout
@@ -78,7 +78,7 @@ def validated_text(record: TrainingRecord) -> str:
 
 
 def validation_facts(validation: CrossValidation) -> list[Fact]:
-    """What a cross-validation says about the recipe."""
+    """The results of a cross-validation."""
     from digitnn_fast.evaluation import calibration_error
 
     measured, temperature = validation.evaluation, validation.temperature
@@ -100,7 +100,7 @@ def _rows(record: TrainingRecord) -> int:
 
 
 def trained_on_these(record: TrainingRecord) -> str:
-    """The warning that an evaluation is none."""
+    """A warning if the network was trained on the rows that it was evaluated on."""
     return (
         f"WARNING: the network was trained on {record.training_rows:,} of these {_rows(record):,} rows, so this says "
         f"little about new digits. Its accuracy on rows held out: {heldout_text(record)}.\n"
@@ -141,7 +141,7 @@ def upload_text(path: str, network: Network) -> str:
 
 
 def next_step_facts(network: Network) -> list[Fact]:
-    """What would score higher: the next recipe with its time and score, if there is one."""
+    """The next recipe that scores higher, with its time and score, if there is one."""
     from digitnn_fast.training.measured import next_step
 
     step = next_step(network.training.recipe) if network.training else None

@@ -1,4 +1,4 @@
-"""The command for many shards, registered by `cli`: parse, call, report."""
+"""The command for many shards, registered by `app`: parse, call, report."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from digitnn_fast.network import Network
     from digitnn_fast.shards import Options, Outcome, Task
 
-USER_ERROR = 2  # as in `cli`
+USER_ERROR = 2  # as in `app`
 
 
 class Runner(str, Enum):
-    """Who does the work."""
+    """The program that runs the shards."""
 
     local = "local"
     dask = "dask"
 
 
 class Format(str, Enum):
-    """What the results are."""
+    """The format of the results."""
 
     csv = "csv"
     parquet = "parquet"
@@ -116,7 +116,7 @@ def _run(
 
 
 def _shown(outcomes: Iterator[Outcome], shards: int) -> Iterator[Outcome]:
-    """The outcomes, with a bar on a terminal; what failed is said at once."""
+    """The outcomes, with a bar on a terminal. A failure is reported at once."""
     with shards_shown(shards) as show:
         for outcome in outcomes:
             show(outcome.rows, outcome.error)
@@ -124,7 +124,7 @@ def _shown(outcomes: Iterator[Outcome], shards: int) -> Iterator[Outcome]:
 
 
 def _report_outcomes(outcomes: list[Outcome], stages: Stages, out: str) -> None:
-    """The table of what was done, and a line for each shard that failed; then exit code 2."""
+    """Print a table of the work done and a line for each failed shard, if any; these give exit code 2."""
     groups = {
         "done": [one for one in outcomes if not one.skipped and not one.error],
         "skipped": [one for one in outcomes if one.skipped],

@@ -48,7 +48,7 @@ def submit(
     seed: Seed = 0,
     threads: Threads = None,
 ) -> None:
-    """The whole job: train, predict, write, validate.
+    """Train, predict, write a submission and check it.
 
     Without files: Kaggle's input folder when this runs on Kaggle, else the built-in sample of real digits.
     """

@@ -1,4 +1,4 @@
-"""The same network elsewhere: one module for each target, and `EXPORTERS`, their table.
+"""Exports of a network: one module for each target, and `EXPORTERS`, their table.
 
 An exporter writes into an empty folder. What it wrote is then run on the embedded sample's test digits and compared
 with the specification and with float32; only if that is right do the files appear where the user wants them.
@@ -49,7 +49,7 @@ EXPORTERS: dict[str, Exporter] = {exporter.name: exporter for exporter in (c.EXP
 
 
 class Exported(NamedTuple):
-    """Files with their bytes, a line for each self-test, and what else the exporter has to say."""
+    """Files with their bytes, a line for each self-test, and further lines for the report."""
 
     files: list[tuple[str, int]]
     tests: list[Fact]
@@ -100,7 +100,7 @@ def options_of(target: str, given: dict[str, Any]) -> Options:
 
 
 def _test(way: Way, network: Network, max_loss: float) -> str:
-    """What a self-test found; SelfTestError if it failed. What can't run here counts by its specification."""
+    """The result of a self-test; SelfTestError if it failed. If it can't run here, its specification counts."""
     images = load_sample().test_images
     wanted = way.wanted(network, images)
     answers = way.run(images) if way.run else wanted

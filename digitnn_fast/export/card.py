@@ -1,4 +1,4 @@
-"""What a model's card says, in names and short texts, for files that can carry it."""
+"""A model's card as names and short texts, for file formats with metadata."""
 
 from __future__ import annotations
 

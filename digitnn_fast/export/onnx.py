@@ -115,7 +115,7 @@ def _prepared(graph: Graph, network: Network) -> str:
 
 
 def _missing() -> str:
-    """Why onnxruntime can't run the models, if it can't."""
+    """The reason why onnxruntime can't run the models; empty if it can."""
     if not find_spec("onnxruntime"):
         return "onnxruntime is not installed"
     import onnxruntime

@@ -1,4 +1,4 @@
-"""What an exporter is made of, and the comparison of what it wrote with the specification."""
+"""The parts of an exporter, and the comparison of its output with the specification."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ CLOSE = 1e-5  # probabilities in float32 against the reference's float64
 
 
 class SelfTestError(RuntimeError):
-    """What was exported does not do what the network does, or costs more than it may; nothing was written."""
+    """The export differs from the network or costs more than allowed; nothing was written."""
 
 
 class Answers(NamedTuple):
-    """Labels (n,), and what a way knows beside them: probabilities (n, 10), integer logits (n, 10)."""
+    """Labels (n,), and where available probabilities (n, 10), integer logits (n, 10)."""
 
     labels: NDArray[np.integer[Any]]
     probabilities: NDArray[np.floating[Any]] | None = None
@@ -114,7 +114,7 @@ class Difference(NamedTuple):
 
 
 def compare(answers: Answers, wanted: Answers) -> Difference:
-    """How answers for n images differ from what is wanted. Of a tie within 1e-5 any label is right."""
+    """The difference between answers for n images and those wanted. Of a tie within 1e-5 any label is right."""
     rows, same = len(wanted.labels), np.asarray(answers.labels == wanted.labels)
     if wanted.logits is None and wanted.probabilities is not None and rows:
         chosen = wanted.probabilities[np.arange(rows), answers.labels]
@@ -129,7 +129,7 @@ def compare(answers: Answers, wanted: Answers) -> Difference:
 
 
 def float_answers(network: Network, images: Bytes) -> Answers:
-    """What the specification in float64 says to raw images (n, 784)."""
+    """The answers of the specification in float64 for raw images (n, 784)."""
 
     def answer(images: Bytes) -> Answers:
         seen = prepare(images, network.preprocessing)
@@ -140,7 +140,7 @@ def float_answers(network: Network, images: Bytes) -> Answers:
 
 
 def integer_answers(network: Network, images: Bytes, quantized: QuantizedParameters | None = None) -> Answers:
-    """What the integer specification says to raw images (n, 784), by 8 bits or by other quantised parameters."""
+    """The answers of the integer specification for raw images (n, 784), with 8 bits or other quantised parameters."""
     parts = quantized or quantize(network.parameters)
 
     def answer(images: Bytes) -> Answers:

@@ -63,7 +63,7 @@ def ways(network: Network, folder: Path, options: Options) -> Iterable[Way]:
 
 
 def _answers(node: str, path: Path, quantised: bool, images: Bytes) -> Answers:
-    """What the module says, in node; SelfTestError if it says nothing."""
+    """The module's answers, in node; SelfTestError if there are none."""
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "images").write_bytes(np.ascontiguousarray(images).data)
         command = [node, "--input-type=module", "--eval", SCRIPT, str(path), scratch]

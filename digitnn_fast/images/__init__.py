@@ -1,6 +1,6 @@
 """Any picture -> the 28x28 grey levels that MNIST would have made of it.
 
-`_read` (file to colours), `_ink` (colours to ink), `_lines` and `_parts` (which ink is the digit), `_fit` (28x28).
+`read` (file to colours), `ink` (colours to ink), `lines` and `parts` (which ink is the digit), `fit` (28x28).
 """
 
 from __future__ import annotations

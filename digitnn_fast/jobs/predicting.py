@@ -25,7 +25,7 @@ def predict(
 ) -> int:
     """Predict a test.csv into a submission, or into a table of probabilities; the number of rows.
 
-    ValueError or OSError, one line, for whatever is wrong with the files; then nothing was written.
+    ValueError or OSError, one line, for a bad file; then nothing was written.
     """
     check_output(out, [test, model])
     network = Network.load(model_path(model))

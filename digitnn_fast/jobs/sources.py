@@ -1,4 +1,4 @@
-"""Where `submit` takes its digits from: Kaggle's files or the sample."""
+"""The digits for `submit`: Kaggle's files or the sample."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Source(Protocol):
     test_labels: Bytes | None
 
     def check_test(self, threads: int | None) -> int | None:
-        """Number of rows to predict, each checked now and not after minutes of training; None if that can't be."""
+        """Number of rows to predict, all checked before minutes of training; None if they can be read only once."""
 
     def read_train(self, threads: int | None, progress: Progress) -> tuple[Bytes, Bytes]:
         """images (n, 784) and labels (n,)."""
 
     def predict(self, network: Network, threads: int | None, progress: Progress) -> Bytes:
-        """The digits (m,) that the network sees."""
+        """Predicted digits (m,) of the test images."""
 
 
 class Sample:

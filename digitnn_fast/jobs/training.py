@@ -28,7 +28,7 @@ USUAL = "fast"  # recipe
 
 
 class Submitted(NamedTuple):
-    """What `submit` did: the digits in words, the network, its answers (m,), and the true ones if they are known."""
+    """The result of `submit`: what the digits are, the network, its answers (m,), and the true ones if known."""
 
     data: str
     network: Network
@@ -37,7 +37,7 @@ class Submitted(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What `train` did: the number of rows read, the network, and its cross-validation if that was asked for."""
+    """The result of `train`: the number of rows read, the network, and its cross-validation if that was asked for."""
 
     rows: int
     network: Network
@@ -60,8 +60,8 @@ def submit(
     """Train, predict, write and validate; see `sources.find_source` for where the digits come from.
 
     The network learns from all rows; a share `heldout` of them measures another one of the same recipe. With a `model`,
-    a file or a bundled one, nothing is trained. ValueError or OSError, one line, for whatever is wrong with the files;
-    then nothing was written.
+    a file or a bundled one, nothing is trained. ValueError or OSError, one line, for a bad file; then nothing was
+    written.
     """
     if model is not None:
         return _submit_with(model, train, test, out, watch, threads)
@@ -91,7 +91,7 @@ def submit(
 def _submit_with(
     model: str, train: str | None, test: str | None, out: str, watch: Watch, threads: int | None
 ) -> Submitted:
-    """The same with a network that is there already."""
+    """The same with an existing network."""
     check_output(out, [train, test, model])
     network = Network.load(model_path(model))
     watch.compile(*predicting(network.preprocessing, "float32"))
@@ -120,7 +120,7 @@ def train(
 ) -> Trained:
     """Train a network on a train.csv, write its model file and, if wanted, the plots; with `folds` cross-validate it.
 
-    ValueError or OSError, one line, for whatever is wrong with the files or goes not together.
+    ValueError or OSError, one line, for a bad file or options that do not go together.
     """
     from digitnn_fast import plots
 

@@ -1,4 +1,4 @@
-"""Who looks on while a job is done."""
+"""Observers of a running job."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Stages:
 
 
 class Watch:
-    """Nobody looks on; the command line has one that shows on a terminal what a job tells here."""
+    """An observer that does nothing. The command line has one that shows the progress."""
 
     def __init__(self) -> None:
         self.stages = Stages()
 
     def compile(self, *names: str) -> None:
-        """Begin to compile those kernels that never were on this machine."""
+        """Start to compile the kernels that this machine does not have yet."""
         from digitnn_fast.kernels import start_compiling
 
         start_compiling(*names)

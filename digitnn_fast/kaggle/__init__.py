@@ -1,7 +1,7 @@
 """Kaggle's Digit Recognizer files: train.csv and test.csv in, submission.csv out.
 
-Tables are read exactly as Kaggle serves them by the compiled parser (`_plain`), and through pandas when they
-are anything else that is legitimate (`_lenient`), which also finds the words for what is wrong.
+Tables are read exactly as Kaggle serves them by the compiled parser (`plain`), and through pandas when they
+are anything else that is legitimate (`lenient`), which also words the error messages.
 Any of them may be a `.gz` or a `.zip`.
 """
 
@@ -103,7 +103,7 @@ def find_kaggle_input(root: Path = "/kaggle/input") -> tuple[str, str] | None:
         if folder.count(os.sep) - os.fspath(root).count(os.sep) >= 3:
             folders.clear()  # other inputs may hold a million files
         train, test = (os.path.join(folder, name) for name in ("train.csv", "test.csv"))
-        # Many competitions call their files so.
+        # Many competitions use these names.
         if {"train.csv", "test.csv"}.issubset(files) and _starts(train, b"label,pixel0") and _starts(test, b"pixel0"):
             return train, test
     return None

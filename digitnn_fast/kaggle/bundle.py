@@ -95,7 +95,7 @@ def dataset_metadata(username: str) -> dict[str, Any]:
 
 
 def make_wheel() -> tuple[str, bytes]:
-    """Name and bytes of a wheel of the package as it is installed; the same bytes each time.
+    """Name and bytes of a wheel of the installed package; the same bytes each time.
 
     Built from the installed files and not by pip, because `pip install digitnn-fast` leaves no sources.
     Format: PEP 427 and the binary distribution format of the Python Packaging Authority.

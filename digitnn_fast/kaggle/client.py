@@ -27,11 +27,11 @@ RULES = f"Kaggle refuses: join the competition first, on https://www.kaggle.com/
 
 
 class KaggleError(ValueError):
-    """What Kaggle or its client said, in one line."""
+    """An error of Kaggle or of its client, in one line."""
 
 
 def download(folder: str | os.PathLike[str]) -> dict[str, int]:
-    """Put train.csv and test.csv into the folder, which may be new; their rows, each of them checked.
+    """Put train.csv and test.csv into the folder, which may be new; the numbers of their rows, all checked.
 
     KaggleError if Kaggle does not give them, KaggleFileError if they are damaged; then older files stay.
     """

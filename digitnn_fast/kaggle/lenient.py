@@ -1,4 +1,4 @@
-"""Every legitimate way to write the table, through pandas; and the one place that says what is wrong with a file.
+"""Every legitimate way to write the table, read through pandas; all error messages about a table come from here.
 
 pandas alone would fill a short row with NaN, keep a quoted value without end in memory, read True as 1 and `"1"2`
 as 12. So `Rows` looks at the lines first, and what pandas does not turn into whole numbers is read again cell by cell.
@@ -48,7 +48,7 @@ class Row(NamedTuple):
 
 
 class Rows:
-    """The rows of a CSV file, each with as many values as the header, and where we are in it, for messages."""
+    """The rows of a CSV file, each with as many values as the header, and the position in the file for messages."""
 
     def __init__(self, table: Table) -> None:
         self._table = table

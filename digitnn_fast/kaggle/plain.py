@@ -34,11 +34,11 @@ HEADERS = {True: b"label," + _PIXEL_NAMES, False: _PIXEL_NAMES}
 
 
 class NotPlainError(Exception):
-    """Something in a block that only the lenient reader can accept or explain."""
+    """A block that is not plain: only the lenient reader can accept it or explain its error."""
 
 
 class Rest(NamedTuple):
-    """What the lenient reader has to do: all from byte `offset` on, where row number `row` (from 1) begins."""
+    """The part left to the lenient reader: from byte `offset` on, where row number `row` (from 1) begins."""
 
     row: int
     offset: int
@@ -77,11 +77,11 @@ class Blocks:
         return len(self.offsets) - 1
 
     def stop(self) -> None:
-        """There is no next block any more."""
+        """Stop: `next` returns no more blocks."""
         self._stopped = True
 
     def new_buffer(self) -> bytearray:
-        """What `next` needs to read into."""
+        """A buffer for `next`."""
         return bytearray(PAD + LONGEST_LINE + self.bytes + PAD)
 
     def next(self, buffer: bytearray) -> Block | None:

@@ -1,4 +1,4 @@
-"""A table of digits of any length, some rows at a time in their order: what a shard of many is read by."""
+"""A table of digits of any length, some rows at a time in their order: the reader of shards."""
 
 from __future__ import annotations
 

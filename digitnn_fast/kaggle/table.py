@@ -40,7 +40,7 @@ def _size(file: io.BufferedReader) -> int | None:
 
 
 class Table:
-    """One pass over the bytes of a CSV file; a context manager. KaggleFileError for whatever the file does wrong.
+    """One pass over the bytes of a CSV file; a context manager. KaggleFileError for any fault of the file.
 
     `role` picks the member of a zip that holds several. `name` is the file as messages call it.
     `size` is None for a pipe, `packed` tells whether it is the size of something compressed.

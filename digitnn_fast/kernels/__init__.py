@@ -1,4 +1,4 @@
-"""The compiled kernels: their one table, and which of them a task needs.
+"""The table of the compiled kernels.
 
 Importing this package does not import numba; calling a kernel does so once per machine (see `machine/kernel.py`).
 """
@@ -49,8 +49,8 @@ FORWARD = {"float32": "inference.forward", "int8": "int8.forward"}
 def start_compiling(*names: str) -> bool:
     """Compile those kernels that never were, in the background; whether there are any.
 
-    One process per CPU compiles, since each takes 0.3 s before it begins. Name the kernels that take longest first: they
-    are dealt out there and back, so that all processes are busy equally long.
+    One process per CPU compiles, since each takes 0.3 s before it begins. Name the slowest to compile first: they
+    are dealt out in turn, forwards then backwards, so that the processes share the work evenly.
     """
     missing = [KERNELS[name] for name in names if KERNELS[name].is_missing()]
     processes = min(len(missing), available_cpus())

@@ -151,7 +151,7 @@ class DescribeScratch(NamedTuple):
 
 
 class Worker(NamedTuple):
-    """Who learns, of how many, and how."""
+    """The calling thread, the number of threads, and the optimizer."""
 
     thread: Number  # from 0
     threads: Number

@@ -1,9 +1,9 @@
 """The pixel parser: lines of 784 numbers to rows of bytes, 64 characters at a time and without a branch.
 
-simdjson's idea for a simpler language: in each of the 64 lanes, the value of the number that would end
+The idea of simdjson for a simpler format: in each of the 64 lanes, the value of the number that would end
 just before it is computed from the three characters on its left; then the lanes that hold a separator are
 packed together. Zeros, which are four of five pixels, cost the same as any other number, but nothing depends
-on what the numbers are, so nothing is mispredicted except the end of each line.
+on what the numbers are, so only the end of each line is mispredicted.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a network sees of an image: the table of preprocessings, and how images are prepared by them.
+"""Preprocessings: their table, and the functions that prepare images by them.
 
 To add a preprocessing, add its kernel to `KERNELS`, its step to `steps` and its row to `table`.
 """

@@ -1,4 +1,4 @@
-"""What a network may see of an image: the table `PREPROCESSINGS`, which everything that prepares images goes by."""
+"""The table `PREPROCESSINGS`: all that a network may see of an image. Kernels, exports, tests and help go by it."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def discs(side: int = 25) -> NDArray[np.intp]:
 class Preprocessing:
     """A step that makes a picture of an image, then one that makes of it what the network sees; both may be missing.
 
-    The picture can be shown, and training distorts it. A view without a picture would leave the threads of a
-    prediction nobody who deals out the images: ValueError.
+    The picture can be shown, and training distorts it. ValueError for a view without a picture: it is the picture
+    that shares images among threads.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The specification, in plain NumPy: every kernel has a twin here, in a file of the same name, and agrees with it."""
+"""The specification, in plain NumPy. Every kernel has a twin here, in a file of the same name."""
 
 from digitnn_fast.reference.inference import Activations, forward
 from digitnn_fast.reference.int8 import forward_int8, softmax_uint8

@@ -1,4 +1,4 @@
-"""The specification of the preprocessing "directions", in plain NumPy: how much edge of each direction is where.
+"""The specification of the preprocessing "directions", in plain NumPy: the strength of edges by place and direction.
 
 In integers throughout, but for a square root that is exact, so that every language makes the same bytes of an image.
 """

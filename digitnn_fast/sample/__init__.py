@@ -1,4 +1,4 @@
-"""The embedded sample: 12,000 real digits of MNIST (README.md beside this file says whose and how chosen)."""
+"""The embedded sample: 12,000 real digits of MNIST (the README beside this file says where they come from)."""
 
 from __future__ import annotations
 

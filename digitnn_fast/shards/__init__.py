@@ -52,7 +52,7 @@ class Options:
 
 
 class Outcome(NamedTuple):
-    """What became of a shard: rows, seconds, whether it was done before, and why it failed, if it did."""
+    """The outcome for one shard: rows, seconds, whether it was done before, and the error if it failed."""
 
     task: Task
     rows: int

@@ -1,4 +1,4 @@
-"""The predictor as a guest of Ray and of Spark: a callable each, for a column that holds images.
+"""Adapters for Ray and Spark: one callable each, for a column that holds images.
 
 Neither engine is imported here. Both send a callable to their workers by pickle, and of a network that is its arrays.
 """

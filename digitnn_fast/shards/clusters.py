@@ -111,7 +111,7 @@ def run_on(
 
 
 def _outcome(future: Any, task: Task) -> Outcome:
-    """What the worker said; of a worker that died again and again, or of a bug, the reason."""
+    """The worker's outcome; after repeated deaths of a worker, or a bug, a failed outcome with the reason."""
     try:
         outcome: Outcome = future.result()
     except Exception as error:
@@ -168,7 +168,7 @@ def connected(scheduler: str | None, workers: int | None) -> Iterator[Any]:
 
 
 def node_environment() -> dict[str, str]:
-    """What a worker's process must find in its environment before it imports numba or NumPy.
+    """The environment variables that a worker's process needs before it imports numba or NumPy.
 
     This process compiles the kernels; `NUMBA_CACHE_DIR` is where the workers of this machine find them.
     """
@@ -178,7 +178,7 @@ def node_environment() -> dict[str, str]:
 
 
 def load_kernels() -> None:
-    """Compile all that predicting needs, at once, unless that was done on this machine before."""
+    """Compile all kernels that predicting needs, unless this machine has them."""
     if not DISABLE_JIT:
         start_compiling(*PREDICTING)
         for name in PREDICTING:
@@ -199,7 +199,7 @@ def _preparation() -> Any:
 
 
 def prepare_worker(directory: str) -> None:
-    """Set what a worker's process needs; of those of one machine only the first compiles, while the others wait.
+    """Prepare a worker's process. Of the workers of one machine only the first compiles; the others wait.
 
     `directory` is the worker's own; beside it there is room for what they share, if no usual folder can be written.
     """

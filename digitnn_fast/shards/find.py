@@ -1,4 +1,4 @@
-"""Which shards the user means, and where the result of each one goes."""
+"""Finds the shards that the user named, and where each result goes."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _is_hidden(name: str) -> bool:
 
 
 def _stem(name: str) -> str:
-    """The name without what tells its kind: `b.csv.gz` is `b`, and `train-images-idx3-ubyte` stays as it is."""
+    """The name without its endings: `b.csv.gz` is `b`, and `train-images-idx3-ubyte` stays as it is."""
     for ending in PACKED:
         if name.lower().endswith(ending):
             name = name[: -len(ending)]

@@ -31,7 +31,7 @@ class Contents(NamedTuple):
 
 
 class Shard:
-    """An input, open for one pass; a context manager. ShardError for whatever it does wrong."""
+    """An input, open for one pass; a context manager. ShardError for any fault of the input."""
 
     def __init__(self, source: str) -> None:
         self.name = source
@@ -48,7 +48,7 @@ class Shard:
             self._file.shut()
 
     def digest(self) -> str:
-        """SHA-256 of all that the input consists of."""
+        """SHA-256 of the whole input."""
         if self._pictures is not None:
             return self._pictures.digest(self._read)
         assert self._file is not None

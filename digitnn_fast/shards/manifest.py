@@ -1,4 +1,4 @@
-"""What is known of a result, in a small JSON file beside it: how it was made, from what, and whether it still holds."""
+"""The manifest: a small JSON file beside a result that says how and from what the result was made."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ def read(result: str) -> dict[str, Any] | None:
 
 
 def write(result: str, manifest: dict[str, Any]) -> None:
-    """Keep the manifest, all at once."""
+    """Write the manifest, an older one replaced all at once."""
     with store.publishing(result + ENDING) as file:
         file.write((json.dumps({"format": FORMAT, **manifest}, indent=1) + "\n").encode())
 
 
 def recipe(network: Network, options: dict[str, Any]) -> dict[str, Any]:
-    """What the bytes of a result depend on besides the input."""
+    """All that a result's bytes depend on besides the input."""
     return {"version": VERSION, "model_sha256": model_digest(network), "options": options}
 
 
 def of_file(name: str, stamp: Stamp, digest: str) -> dict[str, Any]:
-    """What a manifest says of an input or a result."""
+    """The manifest's entry for an input or a result."""
     return {"name": name, "bytes": stamp.bytes, "stamp": stamp.version, "sha256": digest}
 
 
 def holds(manifest: dict[str, Any], wanted: dict[str, Any], shard: Shard, result: str, verify: bool) -> bool:
-    """Whether the result is there, complete, and what would be made of this input now.
+    """Whether the result is complete and the same as this input would give now.
 
     A file is believed to be unchanged if its stamp is; else its digest decides, and always if `verify`.
     """

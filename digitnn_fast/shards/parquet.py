@@ -153,7 +153,7 @@ class ParquetWriter:
             self._flush()
 
     def finish(self) -> None:
-        """Write the rest."""
+        """Write the remaining rows."""
         self._flush()
         self._writer.close()
 

@@ -1,4 +1,4 @@
-"""Where shards are: files of this machine by their paths, all other stores by fsspec's URLs (`s3://bucket/name`).
+"""Access to shards: local files by their paths, all other stores by fsspec's URLs (`s3://bucket/name`).
 
 A result appears all at once. Here it is written beside its target and moved into place; a store gets it in a single
 put, and object stores show an object only when it is complete.
@@ -34,7 +34,7 @@ class Stamp(NamedTuple):
 
 
 def is_url(path: str) -> bool:
-    """Whether fsspec has to find it."""
+    """Whether it is a URL for fsspec."""
     return "://" in path
 
 
@@ -55,7 +55,7 @@ def join(folder: str, name: str) -> str:
 
 @contextmanager
 def reached(path: str) -> Iterator[None]:
-    """ShardError for whatever a store does wrong: each has exceptions of its own."""
+    """Turns a store's own exceptions into ShardError."""
     try:
         yield
     except ValueError as error:
@@ -191,6 +191,6 @@ def is_folder(path: str) -> bool:
 
 
 def sweep(folder: str) -> None:
-    """Remove what killed processes left half written in a folder and those in it; a store has none of that."""
+    """Remove half-written files of killed processes in a folder and its folders; other stores have none."""
     if not is_url(folder):
         writing.sweep(folder, deep=True)

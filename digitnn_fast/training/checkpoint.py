@@ -1,4 +1,4 @@
-"""The file in which a long training keeps its state, so that it can go on after it was killed."""
+"""Checkpoints: the file from which a killed training resumes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _File:
                 return {name[:-4]: read_array(archive, name[:-4]) for name in archive.namelist()}
 
     def _load(self, unpack: Callable[[dict[str, NDArray[Any]]], Kept]) -> Kept | None:
-        """What `unpack` makes of the arrays; None if there is no file, ValueError if it is damaged or another's."""
+        """The result of `unpack` on the arrays; None without a file, ValueError if it is damaged or another's."""
         if not self._path.exists():
             return None
         try:
@@ -91,13 +91,13 @@ class Checkpoint(_File):
         return self._load(unpack)
 
     def save_if_due(self, state: State, descent: Descent) -> None:
-        """Keep the state if the last time is a minute ago."""
+        """Save the state if the last save was a minute ago."""
         if time.monotonic() >= self._due:
             self.save(state, descent)
             self._due = time.monotonic() + EVERY
 
     def save(self, state: State, descent: Descent) -> None:
-        """Keep the state."""
+        """Save the state."""
         own = descent.parameters()
         done = (
             np.stack([getattr(member, name) for member in state.done]) if state.done else getattr(own, name)[None][:0]
@@ -112,7 +112,7 @@ class Folds(_File):
     """The probabilities (n, 10) by the networks of the folds that are done, NaN where none is yet."""
 
     def load(self, rows: int) -> NDArray[np.float32]:
-        """What is kept, or all NaN without a file; ValueError as above."""
+        """The saved probabilities, or all NaN without a file; ValueError as above."""
 
         def unpack(arrays: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
             kept = arrays["probabilities"]
@@ -124,5 +124,5 @@ class Folds(_File):
         return np.full((rows, CLASSES), np.nan, np.float32) if kept is None else kept
 
     def save(self, probabilities: NDArray[np.float32]) -> None:
-        """Keep them."""
+        """Save the probabilities."""
         self._save({"probabilities": probabilities})

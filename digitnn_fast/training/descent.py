@@ -1,4 +1,4 @@
-"""The state of a network in training, laid out as the kernels of `descent` want it."""
+"""The state of a network in training, in the layout of the kernels in `kernels/descent/`."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Descent:
         key: int = 0,
         distortion: NDArray[np.int64] | None = None,
     ) -> tuple[float, float]:
-        """Learn from images[order] once; mean cross-entropy and accuracy as they were on the way."""
+        """Learn from images[order] once; mean cross-entropy and accuracy, as measured while learning."""
         within = Distortion(key, np.zeros(0, np.int64) if distortion is None else distortion)
         examples = Examples(self.images, self.labels, order, schedule.starts)
         loss, (right, *_) = self._learn("minibatch", optimizer, examples, schedule.rates, within, *self._states())
@@ -137,12 +137,12 @@ class Descent:
         return float(losses.mean()), right
 
     def state(self) -> tuple[NDArray[np.float32], ...]:
-        """All that decides how it goes on: weights, moments, squares, and the same of the output bias; copied."""
+        """A copy of the whole state: weights, moments, squares, and the same of the output bias."""
         arrays = self.weights, self.moments, self.squares, self.output_bias[:, 0]
         return tuple(array.copy() for array in arrays)
 
     def restore(self, state: tuple[NDArray[np.float32], ...]) -> None:
-        """Go on from a `state`, or stay as it is without one; ValueError if the shapes differ."""
+        """Resume from a `state`; without one nothing changes. ValueError if the shapes differ."""
         if not state:
             return
         for own, kept in zip((self.weights, self.moments, self.squares), state, strict=False):
@@ -227,6 +227,6 @@ class FullBatch(Descent):
 def descent_for(
     recipe: Recipe, parameters: Parameters, images: NDArray[np.uint8], labels: NDArray[np.uint8], threads: int
 ) -> Descent:
-    """The fastest way to train by that recipe on these images."""
+    """The fastest `Descent` for that recipe on these images."""
     kind = FullBatch if recipe.full_batch and FullBatch.fits(images, recipe.hidden) else Descent
     return kind(parameters, images, labels, threads)

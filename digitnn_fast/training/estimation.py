@@ -1,4 +1,4 @@
-"""A network that learned from every row, and an honest estimate of its accuracy by another one."""
+"""Training on every row, with an honest estimate of the accuracy from a second training."""
 
 from __future__ import annotations
 

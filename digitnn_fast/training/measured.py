@@ -1,4 +1,4 @@
-"""What each recipe is worth, as `python -m bench.models recipes` measured it: the file `measured.json`."""
+"""The measured accuracy and time of each recipe, from `measured.json`, which `python -m bench.models` writes."""
 
 from __future__ import annotations
 

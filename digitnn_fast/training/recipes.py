@@ -1,4 +1,4 @@
-"""How a network may be trained: the table `RECIPES`, which the commands, the tests and bench/ share."""
+"""The table `RECIPES`, which the commands, the tests and bench/ share."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Recipe:
 
     @property
     def kernels(self) -> tuple[str, ...]:
-        """What a training by this recipe, on a file, will need; what takes longest to compile comes first."""
+        """The kernels for training by this recipe from a file; the slowest to compile come first."""
         learn = (
             ("descent.fullbatch.epoch", "descent.listing.list_blocks")
             if self.full_batch
@@ -65,7 +65,7 @@ class Recipe:
         return (*learn, *predicting(self.preprocessing, "float32"))
 
     def settings(self) -> dict[str, int | float | str]:
-        """The fields that are not as usual, as numbers and text: what a training record keeps."""
+        """The fields that differ from their defaults, as numbers and text: what a training record keeps."""
         settings: dict[str, int | float | str] = {}
         for one in fields(self):
             value = getattr(self, one.name)

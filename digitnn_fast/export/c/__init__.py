@@ -53,7 +53,7 @@ class COptions(Options):
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        """ValueError for what can't be."""
+        """ValueError for options that are out of range or do not go together."""
         for name, value, choices in (
             ("bits", self.bits, LARGEST),
             ("layout", self.layout, LAYOUTS),
@@ -123,7 +123,7 @@ def _learned(network: Network, options: COptions) -> tuple[Network, list[Fact]]:
 
 
 def _integers(network: Network, folder: Path, options: COptions) -> Integers:
-    """What the C computes: the network, or the one that learned and is in the folder."""
+    """The integers that the C computes: of the network, or of the one that was trained and is in the folder."""
     if options.learns:
         network = Network.load(folder / MODEL)
     return Integers(quantize(network.parameters, options.bits), options.bits, network.preprocessing)
@@ -156,7 +156,7 @@ def _specified(integers: Integers, _: Network, images: Bytes) -> Answers:
 
 
 def _compiled(code: Path, images: Bytes) -> Answers:
-    """What the C in that folder answers."""
+    """The answers of the C in that folder."""
     with tempfile.TemporaryDirectory() as scratch:
         program = tools.build(code, Path(scratch) / "driver", [*(tools.compiler() or []), "-O2", *tools.STRICT])
         given = tools.answers([program], images)
@@ -178,7 +178,7 @@ def _selftest(code: Path) -> str:
 
 
 def costs(network: Network, folder: Path, options: COptions) -> Iterator[Fact]:
-    """What a prediction costs on each board; SelfTestError if that exceeds a limit or the board answers wrong."""
+    """The cost of a prediction on each board; SelfTestError if that exceeds a limit or the board answers wrong."""
     integers, code = _integers(network, folder, options), folder / LAYOUTS[options.layout]
     products, dense = boards.multiply_adds(integers, load_sample().test_images)
     yield "multiply-adds", f"{products:,.0f} per image (mean of the sample's test digits) instead of {dense:,}"

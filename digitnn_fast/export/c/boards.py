@@ -1,4 +1,4 @@
-"""What the generated C costs on microcontrollers: measured with their compiler and on emulated boards."""
+"""The cost of the generated C on microcontrollers, measured with their compiler and on emulated boards."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Cost:
 
 
 def missing(*tools: str) -> str:
-    """Which of these programs is not here, in words; else nothing."""
+    """A message that names the missing programs; empty if none is missing."""
     absent = [tool for tool in tools if not shutil.which(tool)]
     return f"there is no {' and no '.join(absent)} here" if absent else ""
 
@@ -111,7 +111,7 @@ def _deepest(graph: str) -> int:
 def emulate(
     folder: Path, place: Path, board: Board, images: NDArray[np.uint8], flags: Sequence[str] = ()
 ) -> tuple[NDArray[np.void], float, int]:
-    """What the board answers for raw images (n, 784), instructions per image, and bytes of stack; built in `place`."""
+    """The board's answers for raw images (n, 784), instructions per image, and bytes of stack; built in `place`."""
     images.tofile(place / "images.bin")
     program = place / "board.elf"
     libraries = [flag for flag in flags if flag.startswith("-l")]

@@ -7,7 +7,7 @@ its lists are read forward and backward while the nearest caches hold them.
 Blocks are shared out in a number of parts that depends on the images alone. Whichever thread takes a part adds up its
 gradient, and at the end the parts are added in their order: the result has the same bits for any number of threads.
 
-A tile is one array of 795 rows of 64, as in training.py; so is its gradient.
+A tile is one array of 795 rows of 64, as in minibatch.py; so is its gradient.
 """
 
 import numpy as np

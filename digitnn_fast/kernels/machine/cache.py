@@ -1,4 +1,4 @@
-"""Where the kernels' machine code is kept: one file each, with a checksum."""
+"""The cache of machine code: one file for each kernel, with a checksum."""
 
 from __future__ import annotations
 

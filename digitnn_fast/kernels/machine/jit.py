@@ -1,4 +1,4 @@
-"""numba at work: the one place where its options are set, with the reason for each."""
+"""numba's options, all set here, each with its reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OPTIONS: dict[str, Any] = {
     "error_model": "numpy",  # x / 0 is inf or nan as in the reference; Python's way costs a branch and an exception
     "fastmath": {"contract"},  # a*b + c in one rounding. Not nnan/ninf: NaN must stay visible. Not reassoc: same bits
     "boundscheck": False,  # the callers check shapes once; even when NUMBA_BOUNDSCHECK is set, kernels cannot raise
-    "no_cpython_wrapper": True,  # nobody calls a kernel through numba: half of the time to compile it is saved
+    "no_cpython_wrapper": True,  # no kernel is called through numba: this saves half of the compile time
     "no_cfunc_wrapper": True,
     "no_rewrites": True,  # of array expressions, which kernels do not have
     "_nrt": False,  # kernels own no memory: nothing to count, and nothing of numba's runtime to link

@@ -1,4 +1,4 @@
-"""Machine code made callable, by llvmlite alone."""
+"""Links machine code, by llvmlite alone."""
 
 from __future__ import annotations
 

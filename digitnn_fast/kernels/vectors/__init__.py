@@ -1,1 +1,1 @@
-"""Vector operations that numba has no word for, each with a twin in NumPy."""
+"""Vector operations that numba lacks, each with a twin in NumPy."""

@@ -1,4 +1,4 @@
-"""The few vector operations that numba has no word for, on 16 lanes of float32, and what threads need to share work.
+"""The few vector operations that numba lacks, on 16 lanes of float32, and what threads need to share work.
 
 A value of type F32x16 stays in registers (one on AVX-512, two on AVX2, four on NEON: LLVM splits it),
 so kernels decide themselves what is accumulated where. Each operation is written twice: as LLVM IR,
