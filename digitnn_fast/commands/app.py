@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, NoReturn
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -16,6 +19,7 @@ from digitnn_fast.commands.kaggle import app as kaggle_app
 from digitnn_fast.commands.options import WithRecipes
 from digitnn_fast.commands.progress import printable
 from digitnn_fast.commands.shards import shards
+from digitnn_fast.levels import LevelsWarning
 from digitnn_fast.version import VERSION
 
 NAME = "digitnn-fast"
@@ -65,7 +69,7 @@ def run(arguments: list[str]) -> int:
     Not `app()`: click's own way prints an empty line on Ctrl-C and several on a wrong option.
     """
     try:
-        with typer.main.get_command(app).make_context(NAME, arguments) as context:
+        with _warnings_in_one_line(), typer.main.get_command(app).make_context(NAME, arguments) as context:
             context.command.invoke(context)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -80,6 +84,25 @@ def run(arguments: list[str]) -> int:
             raise
         return _fail(f"error: {reason}", USER_ERROR)
     return 0
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print what is strange about the user's data, once, instead of Python's two lines each time."""
+    said = False
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
+        nonlocal said
+        if not issubclass(category, LevelsWarning):
+            python(message, category, *where, **how)
+        elif not said:
+            print(printable(f"WARNING: {message}"), file=sys.stderr)
+            said = True
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", LevelsWarning)
+        python, warnings.showwarning = warnings.showwarning, show
+        yield
 
 
 def _reason(error: Exception) -> str | None:

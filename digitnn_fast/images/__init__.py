@@ -49,7 +49,9 @@ class Cut(NamedTuple):
 
 
 def preprocess(picture: Source) -> NDArray[np.uint8]:
-    """Grey levels (784,), 0 paper to 255 ink, of a Pillow image, an open file, or a picture file.
+    """Grey levels (784,), 0 paper to 255 ink, of a picture.
+
+    The picture is a path, a Pillow image, an open file, its bytes, or a `data:` URL.
 
     Photos and drawings, dark on light or light on dark, are cut out and fitted as MNIST's digits were: the longer
     side 20 pixels, strokes of their weight, the centre of mass in the middle of 28x28. BlankPictureError if nothing
