@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from digitnn_fast.images.close import close_up
 from digitnn_fast.images.fit import TINY, fit
 from digitnn_fast.images.ink import find_ink, is_dark_on_light
 from digitnn_fast.images.lines import without_lines
@@ -81,6 +82,8 @@ def cut_out_number(colours: NDArray[np.uint8]) -> list[Cut]:
 
 def _written(colours: NDArray[np.uint8]) -> _Written:
     """Ink (h, w), the number (h, w) of the part that each pixel of it belongs to, and the parts."""
+    if found := close_up(colours):
+        return found
     dark = is_dark_on_light(colours)
     # A border, as of a scan, may have misled.
     written = _written_as(colours, dark, 0) or _written_as(colours, not dark, STRONG)

@@ -39,14 +39,21 @@ def find_ink(colours: NDArray[np.uint8], dark: bool) -> Ink | None:
     (dark strokes narrower than the window vanish, edges of shadows stay), and what counts is the share of the paper's
     light that is missing, as with ink in a shadow.
     """
-    # The darkest channel, so that coloured ink is as good as black; of a dark picture the brightest, inverted.
-    red, green, blue = colours.transpose(2, 0, 1)  # .min(axis=2) would take thirty times as long
-    light = np.minimum(np.minimum(red, green), blue) if dark else 255 - np.maximum(np.maximum(red, green), blue)
-    light = light.astype(np.float64)
+    light = reflected(colours, dark)
     paper = _paper(light)
     contrast = 1 - light / np.maximum(paper, 1)
     level = _ink_level(contrast)
     return None if level is None else Ink(np.clip(2 * contrast / level - 0.5, 0, 1), level, light, paper)
+
+
+def reflected(colours: NDArray[np.uint8], dark: bool) -> Floats:
+    """The light (h, w), 0 to 255, that a picture (h, w, 3) reflects, or of a dark picture that its negative would.
+
+    The darkest channel, so that coloured ink is as good as black; of a dark picture the brightest, inverted.
+    """
+    red, green, blue = colours.transpose(2, 0, 1)  # .min(axis=2) would take thirty times as long
+    light = np.minimum(np.minimum(red, green), blue) if dark else 255 - np.maximum(np.maximum(red, green), blue)
+    return light.astype(np.float64)
 
 
 def is_dark_on_light(colours: NDArray[np.uint8]) -> bool:
@@ -91,6 +98,11 @@ def _ink_level(contrast: Floats) -> float | None:
     threshold = _otsu(histogram)
     inked = histogram * (centres > threshold)
     return float((inked * centres).sum() / inked.sum())
+
+
+def otsu_level(light: Floats) -> float:
+    """The level of light (h, w), 0 to 255, up to which it is the darker one of two."""
+    return float(round((BINS - 1) * _otsu(np.bincount(light.astype(np.int64).ravel(), minlength=BINS))))
 
 
 def _otsu(histogram: NDArray[np.int64]) -> float:

@@ -107,7 +107,7 @@ def find_parts(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]
 
     None at all if one of them is a sheet of paper: what is left are the gaps in a 0 or an 8.
     """
-    parts = _measured(labels, count, ink)
+    parts = [part for part, framed in measured(labels, count, ink) if not _is_refuse(part, framed, labels.shape)]
     if len(parts) > MOST:
         least = sorted(part.mass for part in parts)[-MOST]
         parts = [part for part in parts if part.mass >= least][:MOST]
@@ -116,8 +116,8 @@ def find_parts(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]
     return _without_hairs([part for part in parts if not _frames(part, parts, labels)], labels.shape)
 
 
-def _measured(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]:
-    """The parts that are neither specks nor lines from the picture's edge nor that edge itself."""
+def measured(labels: NDArray[np.int64], count: int, ink: Floats) -> list[tuple[Part, bool]]:
+    """All parts of the labels (h, w), and whether each looks like a piece of the picture's own edge."""
     height, width = labels.shape
     rows, columns = np.nonzero(labels)
     numbers = labels[rows, columns]
@@ -140,11 +140,15 @@ def _measured(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]:
     shortest = max(SMALL[0], SMALL[1] * longer)
     for number in range(1, count + 1):
         box, stroke = boxes[number], float(widths[number])
-        framed = at_edge[number] * FRAME * longer > mass[number]
-        if box.longer >= smallest(labels.shape) and not framed and not _is_line(box, stroke, labels.shape):
-            written = box.longer >= shortest and stroke <= COMPACT * box.longer
-            parts.append(Part(number, box, float(mass[number]), float(area[number]), stroke, written))
+        framed = bool(at_edge[number] * FRAME * longer > mass[number])
+        written = box.longer >= shortest and stroke <= COMPACT * box.longer
+        parts.append((Part(number, box, float(mass[number]), float(area[number]), stroke, written), framed))
     return parts
+
+
+def _is_refuse(part: Part, framed: bool, shape: tuple[int, ...]) -> bool:
+    """Whether a part is a speck, a line from the picture's edge, or that edge itself."""
+    return framed or part.box.longer < smallest(shape) or _is_line(part.box, part.width, shape)
 
 
 def smallest(shape: tuple[int, ...]) -> float:
@@ -199,7 +203,7 @@ def _runs_around(part: Part, labels: NDArray[np.int64]) -> bool:
 
 def choose(parts: list[Part], far: float = FAR) -> list[Part]:
     """Those that make up the digit: the written part with most ink, and what is near it and not too small."""
-    main = max((part for part in parts if part.written), key=lambda part: part.mass)
+    main = max((part for part in parts if part.written), default=parts[0], key=lambda part: part.mass)
     chosen, box = [main], main.box
     rest = [part for part in parts if part is not main and part.mass >= SMALLEST * main.mass]
     while near := [part for part in rest if part.box.gap(box) <= far * main.box.longer]:  # and near those, in turn
