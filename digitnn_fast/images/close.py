@@ -15,13 +15,20 @@ from digitnn_fast.images.parts import EDGE, SMALLEST, Part, label, measured
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
-NEAR = 1, 0.06  # pixels, and of the longer side: so near to each side of the frame is the ink
+NEAR = 0.08  # of the longer side, and a pixel: so near to each side of the frame is the ink
 PLAIN = 0.25  # contrast of ink at least
-STRAIGHT = 0.95  # of a side of the frame: what covers so much of two sides is a border
-SOLID = 0.75  # of the picture: but a 1 may cover all sides
-THICK = 0.65  # of the longer side: strokes are narrower
-MAIN = 0.8  # of the ink, that is in the largest part
+TWO = 0.8  # of the variance of light, that is between ink and paper; if all levels are as frequent it is 0.75
+EDGY = 32  # pixels of the longer side: smaller pictures are mostly edges of strokes
+MAIN = 0.5  # of the ink, that is in the largest part; thin strokes break
+STRAIGHT, RIM = 0.95, 0.02  # of a side of the ink's box, and of its longer side: a border covers so much of two sides
+THICK, LONGEST = 0.3, 4.5  # of the longer side: strokes are narrower, and no longer
+COVERED = 0.6  # of the frame, at most, where strokes reach it
 HOLES = 2, 0.01  # an 8 has so many; smaller shares of the picture are no holes
+SOLID = 0.35  # of the shorter side of its box: so wide is the stroke of a 1 that fills it
+SLIM, ICON = 1.5, 64  # the height by the width, or pixels of the longer: else such a 1 may be a spot of light
+NARROW = 2.5  # the height by the width: so narrow is nothing but a 1
+MOSTLY = 0.3  # of the picture is then ink at least
+BOTH, LITTLE = 0.8, 0.02  # of the paper, and of the picture: the paper on one side of such a 1 is less
 
 
 def close_up(colours: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.int64], list[Part]] | None:
@@ -42,7 +49,7 @@ def close_up(colours: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.int64], lis
         parts = [part for part, _ in measured(labels, count, share)]
         main = max(parts, key=lambda part: part.mass)
         parts = [part for part in parts if part.mass >= SMALLEST * main.mass]
-        if _is_digit(mask, main):
+        if _is_digit(mask, main, frame):
             best, least = (share, labels, parts), frame
     return best
 
@@ -53,6 +60,10 @@ def _two_levels(light: Floats) -> Floats | None:
     bright = light > threshold
     if bright.all() or not bright.any():
         return None
+    share = float(bright.mean())
+    between = share * (1 - share) * (float(light[bright].mean()) - float(light[~bright].mean())) ** 2
+    if max(light.shape) > EDGY and between < TWO * float(light.var()):
+        return None
     paper = float(np.median(light[bright]))
     level = 1 - float(light[~bright].mean()) / max(paper, 1)
     if level < PLAIN:
@@ -61,18 +72,28 @@ def _two_levels(light: Floats) -> Floats | None:
 
 
 def _reaches_frame(mask: Mask) -> bool:
-    reach = int(max(NEAR[0], NEAR[1] * max(mask.shape)) + TINY)
+    reach = max(1, int(NEAR * max(mask.shape) + 0.5 + TINY))
     ends = mask[: reach + 1], mask[-reach - 1 :], mask[:, : reach + 1], mask[:, -reach - 1 :]
     return all(end.any() for end in ends)
 
 
-def _is_digit(mask: Mask, main: Part) -> bool:
-    if main.area < MAIN * mask.sum() or main.width > THICK * main.box.longer:
+def _is_digit(mask: Mask, main: Part, frame: float) -> bool:
+    """Whether the ink is a digit's: one part above all, thin, with few holes, and no border of the picture."""
+    if main.area < MAIN * mask.sum():
         return False
-    holes, _ = label(~mask)
-    sizes = np.bincount(holes[~mask], minlength=1)
-    sizes[np.unique(np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]]))] = 0
-    sides = sum(float(side.mean()) >= STRAIGHT for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
-    if sides > 1 and (mask.mean() < SOLID or sizes.any()):
-        return False
-    return int((sizes >= HOLES[1] * mask.size).sum()) <= HOLES[0]
+    papers, _ = label(~mask)
+    sizes = np.bincount(papers[~mask], minlength=1)
+    holes = sizes.copy()
+    holes[np.unique(np.concatenate([papers[0], papers[-1], papers[:, 0], papers[:, -1]]))] = 0
+    if main.width >= SOLID * main.box.shorter:  # a 1, with paper on both sides of it or none
+        height, width = mask.shape
+        sides = float(sizes.max()) <= max(BOTH * float(sizes.sum()), LITTLE * mask.size) or height >= NARROW * width
+        alike = height >= SLIM * width or max(height, width) <= ICON
+        return bool(sides and alike and mask.sum() >= MOSTLY * mask.size and not holes.any())
+    box = mask[main.box.top : main.box.bottom, main.box.left : main.box.right]
+    rim = int(RIM * max(box.shape)) + 1
+    rims = box[:rim], box[-rim:], box[:, :rim].T, box[:, -rim:].T
+    straight = sum(float(side.any(axis=0).mean()) >= STRAIGHT for side in rims)
+    many = int((holes >= HOLES[1] * mask.size).sum()) > HOLES[0]
+    thin = main.width <= THICK * main.box.longer and main.area <= LONGEST * main.width * main.box.longer
+    return bool(thin and frame <= COVERED and straight <= 1 and not many)

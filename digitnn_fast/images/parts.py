@@ -202,8 +202,8 @@ def _runs_around(part: Part, labels: NDArray[np.int64]) -> bool:
 
 
 def choose(parts: list[Part], far: float = FAR) -> list[Part]:
-    """Those that make up the digit: the written part with most ink, and what is near it and not too small."""
-    main = max((part for part in parts if part.written), default=parts[0], key=lambda part: part.mass)
+    """Those that make up the digit: the written part with most ink, if one is, and what is near and not too small."""
+    main = max([part for part in parts if part.written] or parts, key=lambda part: part.mass)
     chosen, box = [main], main.box
     rest = [part for part in parts if part is not main and part.mass >= SMALLEST * main.mass]
     while near := [part for part in rest if part.box.gap(box) <= far * main.box.longer]:  # and near those, in turn

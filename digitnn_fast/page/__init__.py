@@ -1,7 +1,7 @@
 """The network in JavaScript, and the page to draw on: files with the model inside, for use without a connection.
 
-`network.js` is the network, number for number as in Python. `page.html` is the page, for which `digits.js` and
-`fit.js` do what `images` does. `module.mjs` turns the network into an ES module, of which `module.d.mts` are the types.
+`network.js` is the network, number for number as in Python. `page.html` is the page, for which `digits.js`, `close.js`
+and `fit.js` do what `images` does. `module.mjs` turns the network into an ES module, of which `module.d.mts` are the types.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _script(preprocessing: str) -> str:
 def _filled(name: str, texts: dict[str, str]) -> str:
     """A template with each `/*name*/` replaced, also by the file of that name."""
     text = _text(name)
-    scripts = {script: _text(script) for script in ("network.js", "digits.js", "fit.js")}
+    scripts = {script: _text(script) for script in ("network.js", "digits.js", "close.js", "fit.js")}
     for mark, content in {**scripts, **texts}.items():
         text = text.replace(f"/*{mark}*/", content)
     return text

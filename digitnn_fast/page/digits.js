@@ -1,5 +1,5 @@
 // A picture's colours -> the 28x28 that MNIST would have made of it. What the network makes of that is in network.js.
-// The same steps in the same order as images/ink.py and parts.py, where the reasons stand, all in float64; then fit.js.
+// The same steps in the same order as images/ink.py and parts.py, where the reasons stand, all in float64; close.js before them, then fit.js.
 // What is missing: shadows, for the page's paper has none, and lines thinner than 3% of the picture, as the pen is thicker.
 "use strict";
 
@@ -113,6 +113,21 @@ function isDarkOnLight({ width: columns, height: lines, data }) {
   return paper - SKEWNESS * (sum(cubes) / Math.max(1e-3, sum(cubes.map(Math.abs)))) >= 0;
 }
 
+// The bin between two classes whose means differ most.
+function otsu(histogram) {
+  const all = sum(histogram), total = sum(histogram.map((count, i) => count * (i / (BINS - 1))));
+  let best = -1, threshold = 0, count = 0, below = 0;
+  for (let i = 0; i < BINS; i++) {
+    count += histogram[i];
+    below += histogram[i] * (i / (BINS - 1));
+    const other = all - count;
+    if (!count || !other) continue;
+    const between = count * other * (below / count - (total - below) / other) ** 2;
+    if (between > best) { best = between; threshold = i; }
+  }
+  return threshold;
+}
+
 function inkLevel(contrast) {
   const half = largest(contrast) / 2, mostly = median(contrast) > Math.max(MOSTLY, half);
   const low = mostly ? contrast.filter((value) => value <= half) : contrast, paper = low.length ? low : contrast;
@@ -122,26 +137,19 @@ function inkLevel(contrast) {
   const histogram = new Float64Array(BINS);
   for (const value of above) histogram[Math.floor(Math.min(value, 1) * (BINS - 1) + 0.5)]++;
   const mean = (a, b) => sum(histogram.map((count, i) => (i >= a && i < b ? count * i / (BINS - 1) : 0)));
-  const total = mean(0, BINS);
-  let best = -1, threshold = 0, count = 0, below = 0; // Otsu
-  for (let i = 0; i < BINS; i++) {
-    count += histogram[i];
-    below += histogram[i] * (i / (BINS - 1));
-    const other = above.length - count;
-    if (!count || !other) continue;
-    const between = count * other * (below / count - (total - below) / other) ** 2;
-    if (between > best) { best = between; threshold = i / (BINS - 1); }
-  }
-  const first = histogram.findIndex((_, i) => i / (BINS - 1) > threshold);
+  const first = otsu(histogram) + 1;
   return mean(first, BINS) / sum(histogram.subarray(first));
 }
 
-// Share of ink 0..1, darker or lighter than the paper of {width, height, data: RGBA}, as a canvas has it, and the
-// contrast of full ink; null if blank.
-function findInk({ width, height, data }, dark) {
-    const empty = grid(height, width);
-  const light = like(empty, dark ? (_, i) => Math.min(data[4 * i], data[4 * i + 1], data[4 * i + 2])
+// The darkest channel of {width, height, data: RGBA}, as a canvas has it; of a dark picture the brightest, inverted.
+function reflected({ width, height, data }, dark) {
+  return like(grid(height, width), dark ? (_, i) => Math.min(data[4 * i], data[4 * i + 1], data[4 * i + 2])
     : (_, i) => 255 - Math.max(data[4 * i], data[4 * i + 1], data[4 * i + 2]));
+}
+
+// Share of ink 0..1, darker or lighter than the paper of a picture, and the contrast of full ink; null if blank.
+function findInk(picture, dark) {
+  const light = reflected(picture, dark);
   const coarse = cells(light), reach = Math.max(1, Math.floor(longer(coarse) * WIDEST_STROKE / 2 + 0.5));
   const negative = (g) => like(g, (value) => -value);
   const closed = negative(highest(negative(highest(coarse, reach)), reach));
@@ -193,7 +201,8 @@ function around(parts) {
 }
 
 function choose(parts) {
-  const main = parts.filter((part) => part.written).reduce((best, part) => (part.mass > best.mass ? part : best));
+  const written = parts.filter((part) => part.written);
+  const main = (written.length ? written : parts).reduce((best, part) => (part.mass > best.mass ? part : best));
   let box = main, near = [main], rest = parts.filter((part) => part !== main && part.mass >= SMALLEST * main.mass);
   const chosen = [];
   while (near.length) {
@@ -252,7 +261,11 @@ function writtenAs(picture, dark, least) {
 
 // Pixels (784,) of a picture {width, height, data: RGBA} of at most 512 x 512; null if nothing is written on it.
 function preprocess(picture) {
-  const dark = isDarkOnLight(picture), found = writtenAs(picture, dark, 0) ?? writtenAs(picture, !dark, STRONG);
+  let found = closeUp(picture);
+  if (!found) {
+    const dark = isDarkOnLight(picture);
+    found = writtenAs(picture, dark, 0) ?? writtenAs(picture, !dark, STRONG);
+  }
   if (!found) return null;
   const { ink, labels, written } = found;
   const chosen = choose(written), own = new Set([0, ...chosen.map((part) => part.number)]);

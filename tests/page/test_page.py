@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from bench.made_blanks import BLANKS, blanks
+from bench.made_crops import CROPS
 from bench.made_drawings import KINDS
 from digitnn_fast import Network, Predictor, preprocess
 from digitnn_fast.commands import app
@@ -206,6 +207,18 @@ def test_pictures_as_people_take_them(browser, name):
         data = base64.b64encode(colours.tobytes()).decode()
         theirs = browser.execute_script(READ, data, picture.width, picture.height)
         np.testing.assert_array_equal(theirs["pixels"], preprocess(picture))
+
+
+@pytest.mark.parametrize("name", [name for name in CROPS if "2,000" not in name])
+def test_digits_that_fill_their_picture(browser, name):
+    for index, digit in enumerate(SAMPLE.test_images[:6]):
+        picture = CROPS[name].picture(digit, dark=bool(index % 2))
+        data = base64.b64encode(np.asarray(picture.convert("RGBA")).tobytes()).decode()
+        theirs = browser.execute_script(READ, data, picture.width, picture.height)
+        if theirs is None:
+            assert says_blank(picture)
+        else:
+            np.testing.assert_array_equal(theirs["pixels"], preprocess(picture))
 
 
 @pytest.mark.parametrize("name", ["plain", "empty_box", "window", "scan_with_black_border"])

@@ -1,0 +1,80 @@
+// A digit that fills its picture, step by step as in images/close.py; reasons stand there.
+
+const CLOSE = { near: 0.08, plain: 0.25, main: 0.5, straight: 0.95, rim: 0.02, thick: 0.3, holes: [2, 0.01], solid: 0.35,
+  slim: 1.5, icon: 64, narrow: 2.5, mostly: 0.3, both: 0.8, little: 0.02, longest: 4.5, covered: 0.6, two: 0.8, edgy: 32 };
+
+// Ink, and the parts of a digit that fills the picture; null if none does.
+function closeUp(picture) {
+  let best = null, least = Infinity;
+  for (const dark of [true, false]) {
+    const ink = twoLevels(reflected(picture, dark));
+    if (!ink) continue;
+    const mask = like(ink, (value) => +(value >= EDGE - TINY)), frame = frameShare(mask);
+    if (frame >= least || !reachesFrame(mask)) continue;
+    const { labels, parts } = findParts(ink), main = parts.reduce((a, b) => (b.mass > a.mass ? b : a));
+    if (!isDigit(mask, main, frame)) continue;
+    least = frame;
+    best = { ink, labels, written: parts.filter((part) => part.mass >= SMALLEST * main.mass) };
+  }
+  return best;
+}
+
+function twoLevels(light) {
+  const histogram = new Float64Array(BINS);
+  for (const value of light.values) histogram[value]++;
+  const threshold = otsu(histogram), bright = light.values.filter((value) => value > threshold);
+  if (!bright.length || bright.length === light.values.length) return null;
+  const dark = light.values.filter((value) => value <= threshold), paper = Math.max(median(bright), 1);
+  const mean = (values) => sum(values) / values.length, share = bright.length / light.values.length;
+  const between = share * (1 - share) * (mean(bright) - mean(dark)) ** 2, middle = mean(light.values);
+  const variance = mean(light.values.map((value) => (value - middle) ** 2));
+  if (longer(light) > CLOSE.edgy && between < CLOSE.two * variance) return null;
+  const level = 1 - mean(dark) / paper;
+  return level < CLOSE.plain ? null : like(light, (value) => clip(2 * (1 - value / paper) / level - 0.5));
+}
+
+// Share of a box's four sides that is covered within some pixels of each: top, bottom, left, right.
+function sidesOf({ width, values }, { top, bottom, left, right }, depth) {
+  const covered = (length, place) => {
+    let count = 0;
+    for (let i = 0; i < length; i++) {
+      let any = false;
+      for (let j = 0; j < depth; j++) any ||= Boolean(values[place(i, j)]);
+      count += any;
+    }
+    return count / length;
+  };
+  const at = (y, x) => y * width + x, rows = bottom - top, columns = right - left;
+  return [covered(columns, (i, j) => at(Math.min(top + j, bottom - 1), left + i)),
+    covered(columns, (i, j) => at(Math.max(bottom - 1 - j, top), left + i)),
+    covered(rows, (i, j) => at(top + i, Math.min(left + j, right - 1))),
+    covered(rows, (i, j) => at(top + i, Math.max(right - 1 - j, left)))];
+}
+
+const whole = ({ height, width }) => ({ top: 0, bottom: height, left: 0, right: width });
+
+function frameShare(mask) {
+  const { height, width } = mask, [top, bottom, left, right] = sidesOf(mask, whole(mask), 1);
+  return Math.round((top + bottom) * width + (left + right) * height) / (2 * (width + height));
+}
+
+function reachesFrame(mask) {
+  const reach = Math.max(1, Math.floor(CLOSE.near * longer(mask) + 0.5 + TINY));
+  return sidesOf(mask, whole(mask), reach + 1).every((share) => share > 0);
+}
+
+function isDigit(mask, main, frame) {
+  const size = mask.values.length, inked = sum(mask.values), box = boxSide(main);
+  if (main.area < CLOSE.main * inked) return false;
+  const papers = findParts(like(mask, (value) => 1 - value)).parts, holes = papers.filter((paper) => !paper.atEdge);
+  if (main.stroke >= CLOSE.solid * shorter(main)) {
+    const { height, width } = mask, most = Math.max(0, ...papers.map((paper) => paper.area));
+    const sides = most <= Math.max(CLOSE.both * (size - inked), CLOSE.little * size) || height >= CLOSE.narrow * width;
+    const alike = height >= CLOSE.slim * width || longer(mask) <= CLOSE.icon;
+    return sides && alike && inked >= CLOSE.mostly * size && !holes.length;
+  }
+  const rims = sidesOf(mask, main, Math.floor(CLOSE.rim * box) + 1);
+  const many = holes.filter((hole) => hole.area >= CLOSE.holes[1] * size).length > CLOSE.holes[0];
+  const thin = main.stroke <= CLOSE.thick * box && main.area <= CLOSE.longest * main.stroke * box;
+  return thin && frame <= CLOSE.covered && rims.filter((share) => share >= CLOSE.straight).length <= 1 && !many;
+}
