@@ -69,6 +69,9 @@ class Predictor:
         """The predictor for a network; it uses all CPUs unless told otherwise."""
         return cls(network, threads=threads, precision=precision)
 
+    def __repr__(self) -> str:
+        return f"Predictor({self.network!r}, threads={self.threads}, precision={self.precision!r})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the network; the rest is made from it."""
         return _restore, (self.network, self.threads, self.precision)
