@@ -41,8 +41,8 @@ for (const name of ["predict", "probabilities", "logits"]) writeFileSync(`${fold
 
 
 def write(network: Network, folder: Path, options: Options) -> Iterable[Fact]:
-    """Write the page, and a module with its types for each precision."""
-    write_page(folder / "draw.html", network)
+    """Write the page, which makes the folder a site that any static host can serve, and a module with its types for each precision."""
+    write_page(folder / "index.html", network)
     for name, parts in (("digits", None), ("digits-int8", quantize(network.parameters))):
         for ending, text in module(network, parts).items():
             (folder / f"{name}.{ending}").write_text(text, encoding="utf-8", newline="\n")
