@@ -129,6 +129,8 @@ def train(
     check_output(out, [data, checkpoint], device=False)
     if checkpoint is not None:
         check_output(checkpoint, [data], device=False)
+        if folds:
+            check_output(f"{checkpoint}.folds", [data, out], device=False)
     if patience and (folds or not heldout):
         raise ValueError("--patience needs rows that are held out: it goes without --folds and --heldout 0")
     if mistakes is not None and not folds:
@@ -139,7 +141,7 @@ def train(
     validation = None
     with watch.stages("train"):
         if folds:
-            network, validation = _validated(images, labels, chosen, watch, folds, seed, threads, checkpoint)
+            network, validation = _validated(images, labels, chosen, watch, folds, seed, threads, checkpoint, out)
         else:
             with watch.epochs(chosen.epochs * chosen.members) as on_epoch:
                 network = loop.train(
@@ -152,8 +154,8 @@ def train(
                     on_epoch=on_epoch,
                     checkpoint=checkpoint,
                     patience=patience,
+                    out=out,
                 )
-    network.save(out)
     if plot is not None and network.training:
         plots.write_figures(plot, [plots.curves(network.training)])
     if mistakes is not None and validation:
@@ -170,6 +172,7 @@ def _validated(
     seed: int,
     threads: int | None,
     checkpoint: str | None,
+    out: str,
 ) -> tuple[Network, CrossValidation]:
     from digitnn_fast.training.crossvalidation import train_validated
 
@@ -183,4 +186,5 @@ def _validated(
             threads=threads,
             on_epoch=on_epoch,
             checkpoint=checkpoint,
+            out=out,
         )

@@ -81,7 +81,7 @@ class _Pipe(io.RawIOBase):
         while not self._waiting.poll(1000 * WAKE):
             if self.stopped:
                 raise OSError(errno.ECANCELED, "reading was stopped")
-        return self._pipe.readinto(view)  # type: ignore[attr-defined, no-any-return]
+        return self._pipe.readinto(view)
 
     def close(self) -> None:
         self._pipe.close()
