@@ -6,7 +6,9 @@ Imports wait inside the commands: --help needs typer alone, and `predict` neithe
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import warnings
 from typing import Annotated, NoReturn
 
 import typer
@@ -67,8 +69,12 @@ def run(arguments: list[str]) -> int:
     try:
         with typer.main.get_command(app).make_context(NAME, arguments) as context:
             context.command.invoke(context)
-        if sys.stdout is not None:
+        try:
             sys.stdout.flush()
+        except BrokenPipeError:
+            return BROKEN_PIPE
+        except OSError as error:
+            return _fail(f"error: standard output: {error.strerror}", USER_ERROR)
     except typer.Exit as stop:
         return stop.exit_code
     except KeyboardInterrupt:
@@ -98,11 +104,35 @@ def _fail(text: str, code: int) -> int:
 
 def main() -> NoReturn:
     """Run the command of this process."""
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # None under some services; a file's name may hold any byte, a terminal may be ASCII
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a file's name may hold any byte
+    warnings.formatwarning = _one_line
     code = run(sys.argv[1:])
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # what is left to do is Python's, which would word it at length
     if code == BROKEN_PIPE:
         # Buffered output has nowhere to go, and Python would complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Give a process that was started with closed streams, as by `>&-`, streams that lead nowhere.
+
+    Otherwise the next file that is opened becomes number 1, and what is printed would go into it.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8"))
+
+
+def _one_line(message: Warning | str, *_: object, **__: object) -> str:
+    return printable(f"warning: {message}") + "\n"
