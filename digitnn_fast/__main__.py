@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from typing import NoReturn
 
 INTERRUPTED = 130  # as shells have it: 128 + the signal's number
@@ -15,10 +16,8 @@ INTERRUPTED = 130  # as shells have it: 128 + the signal's number
 
 def stop_at_once(*_: object) -> NoReturn:
     """End this process in one line, without Python's own words on what it was just importing."""
-    try:
+    with suppress(OSError):  # closed, or a pipe that nobody reads
         os.write(2, b"interrupted\n")
-    except OSError:  # closed, or a pipe that nobody reads
-        pass
     os._exit(INTERRUPTED)
 
 

@@ -131,7 +131,7 @@ def _open_streams() -> None:
                 os.dup2(nowhere, number)
                 os.close(nowhere)
         if getattr(sys, name) is None:
-            setattr(sys, name, open(number, mode, encoding="utf-8"))
+            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _one_line(message: Warning | str, *_: object, **__: object) -> str:
