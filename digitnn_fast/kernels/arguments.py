@@ -145,8 +145,9 @@ class Deskewing(NamedTuple):
 class DescribeScratch(NamedTuple):
     """One thread's memory for `directions.describe`."""
 
-    padded: Annotated[Integers, "960"]  # an image with a pixel of paper around it
-    slopes: Annotated[Integers, "1568"]  # the gradient of each pixel: 784 times x, then y
+    padded: Annotated[Bytes, "992"]  # an image with a pixel of paper around it, and what is read beside it
+    slopes: Annotated[Integers, "896"]  # the gradient of each pixel, x and y in 16 bits each
+    edges: Annotated[Integers, "28"]  # of each row: bit c tells whether the gradient of column c is not zero
     sums: Annotated[Integers, "1296"]  # 9 by 9 cells of 16 directions
 
 

@@ -7,12 +7,11 @@ from digitnn_fast.kernels.vectors.floats import atomic_add
 from digitnn_fast.kernels.vectors.integers import (
     add_int,
     load_bytes_int,
-    multiply_add_int,
     shift_right_int,
     splat_int,
     store_int,
 )
-from digitnn_fast.kernels.vectors.rows import slide_row
+from digitnn_fast.kernels.vectors.rows import copy_row, slide_row
 from digitnn_fast.sizes import PIXELS, SIDE
 
 MARGIN, STRIDE = 32, 96  # of a row in `padded`: no row slides further than 30 pixels
@@ -29,15 +28,16 @@ def divide(numerator, denominator):
 
 @helper
 def add_up(images, image, sums):
-    """Per column, the grey levels >> 3, and times y, and times y**2: sums[0:28], [32:60], [64:92]."""
+    """Per column, the sum a of the grey levels >> 3, the sum b of its running sums, and the sum of those of b.
+
+    They go to sums[0:28], [32:60], [64:92]. Additions alone: so b weights a row by 28 - row, c by (28 - row) (29 - row) / 2.
+    """
     for column in range(0, 24, 12):  # two runs of 16, which overlap in columns 12 to 15
         a = b = c = splat_int(ZERO)
         for row in range(SIDE):
-            y = row - 14
-            levels = shift_right_int(load_bytes_int(images, image * PIXELS + row * SIDE + column), 3)
-            a = add_int(a, levels)
-            b = multiply_add_int(levels, y, b)
-            c = multiply_add_int(levels, y * y, c)
+            a = add_int(a, shift_right_int(load_bytes_int(images, image * PIXELS + row * SIDE + column), 3))
+            b = add_int(b, a)
+            c = add_int(c, b)
         store_int(sums, column, a)
         store_int(sums, column + 32, b)
         store_int(sums, column + 64, c)
@@ -47,17 +47,17 @@ def add_up(images, image, sums):
 def deskew(images, image, sums, padded, out, target):
     """Write a deskewed copy of images[image] to out[target]."""
     for row in range(SIDE):
-        for column in range(SIDE):
-            padded[row * STRIDE + MARGIN + column] = images[image, row * SIDE + column]
+        copy_row(images, image * PIXELS + row * SIDE, padded, row * STRIDE + MARGIN)
     add_up(images, image, sums)
-    m00 = m10 = m01 = m11 = m02 = 0
+    m00 = m10 = b = bx = c = np.int32(0)
     for column in range(SIDE):
-        x = column - 14
-        m00 += np.int64(sums[column])
-        m10 += np.int64(sums[column]) * x
-        m01 += np.int64(sums[column + 32])
-        m11 += np.int64(sums[column + 32]) * x
-        m02 += np.int64(sums[column + 64])
+        x = np.int32(column - 14)
+        m00 += sums[column]
+        m10 += sums[column] * x
+        b += sums[column + 32]
+        bx += sums[column + 32] * x
+        c += sums[column + 64]
+    m01, m11, m02 = 14 * m00 - b, 14 * m10 - bx, 196 * m00 - 29 * b + 2 * c
     mean_x = divide(256 * m10, m00)
     mean_y = divide(256 * m01, m00)
     near_x, near_y = mean_x + 128 >> 8, mean_y + 128 >> 8

@@ -9,79 +9,67 @@ import numpy as np
 from digitnn_fast.kernels.machine.jit import helper
 from digitnn_fast.kernels.vectors.integers import (
     add_int,
+    dot_halves,
     least_or_zero,
-    load_bytes_int,
     load_int,
-    multiply_add_int,
-    shift_right_int,
     splat_int,
+    splat_int_at,
     store_int,
     store_roots,
+    subtract_int,
 )
+from digitnn_fast.kernels.vectors.rows import add_levels, copy_row, load_levels, store_quarters, subtract_levels
 from digitnn_fast.reference.directions import CELLS, DIRECTIONS, FAINT, SHIFT, UNIT_X, UNIT_Y
 from digitnn_fast.sizes import PIXELS, SIDE
 
-STRIDE = 32  # of a row in `padded`: one pixel of paper on the left, three on the right
+STRIDE = 32  # of a row in `padded` and in `slopes`
 ROW = (CELLS + 2) * DIRECTIONS  # of cells in `sums`, with one more at each end that nobody reads
-BEFORE_X, BEFORE_Y, BEHIND_X, BEHIND_Y = (
-    np.roll(unit, shift).astype(np.int32) for shift in (1, -1) for unit in (UNIT_X, UNIT_Y)
-)
+COLUMNS = (1 << SIDE) - 1
 ZERO = np.int32(0)
 
 
-@helper
-def add_three(padded, at, step):
-    """16 times a + 2 b + c, the first a at `at`."""
-    ends = add_int(load_int(padded, at), load_int(padded, at + 2 * step))
-    return multiply_add_int(load_int(padded, at + step), 2, ends)
+def _times_gradient(factor_x, factor_y):
+    """(16,): factors whose dot products with (x, y) `dot_halves` makes: x in the low half of a word, y in the high."""
+    return np.stack([factor_x, factor_y], 1).astype(np.int16).view(np.int32).reshape(DIRECTIONS)
+
+
+BEFORE = _times_gradient(-np.roll(UNIT_Y, 1), np.roll(UNIT_X, 1))  # u_{k-1} x g
+BEHIND = _times_gradient(np.roll(UNIT_Y, -1), -np.roll(UNIT_X, -1))  # g x u_{k+1}
 
 
 @helper
-def find_slopes(images, image, padded, slopes):
-    """A quarter of Sobel's gradient of images[image] at each pixel: x in slopes[0:784], y behind them."""
-    half = splat_int(np.int32(2))  # of the quarter's unit
+def find_slopes(images, image, padded, slopes, edges):
+    """A quarter of Sobel's gradient of images[image] at each pixel, x and y in one word; bit c of edges[row]: not zero."""
     for row in range(SIDE):
-        for column in range(0, 24, 12):  # two runs of 16, which overlap in columns 12 to 15
-            levels = load_bytes_int(images, image * PIXELS + row * SIDE + column)
-            store_int(padded, (row + 1) * STRIDE + 1 + column, levels)
+        copy_row(images, image * PIXELS + row * SIDE, padded, (row + 1) * STRIDE + 1)
+    steep_above, wide_above = slope_of_row(padded, 0)
+    steep, wide = slope_of_row(padded, STRIDE)
     for row in range(SIDE):
-        for column in range(0, 24, 12):
-            at, pixel = row * STRIDE + column, row * SIDE + column
-            left, right = add_three(padded, at, STRIDE), add_three(padded, at + 2, STRIDE)
-            above, below = add_three(padded, at, 1), add_three(padded, at + 2 * STRIDE, 1)
-            store_int(slopes, pixel, shift_right_int(multiply_add_int(left, -1, add_int(right, half)), 2))
-            store_int(slopes, PIXELS + pixel, shift_right_int(multiply_add_int(above, -1, add_int(below, half)), 2))
+        steep_below, wide_below = slope_of_row(padded, (row + 2) * STRIDE)
+        x = add_levels(add_levels(steep_above, steep_below), add_levels(steep, steep))
+        y = subtract_levels(wide_below, wide_above)
+        edges[row] = store_quarters(x, y, slopes, row * STRIDE) & COLUMNS
+        steep_above, wide_above, steep, wide = steep, wide, steep_below, wide_below
 
 
 @helper
-def split(x, y):
-    """The parts of the gradient (x, y) in the two directions that enclose it, in their lanes; 0 in the others."""
-    before = multiply_add_int(load_int(BEFORE_X, 0), y, multiply_add_int(load_int(BEFORE_Y, 0), -x, splat_int(ZERO)))
-    behind = multiply_add_int(load_int(BEHIND_Y, 0), x, multiply_add_int(load_int(BEHIND_X, 0), -y, splat_int(ZERO)))
-    return least_or_zero(before, behind)
+def slope_of_row(padded, at):
+    """right - left and left + 2 middle + right of a row's pixels, the first one's left neighbour at `at`."""
+    left, middle, right = load_levels(padded, at), load_levels(padded, at + 1), load_levels(padded, at + 2)
+    return subtract_levels(right, left), add_levels(add_levels(left, right), add_levels(middle, middle))
 
 
 @helper
 def falling(total, running):
     """5 a + 3 b + c, of the total a + b + c and the sum 3 a + 2 b + c of its running sums."""
-    return multiply_add_int(total, -1, multiply_add_int(running, 2, splat_int(ZERO)))
+    return subtract_int(add_int(running, running), total)
 
 
 @helper
-def rising(total, running):
-    """a + 3 b + 5 c, likewise."""
-    return multiply_add_int(running, -2, multiply_add_int(total, 7, splat_int(ZERO)))
-
-
-@helper
-def has_edge(slopes, at):
-    """Whether any pixel of the block that begins at `at` has a gradient."""
-    seen = ZERO
-    for row in range(3):
-        for column in range(3):
-            pixel = at + row * SIDE + column
-            seen |= slopes[pixel] | slopes[PIXELS + pixel]
-    return seen != 0
+def rising(total, fall):
+    """a + 3 b + 5 c, of the total and the falling sum."""
+    double = add_int(total, total)
+    return subtract_int(add_int(add_int(double, double), double), fall)
 
 
 @helper
@@ -93,23 +81,24 @@ def add_to(sums, cell, values):
 @helper
 def add_block(slopes, at, sums, cell):
     """Add the edges of the 3 by 3 pixels that begin at `at` to the four cells around them, the first one at `cell`."""
-    left = left_running = right = right_running = splat_int(ZERO)
+    before, behind = load_int(BEFORE, 0), load_int(BEHIND, 0)
+    left = left_running = both = both_running = splat_int(ZERO)
     for row in range(3):
         total = running = splat_int(ZERO)
         for column in range(3):
-            pixel = at + row * SIDE + column
-            x, y = slopes[pixel], slopes[PIXELS + pixel]
-            if x | y != 0:
-                total = add_int(total, split(x, y))
+            gradient = splat_int_at(slopes, at + row * STRIDE + column)
+            total = add_int(total, least_or_zero(dot_halves(gradient, before), dot_halves(gradient, behind)))
             running = add_int(running, total)
         left = add_int(left, falling(total, running))
         left_running = add_int(left_running, left)
-        right = add_int(right, rising(total, running))
-        right_running = add_int(right_running, right)
-    add_to(sums, cell, falling(left, left_running))
-    add_to(sums, cell + DIRECTIONS, falling(right, right_running))
-    add_to(sums, cell + ROW, rising(left, left_running))
-    add_to(sums, cell + ROW + DIRECTIONS, rising(right, right_running))
+        both = add_int(both, total)
+        both_running = add_int(both_running, both)
+    upper_left, upper = falling(left, left_running), falling(both, both_running)
+    lower_left, lower = rising(left, upper_left), rising(both, upper)
+    add_to(sums, cell, upper_left)
+    add_to(sums, cell + DIRECTIONS, rising(upper, upper_left))
+    add_to(sums, cell + ROW, lower_left)
+    add_to(sums, cell + ROW + DIRECTIONS, rising(lower, lower_left))
 
 
 def describe(scratch, mapped):
@@ -117,19 +106,20 @@ def describe(scratch, mapped):
 
     See `arguments.DescribeScratch` and `arguments.Mapped`.
     """
-    padded, slopes, sums = scratch
+    padded, slopes, edges, sums = scratch
     images, out = mapped
     for k in range(padded.size):
         padded[k] = 0
     for image in range(images.shape[0]):
-        find_slopes(images, image, padded, slopes)
+        find_slopes(images, image, padded, slopes, edges)
         for k in range(sums.size):
             sums[k] = 0
         for row in range(CELLS + 1):
+            top = 2 + 3 * row
+            lit = edges[top] | edges[top + 1] | edges[top + 2]
             for column in range(CELLS + 1):  # no cell sees the two pixels along the border
-                at = (2 + 3 * row) * SIDE + 2 + 3 * column
-                if has_edge(slopes, at):
-                    add_block(slopes, at, sums, row * ROW + column * DIRECTIONS)
+                if lit >> (2 + 3 * column) & 7:
+                    add_block(slopes, top * STRIDE + 2 + 3 * column, sums, row * ROW + column * DIRECTIONS)
         for row in range(CELLS):
             for column in range(CELLS):
                 cell = image * PIXELS + (row * CELLS + column) * DIRECTIONS

@@ -29,6 +29,7 @@ from digitnn_fast.kernels.vectors.floats import (
     sum_lanes,
 )
 from digitnn_fast.kernels.vectors.floats import relu as relu_lanes
+from digitnn_fast.kernels.vectors.fours import fma_four, load_four, store_four
 from digitnn_fast.sizes import CLASSES, PIXELS
 
 ZERO = np.float32(0)
@@ -38,30 +39,16 @@ ZERO = np.float32(0)
 def add_pixels(W1, base, places, values, first, last, hidden, image):
     """hidden[image] += value * W1[place] for the listed pixels and the tile of 64 units that begins at `base`."""
     unit = image * TILE
-    h0 = load(hidden, unit)
-    h1 = load(hidden, unit + 16)
-    h2 = load(hidden, unit + 32)
-    h3 = load(hidden, unit + 48)
+    sums = load_four(hidden, unit)
     for k in range(first, last):
-        row = base + place_at(places, k) * TILE
-        x = splat_at(values, k)
-        h0 = fma(x, load(W1, row), h0)
-        h1 = fma(x, load(W1, row + 16), h1)
-        h2 = fma(x, load(W1, row + 32), h2)
-        h3 = fma(x, load(W1, row + 48), h3)
-    store(hidden, unit, h0)
-    store(hidden, unit + 16, h1)
-    store(hidden, unit + 32, h2)
-    store(hidden, unit + 48, h3)
+        sums = fma_four(splat_at(values, k), load_four(W1, base + place_at(places, k) * TILE), sums)
+    store_four(hidden, unit, sums)
 
 
 @helper
 def add_hidden(hidden, image, W2, tile, logits):
     """logits += ReLU(hidden) @ W2 for one tile and four images, whose four chains hide the latency."""
-    z0 = load(logits, image * 16)
-    z1 = load(logits, image * 16 + 16)
-    z2 = load(logits, image * 16 + 32)
-    z3 = load(logits, image * 16 + 48)
+    z0, z1, z2, z3 = load_four(logits, image * 16)
     for unit in range(TILE):
         w = load(W2, (tile * TILE + unit) * 16)
         h = image * TILE + unit
@@ -69,10 +56,7 @@ def add_hidden(hidden, image, W2, tile, logits):
         z1 = fma(splat_at(hidden, h + TILE), w, z1)
         z2 = fma(splat_at(hidden, h + 2 * TILE), w, z2)
         z3 = fma(splat_at(hidden, h + 3 * TILE), w, z3)
-    store(logits, image * 16, z0)
-    store(logits, image * 16 + 16, z1)
-    store(logits, image * 16 + 32, z2)
-    store(logits, image * 16 + 48, z3)
+    store_four(logits, image * 16, (z0, z1, z2, z3))
 
 
 @helper

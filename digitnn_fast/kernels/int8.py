@@ -9,6 +9,7 @@ from digitnn_fast.kernels.layout import BLOCK, MIDDLE, NO_CLASS, SHARE, TILE
 from digitnn_fast.kernels.machine.jit import helper
 from digitnn_fast.kernels.nonzero import prefetch_image
 from digitnn_fast.kernels.vectors.floats import atomic_add, keep_first, multiply, splat, store_first
+from digitnn_fast.kernels.vectors.fours import load_four_int, store_four_int
 from digitnn_fast.kernels.vectors.integers import (
     dot_bytes,
     dot_pair,
@@ -45,10 +46,7 @@ def add_groups(W1, tile, groups, quads, first, last, sums, image):
     """sums[image] += pixels @ W1 for one tile of 64 units and the listed groups."""
     base = tile * GROUPS * TILE * 4
     unit = image * TILE
-    s0 = load_int(sums, unit)
-    s1 = load_int(sums, unit + 16)
-    s2 = load_int(sums, unit + 32)
-    s3 = load_int(sums, unit + 48)
+    s0, s1, s2, s3 = load_four_int(sums, unit)
     for k in range(first, last):
         row = base + group_at(groups, k) * TILE * 4
         x = splat_int_at(quads, k)
@@ -56,19 +54,13 @@ def add_groups(W1, tile, groups, quads, first, last, sums, image):
         s1 = dot_bytes(s1, x, W1, row + 64)
         s2 = dot_bytes(s2, x, W1, row + 128)
         s3 = dot_bytes(s3, x, W1, row + 192)
-    store_int(sums, unit, s0)
-    store_int(sums, unit + 16, s1)
-    store_int(sums, unit + 32, s2)
-    store_int(sums, unit + 48, s3)
+    store_four_int(sums, unit, (s0, s1, s2, s3))
 
 
 @helper
 def add_logits(hidden, image, W2, tile, logits):
     """logits += hidden @ W2 for one tile and four images."""
-    z0 = load_int(logits, image * 16)
-    z1 = load_int(logits, image * 16 + 16)
-    z2 = load_int(logits, image * 16 + 32)
-    z3 = load_int(logits, image * 16 + 48)
+    z0, z1, z2, z3 = load_four_int(logits, image * 16)
     for unit in range(0, TILE, 2):
         row = (tile * TILE + unit) * 16
         h = image * TILE + unit
@@ -76,10 +68,7 @@ def add_logits(hidden, image, W2, tile, logits):
         z1 = dot_pair(z1, hidden, h + TILE, W2, row)
         z2 = dot_pair(z2, hidden, h + 2 * TILE, W2, row)
         z3 = dot_pair(z3, hidden, h + 3 * TILE, W2, row)
-    store_int(logits, image * 16, z0)
-    store_int(logits, image * 16 + 16, z1)
-    store_int(logits, image * 16 + 32, z2)
-    store_int(logits, image * 16 + 48, z3)
+    store_four_int(logits, image * 16, (z0, z1, z2, z3))
 
 
 @helper

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from digitnn_fast.kernels import KERNELS, Call
-from digitnn_fast.kernels.layout import aligned
+from digitnn_fast.kernels.arguments import DescribeScratch, DeskewScratch
+from digitnn_fast.kernels.machine.arguments import allocate
 from digitnn_fast.preprocessing import graph
 from digitnn_fast.reference import deskewing, directions, pooling
 from digitnn_fast.sizes import CLASSES, PIXELS
@@ -48,15 +49,12 @@ class Step(NamedTuple):
 
 def _bind_deskew() -> Call:
     """deskew(taken, images, out), with scratch of its own."""
-    return KERNELS["deskewing.deskew_next"].bind(
-        aligned(96, np.int32), aligned(28 * 96, np.uint8), *NO_IMAGES[:2], NO_IMAGES[1]
-    )
+    return KERNELS["deskewing.deskew_next"].bind(*allocate(DeskewScratch), *NO_IMAGES[:2], NO_IMAGES[1])
 
 
 def _bind_describe() -> Call:
     """describe(images, out), with scratch of its own."""
-    scratch = (aligned(size, np.int32) for size in (960, 1568, 1296))
-    return KERNELS["directions.describe"].bind(*scratch, NO_IMAGES[1], NO_IMAGES[1])
+    return KERNELS["directions.describe"].bind(*allocate(DescribeScratch), NO_IMAGES[1], NO_IMAGES[1])
 
 
 def _bind_pool() -> Call:

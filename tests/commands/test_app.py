@@ -49,7 +49,7 @@ WRONG = {
     "no threads": ("submit --threads 0 --out {out}", "--threads"),
     "threads are no number": ("submit --threads two --out {out}", "--threads"),
     "negative seed": ("submit --seed -1 --out {out}", "--seed"),
-    "no such recipe": ("submit --recipe quick --out {out}", "no recipe 'quick': there are seed, fast"),
+    "no such recipe": ("submit --recipe quick --out {out}", "no recipe 'quick': there are fast, small"),
     "train: no such recipe": ("train --train {train} --recipe quick --out {model}", "no recipe 'quick'"),
     "share": ("train --train {train} --out {model} --heldout 1", "held out"),
     "share NaN": ("train --train {train} --out {model} --heldout nan", "held out"),
@@ -234,7 +234,7 @@ def test_a_terminal_gets_bars_and_tables(folder, tmp_path):
     code, text = in_a_terminal("train", "--train", folder.path / "train.csv", "--out", tmp_path / "m.npz")
     assert code == 0
     assert "━━━" in text
-    assert "120/120" in text
+    assert "20/20" in text
     assert "\x1b[" in text
     assert text.count("held-out accuracy") == 1, "a bar instead of lines"
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor is shown again"

@@ -9,6 +9,7 @@ import pytest
 from command_line import TRAIN_ROWS, write_table
 
 from digitnn_fast import benchmark, evaluation, reference
+from digitnn_fast.export.ways import float_answers
 from digitnn_fast.kernels import KERNELS
 from digitnn_fast.kernels.machine import jit
 from digitnn_fast.network import Network, TrainingRecord, data_digest
@@ -28,7 +29,7 @@ def test_evaluate(command, folder, tmp_path):
     assert outcome.err == ""
     assert "WARNING" not in outcome.out
     network = Network.load(folder.path / "model.npz")
-    expected = evaluation.evaluate(labels, reference.forward(network.parameters, images).probabilities)
+    expected = evaluation.evaluate(labels, float_answers(network, images).probabilities)
     error = f"{expected.standard_error:.2%}"
     assert outcome.fact("accuracy") == f"{expected.accuracy:.2%} ± {error} (standard error; 300 rows)"
     assert outcome.fact("cross-entropy") == f"{expected.cross_entropy:.4f} nats"
@@ -64,7 +65,7 @@ def test_info(command, folder):
     assert outcome.err == ""
     record = Network.load(folder.path / "model.npz").training
     assert outcome.fact("network") == "784-64-10 (50,890 parameters), recipe fast, seed 0"
-    assert outcome.fact("pixels") == "raw"
+    assert outcome.fact("pixels") == "directions"
     digest = data_digest(folder.images, folder.labels)
     assert outcome.fact("training data") == f"{TRAIN_ROWS} rows, SHA-256 {digest}"
     accuracy = f"{record.heldout_accuracy:.2%} ± {record.heldout_standard_error:.2%}"

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from command_line import TEST_ROWS, write_table
 
-from digitnn_fast import kaggle, reference
+from digitnn_fast import kaggle
+from digitnn_fast.export.ways import float_answers
 from digitnn_fast.jobs.sources import Files, Sample, find_source
 from digitnn_fast.kernels.machine import jit
 from digitnn_fast.network import Network
@@ -44,7 +45,7 @@ def test_predict(command, folder, tmp_path, suffix):
     assert outcome.err == ""
     assert outcome.fact("submission") == f"{out} (valid, {TEST_ROWS} rows)"
     network = Network.load(folder.path / "model.npz")
-    expected = get_predictions(reference.forward(network.parameters, folder.test_images).probabilities)
+    expected = get_predictions(float_answers(network, folder.test_images).probabilities)
     assert np.loadtxt(out, delimiter=",", skiprows=1, dtype=int)[:, 1].tolist() == expected.tolist()
 
 
@@ -68,7 +69,7 @@ def test_predict_probabilities(command, folder, tmp_path):
     assert command("predict", *arguments, "--out", tmp_path / "out.csv").code == 0
     table = np.loadtxt(tmp_path / "out.csv", delimiter=",", skiprows=1)
     network = Network.load(folder.path / "model.npz")
-    expected = reference.forward(network.parameters, folder.test_images).probabilities
+    expected = float_answers(network, folder.test_images).probabilities
     assert table[:, 0].tolist() == list(range(1, TEST_ROWS + 1))
     assert np.abs(table[:, 1:] - expected).max() < 1e-5
 

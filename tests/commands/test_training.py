@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from command_line import TEST_ROWS, TRAIN_ROWS, process
 
-from digitnn_fast import kaggle, reference, train
+from digitnn_fast import kaggle, train
+from digitnn_fast.export.ways import float_answers
 from digitnn_fast.kernels.machine import jit
 from digitnn_fast.network import Network
 from digitnn_fast.sample import load_sample
@@ -29,7 +30,7 @@ def test_submit(command, folder, tmp_path):
     outcome = command("submit", *files, "--out", out, "--model-out", model, "--seed", 3)
     assert outcome.code == 0
     network = Network.load(model)
-    expected = get_predictions(reference.forward(network.parameters, folder.test_images).probabilities)
+    expected = get_predictions(float_answers(network, folder.test_images).probabilities)
     lines = [f"{row},{digit}" for row, digit in enumerate(expected, 1)]
     assert out.read_text().splitlines() == ["ImageId,Label", *lines]
 

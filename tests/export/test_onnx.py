@@ -30,7 +30,7 @@ def test_the_onnx_files():
         onnx.checker.check_model(loaded, full_check=True)
         facts = {entry.key: entry.value for entry in loaded.metadata_props}
         assert facts["network"] == "784-64-10"
-        assert facts["preprocessing"] == "deskewed"
+        assert facts["preprocessing"] == SMALL.preprocessing
         assert facts["recipe"] == "small"
         assert facts["data_digest"] == SMALL.training.data_digest
         assert json.loads(facts["settings"]) == SMALL.training.settings

@@ -6,8 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from digitnn_fast import Network, reference, train
-from digitnn_fast.bundled import MODELS
+from digitnn_fast import reference, train
 from digitnn_fast.preprocessing import prepare
 from digitnn_fast.reference.deskewing import deskew
 from digitnn_fast.reference.quantization import LARGEST, quantize
@@ -16,12 +15,20 @@ from digitnn_fast.training.finetuning import FINE_TUNINGS, FineTuning, fine_tune
 from digitnn_fast.training.recipes import RECIPES
 
 SAMPLE = load_sample()
-SMALL = Network.load(MODELS["small"].file)
 QUICK = {bits: FineTuning(bits, 300, 0.003, tuning.spared) for bits, tuning in FINE_TUNINGS.items()}
 
 
+@cache
+def trained(preprocessing, hidden=32):
+    """Where fine-tuning to any number of bits begins."""
+    recipe = replace(RECIPES["deskewed"], epochs=20, hidden=hidden, preprocessing=preprocessing)
+    return train(SAMPLE.train_images, SAMPLE.train_labels, recipe, heldout=0)
+
+
 def tuned(bits, **options):
-    return fine_tune(SMALL, SAMPLE.train_images, SAMPLE.train_labels, bits, tuning=QUICK[bits], **options)
+    return fine_tune(
+        trained("deskewed", 64), SAMPLE.train_images, SAMPLE.train_labels, bits, tuning=QUICK[bits], **options
+    )
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +47,14 @@ def test_weights_are_on_the_grid_that_quantize_finds(networks, bits):
 
 @pytest.mark.parametrize("bits", QUICK)
 def test_the_integers_read_digits_that_rounding_does_not(networks, bits):
-    seen = prepare(SAMPLE.test_images, SMALL.preprocessing)
+    seen = deskew(SAMPLE.test_images)
 
     def right(network):
         logits = reference.forward_int8(quantize(network.parameters, bits), seen)
         return (logits.argmax(axis=1) == SAMPLE.test_labels).mean()
 
     assert right(networks[bits]) > 0.96
-    assert right(networks[bits]) > right(SMALL) + (0.3 if bits == 2 else 0)
+    assert right(networks[bits]) > right(trained("deskewed", 64)) + (0.03 if bits == 2 else 0)
 
 
 @pytest.mark.parametrize("bits", QUICK)
@@ -61,18 +68,11 @@ def test_the_same_seed_gives_the_same_bytes_for_any_number_of_threads(networks, 
 @pytest.mark.parametrize("bits", QUICK)
 def test_the_record_says_what_happened_and_promises_no_accuracy(networks, bits):
     record = networks[bits].training
-    assert record.recipe == f"small, fine-tuned to {bits} bits"
+    assert record.recipe == f"deskewed, fine-tuned to {bits} bits"
     assert record.training_rows == 10_000
     assert record.heldout_rows == 0
     assert len(record.history) == 8, "300 steps, 39 each epoch"
     assert record.history[-1, 0] < record.history[0, 0]
-
-
-@cache
-def trained(preprocessing):
-    """Where fine-tuning to any number of bits begins."""
-    recipe = replace(RECIPES["small"], epochs=20, hidden=32, preprocessing=preprocessing)
-    return train(SAMPLE.train_images, SAMPLE.train_labels, recipe, heldout=0)
 
 
 @pytest.mark.parametrize("bits", QUICK)
@@ -123,6 +123,6 @@ def test_a_unit_of_zeros_stays_one(bits):
 def test_fewer_digits_than_a_batch():
     few = slice(0, 30)
     network = fine_tune(
-        SMALL, SAMPLE.train_images[few], SAMPLE.train_labels[few], 2, tuning=FineTuning(2, 5, 0.001, 0.003)
+        trained("pooled"), SAMPLE.train_images[few], SAMPLE.train_labels[few], 2, tuning=FineTuning(2, 5, 0.001, 0.003)
     )
     assert np.isfinite(network.W1).all()

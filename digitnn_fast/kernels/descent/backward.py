@@ -8,6 +8,7 @@ from digitnn_fast.kernels.layout import TILE
 from digitnn_fast.kernels.layout import TRAINING_BLOCK as BLOCK
 from digitnn_fast.kernels.machine.jit import helper
 from digitnn_fast.kernels.vectors.floats import add, fma, load, multiply, place_at, splat_at, store, where_positive
+from digitnn_fast.kernels.vectors.fours import fma_four, load_four, store_four
 from digitnn_fast.sizes import CLASSES, PIXELS
 
 PAIRS = PIXELS // 2
@@ -17,38 +18,13 @@ ROWS = PIXELS + 1 + CLASSES
 @helper
 def learn_outputs(hidden, base, errors, c, size, gradient, at):
     """gradient += hidden.T @ errors for one tile and two digits: eight chains."""
-    a0 = load(gradient, at)
-    a1 = load(gradient, at + 16)
-    a2 = load(gradient, at + 32)
-    a3 = load(gradient, at + 48)
-    c0 = load(gradient, at + 64)
-    c1 = load(gradient, at + 80)
-    c2 = load(gradient, at + 96)
-    c3 = load(gradient, at + 112)
+    left, right = load_four(gradient, at), load_four(gradient, at + TILE)
     for i in range(size):
-        h = base + i * TILE
-        h0 = load(hidden, h)
-        h1 = load(hidden, h + 16)
-        h2 = load(hidden, h + 32)
-        h3 = load(hidden, h + 48)
-        x = splat_at(errors, i * 16 + c)
-        a0 = fma(x, h0, a0)
-        a1 = fma(x, h1, a1)
-        a2 = fma(x, h2, a2)
-        a3 = fma(x, h3, a3)
-        x = splat_at(errors, i * 16 + c + 1)
-        c0 = fma(x, h0, c0)
-        c1 = fma(x, h1, c1)
-        c2 = fma(x, h2, c2)
-        c3 = fma(x, h3, c3)
-    store(gradient, at, a0)
-    store(gradient, at + 16, a1)
-    store(gradient, at + 32, a2)
-    store(gradient, at + 48, a3)
-    store(gradient, at + 64, c0)
-    store(gradient, at + 80, c1)
-    store(gradient, at + 96, c2)
-    store(gradient, at + 112, c3)
+        units = load_four(hidden, base + i * TILE)
+        left = fma_four(splat_at(errors, i * 16 + c), units, left)
+        right = fma_four(splat_at(errors, i * 16 + c + 1), units, right)
+    store_four(gradient, at, left)
+    store_four(gradient, at + TILE, right)
 
 
 @helper
@@ -91,58 +67,23 @@ def learn_pairs(hidden, base, rows, levels, spans, gradient, at):
         if spans[3 * pair] == spans[3 * pair + 3]:
             continue
         row = at + 2 * pair * TILE
-        a0 = load(gradient, row)
-        a1 = load(gradient, row + 16)
-        a2 = load(gradient, row + 32)
-        a3 = load(gradient, row + 48)
-        c0 = load(gradient, row + 64)
-        c1 = load(gradient, row + 80)
-        c2 = load(gradient, row + 96)
-        c3 = load(gradient, row + 112)
+        left, right = load_four(gradient, row), load_four(gradient, row + TILE)
         while k < spans[3 * pair + 1]:
-            h = base + place_at(rows, k) * TILE
-            h0 = load(hidden, h)
-            h1 = load(hidden, h + 16)
-            h2 = load(hidden, h + 32)
-            h3 = load(hidden, h + 48)
-            x = splat_at(levels, v)
-            a0 = fma(x, h0, a0)
-            a1 = fma(x, h1, a1)
-            a2 = fma(x, h2, a2)
-            a3 = fma(x, h3, a3)
-            x = splat_at(levels, v + 1)
-            c0 = fma(x, h0, c0)
-            c1 = fma(x, h1, c1)
-            c2 = fma(x, h2, c2)
-            c3 = fma(x, h3, c3)
+            units = load_four(hidden, base + place_at(rows, k) * TILE)
+            left = fma_four(splat_at(levels, v), units, left)
+            right = fma_four(splat_at(levels, v + 1), units, right)
             k += 1
             v += 2
         while k < spans[3 * pair + 2]:
-            h = base + place_at(rows, k) * TILE
-            x = splat_at(levels, v)
-            a0 = fma(x, load(hidden, h), a0)
-            a1 = fma(x, load(hidden, h + 16), a1)
-            a2 = fma(x, load(hidden, h + 32), a2)
-            a3 = fma(x, load(hidden, h + 48), a3)
+            left = fma_four(splat_at(levels, v), load_four(hidden, base + place_at(rows, k) * TILE), left)
             k += 1
             v += 1
         while k < spans[3 * pair + 3]:
-            h = base + place_at(rows, k) * TILE
-            x = splat_at(levels, v)
-            c0 = fma(x, load(hidden, h), c0)
-            c1 = fma(x, load(hidden, h + 16), c1)
-            c2 = fma(x, load(hidden, h + 32), c2)
-            c3 = fma(x, load(hidden, h + 48), c3)
+            right = fma_four(splat_at(levels, v), load_four(hidden, base + place_at(rows, k) * TILE), right)
             k += 1
             v += 1
-        store(gradient, row, a0)
-        store(gradient, row + 16, a1)
-        store(gradient, row + 32, a2)
-        store(gradient, row + 48, a3)
-        store(gradient, row + 64, c0)
-        store(gradient, row + 80, c1)
-        store(gradient, row + 96, c2)
-        store(gradient, row + 112, c3)
+        store_four(gradient, row, left)
+        store_four(gradient, row + TILE, right)
 
 
 @helper

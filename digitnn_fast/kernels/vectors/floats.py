@@ -26,9 +26,9 @@ LANES = 16
 
 
 class _VectorType(types.Type):
-    def __init__(self, element: str) -> None:
-        self.ir_type = ir.VectorType({"f32": ir.FloatType(), "i32": ir.IntType(32)}[element], LANES)
-        super().__init__(f"{element}x{LANES}")
+    def __init__(self, name: str, element: Any, lanes: int) -> None:
+        self.ir_type = ir.VectorType(element, lanes)
+        super().__init__(name)
 
 
 @register_model(_VectorType)
@@ -37,7 +37,8 @@ class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(manager, vector, vector.ir_type)
 
 
-F32x16, I32x16 = _VectorType("f32"), _VectorType("i32")
+F32x16, I32x16 = _VectorType("F32x16", ir.FloatType(), LANES), _VectorType("I32x16", ir.IntType(32), LANES)
+I16x32 = _VectorType("I16x32", ir.IntType(16), 2 * LANES)
 _ZERO = ir.Constant(F32x16.ir_type, None)
 
 

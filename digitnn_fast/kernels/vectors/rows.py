@@ -1,4 +1,4 @@
-"""Two vector operations on 16 neighbouring pixels: sampled between those of an image, and slid along their row."""
+"""Vector operations on neighbouring pixels: a row copied; 16 sampled between those of an image, or slid along their row."""
 
 from __future__ import annotations
 
@@ -8,10 +8,78 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from digitnn_fast.kernels.vectors.floats import LANES, I32x16, call, operation, splat_scalar, vector_at
+from digitnn_fast.kernels.vectors.floats import LANES, I16x32, I32x16, call, operation, splat_scalar, vector_at
 from digitnn_fast.sizes import SIDE
 
 WORD = I32x16.ir_type
+
+
+def _row_twin(source: Any, index: int, target: Any, at: int) -> None:
+    target.reshape(-1)[at : at + SIDE] = source.reshape(-1)[index : index + SIDE]
+
+
+@operation(types.void, _row_twin)
+def copy_row(builder: Any, source: Any, index: Any, target: Any, at: Any) -> Any:
+    """Copy 28 uint8 from flat index `index` to flat index `at`: LLVM makes a loop over single bytes of that."""
+    chunk = ir.VectorType(ir.IntType(8), LANES)
+    for first in (0, SIDE - LANES):  # two chunks, which overlap
+        start, end = (builder.add(place, ir.Constant(place.type, first)) for place in (index, at))
+        builder.store(
+            builder.load(vector_at(builder, source, start, chunk), align=1),
+            vector_at(builder, target, end, chunk),
+            align=1,
+        )
+
+
+def _levels_twin(pixels: Any, index: int) -> Any:
+    return pixels[index : index + 2 * LANES].astype(np.int16)
+
+
+@operation(I16x32, _levels_twin)
+def load_levels(builder: Any, pixels: Any, index: Any) -> Any:
+    """32 values of a uint8 array from flat index `index`, as int16."""
+    levels = builder.load(vector_at(builder, pixels, index, ir.VectorType(ir.IntType(8), 2 * LANES)), align=1)
+    return builder.zext(levels, I16x32.ir_type)
+
+
+@operation(I16x32, lambda a, b: a + b)
+def add_levels(builder: Any, a: Any, b: Any) -> Any:
+    return builder.add(a, b)
+
+
+@operation(I16x32, lambda a, b: a - b)
+def subtract_levels(builder: Any, a: Any, b: Any) -> Any:
+    return builder.sub(a, b)
+
+
+def _quarters_twin(x: Any, y: Any, words: Any, index: int) -> int:
+    pairs = np.stack([x + 2 >> 2, y + 2 >> 2], 1).astype(np.int16).view(np.int32).reshape(2 * LANES)
+    words.reshape(-1)[index : index + 2 * LANES] = pairs
+    return int((1 << np.arange(2 * LANES))[pairs != 0].sum())
+
+
+@operation(types.int64, _quarters_twin)
+def store_quarters(builder: Any, x: Any, y: Any, words: Any, index: Any) -> Any:
+    """Write 32 words of an int32 array: x / 4 in the low half, y / 4 in the high one. Bit k: whether word k is not zero.
+
+    Rounded to the nearest, halves up.
+    """
+    lanes = 2 * LANES
+    x, y = (
+        builder.ashr(builder.add(a, ir.Constant(I16x32.ir_type, [2] * lanes)), ir.Constant(I16x32.ir_type, [2] * lanes))
+        for a in (x, y)
+    )
+    bits = ir.Constant(ir.IntType(lanes), 0)
+    for first in (0, LANES):
+        order = [at for k in range(first, first + LANES) for at in (k, k + lanes)]
+        pairs = builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(ir.IntType(32), lanes), order))
+        pairs = builder.bitcast(pairs, WORD)
+        builder.store(
+            pairs, vector_at(builder, words, builder.add(index, ir.Constant(index.type, first)), WORD), align=4
+        )
+        lit = builder.bitcast(builder.icmp_unsigned("!=", pairs, ir.Constant(WORD, None)), ir.IntType(LANES))
+        bits = builder.or_(bits, builder.shl(builder.zext(lit, bits.type), ir.Constant(bits.type, first)))
+    return builder.zext(bits, ir.IntType(64))
 
 
 def _sample_twin(pixels: Any, x: Any, y: Any, xx: int, yx: int, dx: Any, dy: Any, out: Any, index: int) -> None:
