@@ -63,7 +63,7 @@ def ways(network: Network, folder: Path, options: Options) -> Iterable[Way]:
 
 def _answers(node: str, path: Path, quantised: bool, images: Bytes) -> Answers:
     """The module's answers, in node; SelfTestError if there are none."""
-    sizes = {"predict": 1, "probabilities": 4 * CLASSES, "logits": (4 if quantised else 8) * CLASSES}  # floats: 64 bits
+    sizes = {"predict": 1, "probabilities": 4 * CLASSES, **({"logits": 4 * CLASSES} if quantised else {})}
     with scratch_folder() as scratch:
         (scratch / "images").write_bytes(np.ascontiguousarray(images).data)
         try:
