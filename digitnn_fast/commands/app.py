@@ -5,6 +5,7 @@ Imports wait inside the commands: --help needs typer alone, and `predict` neithe
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -69,12 +70,7 @@ def run(arguments: list[str]) -> int:
     try:
         with typer.main.get_command(app).make_context(NAME, arguments) as context:
             context.command.invoke(context)
-        try:
-            sys.stdout.flush()
-        except BrokenPipeError:
-            return BROKEN_PIPE
-        except OSError as error:
-            return _fail(f"error: standard output: {error.strerror}", USER_ERROR)
+        sys.stdout.flush()
     except typer.Exit as stop:
         return stop.exit_code
     except KeyboardInterrupt:
@@ -93,7 +89,9 @@ def _reason(error: Exception) -> str | None:
     if format_message := getattr(error, "format_message", None):  # typer's; their class moved between its versions
         return str(format_message())
     if isinstance(error, OSError):
-        return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+        # A full disk behind an open file has no name, unless whoever writes gives it one, as all of ours do.
+        name = error.filename or ("standard output" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) else "")
+        return ": ".join(str(part) for part in (name, error.strerror or error) if part)
     return str(error) if isinstance(error, ValueError) else None
 
 
