@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -86,7 +87,7 @@ def _read_array(archive: ZipFile, name: str, form: Form, known: dict[str, int]) 
     opened: Any = archive.open(member)
     with opened as file:
         require(np.lib.format.read_magic(file) == (1, 0), f"{name} is in another .npy version")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        shape, fortran, dtype = npy_header(file)
         kind = "text" if dtype.kind == "U" else dtype.name
         right = kind in form.dtypes and dtype.isnative
         require(right, f"{name} must hold {' or '.join(form.dtypes)}, not {shortened(str(dtype))}")
@@ -100,6 +101,14 @@ def _read_array(archive: ZipFile, name: str, form: Form, known: dict[str, int]) 
             require(file.readinto(part) == len(part), f"{name} is cut off")
         require(not file.read(1), f"{name} is longer than its header says")  # at its end the checksum is compared
     return array
+
+
+def npy_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether it is stored by columns, and dtype, from behind the version of a .npy file; any exception."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy's advice on files of Python 2, for which a damaged header passes
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    return shape, fortran, dtype
 
 
 def _check_shape(name: str, shape: tuple[int, ...], wanted: tuple[int | str, ...], known: dict[str, int]) -> None:
