@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -31,10 +32,10 @@ def main() -> int:
     print(f"{'what':16}{'tried':>8}{'accepted':>10}{'failed':>8}{'seconds':>9}")
     # Each process starts afresh, so that one that grows or dies takes no other with it.
     with ProcessPoolExecutor(options.jobs, get_context("spawn"), initializer=limit_memory) as pool:
-        for name, tried, accepted, failed, seconds in [*inputs(pool, options), *kills(pool, options)]:
-            print(f"{name:16}{tried:>8,}{accepted:>10}{len(failed):>8,}{seconds:>9.0f}")
+        for name, tried, accepted, failed, seconds in chain(inputs(pool, options), kills(pool, options)):
+            print(f"{name:16}{tried:>8,}{accepted:>10}{len(failed):>8,}{seconds:>9.0f}", flush=True)
             for line in failed[:20]:
-                print(f"    {line}")
+                print(f"    {line}", flush=True)
             failures += len(failed)
     print(f"{failures} failed, in {time.perf_counter() - start:.0f} s")
     return 1 if failures else 0
