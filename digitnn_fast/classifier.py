@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from digitnn_fast.inputs import as_images
 from digitnn_fast.network import Network
-from digitnn_fast.predictor import Precision, Predictor, as_pixels
+from digitnn_fast.predictor import Precision, Predictor
 from digitnn_fast.sizes import CLASSES, PIXELS
 from digitnn_fast.training import train
 from digitnn_fast.training.recipes import Recipe, find_recipe
@@ -78,7 +79,7 @@ class DigitClassifier:
 
     def fit(self, X: Any, y: ArrayLike) -> DigitClassifier:
         """Train on images X (n, 784) with classes y (n,), numbers or texts; ValueError unless there are 1 to 10."""
-        pixels, targets = self._pixels(X), np.asarray(y)
+        pixels, targets = as_images(X), np.asarray(y)
         if targets.ndim == 2 and targets.shape[1] == 1:
             targets = targets[:, 0]
         if targets.shape != (len(pixels),):
@@ -100,12 +101,12 @@ class DigitClassifier:
         """Classes (n,) of images X (n, 784)."""
         if len(self._fitted().classes_) < CLASSES:
             return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
-        return np.asarray(self.classes_[self._predictor().predict(self._pixels(X))])
+        return np.asarray(self.classes_[self._predictor().predict(as_images(X))])
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Probabilities (n, k) of images X (n, 784), in the order of `classes_`; each row adds up to 1."""
         classes = len(self._fitted().classes_)
-        probabilities = self._predictor().predict_proba(self._pixels(X))
+        probabilities = self._predictor().predict_proba(as_images(X))
         if classes == CLASSES:
             return probabilities
         seen = np.maximum(probabilities[:, :classes], np.finfo(np.float32).tiny)  # outputs that no class uses
@@ -119,12 +120,6 @@ class DigitClassifier:
     def _recipe(self) -> Recipe:
         changes = {name: value for name in OVERRIDES if (value := getattr(self, name)) is not None}
         return replace(find_recipe(self.recipe), **changes)
-
-    def _pixels(self, X: Any) -> NDArray[np.uint8]:
-        pixels = as_pixels(X)
-        if pixels.ndim != 2:
-            raise ValueError(f"X must be (n, {PIXELS}), many images; reshape one to (1, {PIXELS})")
-        return pixels
 
     def _fitted(self) -> DigitClassifier:
         if hasattr(self, "network_"):

@@ -79,6 +79,10 @@ class Network:
         for name, array in self.parameters._asdict().items():
             object.__setattr__(self, name, frozen(array))
 
+    def __repr__(self) -> str:
+        recipe = f", recipe {self.training.recipe}" if self.training else ""
+        return f"<Network {PIXELS}-{self.hidden}-{CLASSES}, {self.preprocessing}{recipe}>"
+
     def __reduce__(self) -> tuple[type[Network], tuple[Any, ...]]:
         """Pickle through the constructor: NumPy's own way would give writable arrays back."""
         return Network, (*self.parameters, self.preprocessing, self.training)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from digitnn_fast.bundled import DEFAULT, MODELS
 from digitnn_fast.engines import ENGINES, Engine, engine_for
-from digitnn_fast.images import preprocess
+from digitnn_fast.inputs import as_pixels
 from digitnn_fast.network import Network
 from digitnn_fast.sizes import CLASSES, PIXELS
 from digitnn_fast.threads import run_together, thread_count
@@ -28,10 +28,9 @@ LARGEST = 1e30  # float32 ends at 3e38; -1e30 is kernels.NO_CLASS, which every l
 class Predictor:
     """Digits of handwritten images, by one network.
 
-    Images are arrays of shape (784,) or (28, 28) for one, (n, 784) or (n, 28, 28) for many, a pandas DataFrame of
-    784 pixel columns, or a list of these. A Pillow image or the path of a picture is one image too, prepared by
-    `preprocess`. Integers are grey levels 0 (paper) to 255 (ink). Floats are 0 to 1 and
-    are rounded to the nearest of the 256 levels. TypeError or ValueError for anything else.
+    Images are arrays of shape (784,) or (28, 28) for one, (n, 784) or (n, 28, 28) for many, a table of 784 pixel
+    columns, a list of these, or pictures: see `inputs.as_pixels`. Integers are grey levels 0 (paper) to 255 (ink).
+    Floats are 0 to 1 and are rounded to the nearest of the 256 levels. TypeError or ValueError for anything else.
 
     May be shared between threads, pickled, and used after a fork.
     """
@@ -69,6 +68,9 @@ class Predictor:
     ) -> Predictor:
         """The predictor for a network; it uses all CPUs unless told otherwise."""
         return cls(network, threads=threads, precision=precision)
+
+    def __repr__(self) -> str:
+        return f"Predictor({self.network!r}, threads={self.threads}, precision={self.precision!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the network; the rest is made from it."""
@@ -156,59 +158,6 @@ def model_path(model: str | os.PathLike[str] | None = None) -> str | os.PathLike
 def predict(images: Any, model: str | os.PathLike[str] | None = None) -> Any:
     """Digits (n,) of n images, or the int of one, by a model file or a bundled model, by default "small"."""
     return Predictor.load(model).predict(images)
-
-
-def as_pixels(images: Any) -> NDArray[np.uint8]:
-    """Grey levels (n, 784), or (784,) of one image, of anything that a Predictor takes."""
-    if isinstance(images, np.ndarray):
-        array = images
-    elif _is_picture(images):
-        return preprocess(images)
-    elif hasattr(images, "to_numpy"):  # a DataFrame or Series, without importing pandas to ask
-        array = images.to_numpy()
-    elif isinstance(images, (list, tuple)):
-        return _join(images)
-    else:
-        raise TypeError(
-            f"images must be an array, a DataFrame, a picture or a list of them, not {type(images).__name__}"
-        )
-    square = array.shape[-2:] == (28, 28)
-    if array.ndim - square not in (1, 2) or not (square or array.shape[-1] == PIXELS):
-        raise ValueError(f"images must be (784,), (28, 28), (n, 784) or (n, 28, 28), not {array.shape}")
-    levels = _grey_levels(array)
-    return np.ascontiguousarray(levels.reshape(*array.shape[:-2], PIXELS) if square else levels)
-
-
-def _join(images: Sequence[Any]) -> NDArray[np.uint8]:
-    if not images:
-        return np.empty((0, PIXELS), np.uint8)
-    if all(getattr(image, "shape", ()) or _is_picture(image) for image in images):
-        return np.concatenate([np.atleast_2d(as_pixels(image)) for image in images])
-    try:
-        return as_pixels(np.asarray(images))  # lists of numbers, which may be NumPy's
-    except ValueError as error:
-        if "inhomogeneous" in str(error):
-            raise ValueError("images in lists must be equally long, and numbers") from error
-        raise
-
-
-def _is_picture(image: Any) -> bool:
-    """Whether it is a path or a Pillow image, without importing Pillow to ask."""
-    return isinstance(image, (str, os.PathLike)) or hasattr(image, "getbands")
-
-
-def _grey_levels(array: NDArray[Any]) -> NDArray[np.uint8]:
-    if array.dtype == np.uint8:
-        return array
-    kind, limit = array.dtype.kind, 1 if array.dtype.kind == "f" else 255
-    if kind not in "iuf":
-        raise TypeError(f"images must hold integers 0..255 or floats 0..1, not {array.dtype}")
-    if array.size:
-        low, high = array.min(), array.max()
-        if not (low >= 0 and high <= limit):  # NaN fails too
-            wrong = "NaN" if np.isnan(low) else f"{low if low < 0 else high}"
-            raise ValueError(f"images of {array.dtype} must lie in 0..{limit}, but hold {wrong}")
-    return (np.rint(array * 255.0) if kind == "f" else array).astype(np.uint8)
 
 
 def _check_reach(parameters: Parameters) -> None:

@@ -10,7 +10,9 @@ import os
 import signal
 import sys
 import warnings
-from typing import Annotated, NoReturn
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -19,6 +21,7 @@ from digitnn_fast.commands.kaggle import app as kaggle_app
 from digitnn_fast.commands.options import WithRecipes
 from digitnn_fast.commands.progress import printable
 from digitnn_fast.commands.shards import shards
+from digitnn_fast.levels import LevelsWarning
 from digitnn_fast.version import VERSION
 
 NAME = "digitnn-fast"
@@ -68,7 +71,7 @@ def run(arguments: list[str]) -> int:
     Not `app()`: click's own way prints an empty line on Ctrl-C and several on a wrong option.
     """
     try:
-        with typer.main.get_command(app).make_context(NAME, arguments) as context:
+        with _warnings_in_one_line(), typer.main.get_command(app).make_context(NAME, arguments) as context:
             context.command.invoke(context)
         sys.stdout.flush()
     except typer.Exit as stop:
@@ -82,6 +85,29 @@ def run(arguments: list[str]) -> int:
             raise
         return _fail(f"error: {reason}", USER_ERROR)
     return 0
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print what is strange about the user's data, once, instead of Python's two lines each time."""
+    said = False
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
+        from digitnn_fast.kernels.machine.cache import CacheWarning
+
+        nonlocal said
+        if issubclass(category, CacheWarning):
+            print(printable(f"WARNING: {message}"), file=sys.stderr)
+        elif not issubclass(category, LevelsWarning):
+            python(message, category, *where, **how)
+        elif not said:
+            print(printable(f"WARNING: {message}"), file=sys.stderr)
+            said = True
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", LevelsWarning)
+        python, warnings.showwarning = warnings.showwarning, show
+        yield
 
 
 def _reason(error: Exception) -> str | None:
@@ -105,7 +131,6 @@ def main() -> NoReturn:
     _open_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a file's name may hold any byte
-    warnings.formatwarning = _one_line
     code = run(sys.argv[1:])
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # what is left to do is Python's, which would word it at length
@@ -130,7 +155,3 @@ def _open_streams() -> None:
                 os.close(nowhere)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: SIM115
-
-
-def _one_line(message: Warning | str, *_: object, **__: object) -> str:
-    return printable(f"warning: {message}") + "\n"

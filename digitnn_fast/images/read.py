@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import warnings
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    Source = str | os.PathLike[str] | BinaryIO | Image
+    Source = str | os.PathLike[str] | bytes | bytearray | BinaryIO | Image
 
 WORK = 512  # pixels of the longer side that is worked on: a digit of a twentieth of a photo still has 25
 # The formats that are read, as Pillow calls them, and how their files end; none that runs another program, as EPS does.
@@ -55,6 +57,10 @@ def read_colours(source: Source) -> NDArray[np.uint8]:
 
     if isinstance(source, Image.Image):
         return _colours(source)
+    if isinstance(source, str) and source.startswith("data:"):
+        source = _from_url(source)
+    if isinstance(source, bytes | bytearray):
+        source = io.BytesIO(source)
     try:
         with warnings.catch_warnings():  # Pillow warns of what is refused below or can be read all the same
             warnings.simplefilter("ignore")
@@ -74,7 +80,21 @@ def read_colours(source: Source) -> NDArray[np.uint8]:
 
 def name_of(source: object) -> str:
     """The name of a file with a colon, for the start of a message; nothing if it has none."""
-    return f"{os.fspath(source)}: " if isinstance(source, str | os.PathLike) else ""
+    if not isinstance(source, str | os.PathLike):
+        return ""
+    name = os.fspath(source)
+    return "" if isinstance(name, str) and name.startswith("data:") else f"{name}: "
+
+
+def _from_url(url: str) -> bytes:
+    """The bytes of a `data:` URL, as a page's canvas gives them; PictureError if it has none in Base64."""
+    head, comma, text = url.partition(",")
+    try:
+        if comma and head.endswith(";base64"):
+            return base64.b64decode(text, validate=True)
+    except ValueError:
+        pass
+    raise PictureError("not a data: URL of a picture in Base64")
 
 
 def _reason(error: Exception) -> str:

@@ -26,6 +26,7 @@ from digitnn_fast.kaggle.submission import (
     write_submission,
 )
 from digitnn_fast.kaggle.table import KaggleFileError, Role, Table
+from digitnn_fast.levels import check_levels
 from digitnn_fast.sizes import PIXELS
 from digitnn_fast.threads import available_cpus
 
@@ -51,6 +52,7 @@ Progress = plain.Progress
 Result = TypeVar("Result")
 
 LARGE = 1 << 26  # bytes of pixels, after which memory goes back to the system at once: a freed array's rarely does
+TEST_ROWS = 28_000  # of Kaggle's own test.csv
 MAX_ROWS = 2_000_000  # 1.6 GB of pixels: a gzip of a few MB can hold more rows than memory
 
 
@@ -159,9 +161,17 @@ def _map(
     block_bytes: int,
 ) -> list[Result]:
     """The results of `function(images, labels)` in the order of the rows; its arguments are overwritten later."""
+
+    def work(images: Bytes, labels: Bytes) -> Result:
+        try:
+            check_levels(images, os.fspath(path))
+        except ValueError as error:
+            raise KaggleFileError(str(error)) from error
+        return function(images, labels)
+
     role: Role = "train" if labelled else "test"
     with Table(path, role) as table:
-        results, rest = plain.map_blocks(table, labelled, function, threads or available_cpus(), progress, block_bytes)
+        results, rest = plain.map_blocks(table, labelled, work, threads or available_cpus(), progress, block_bytes)
         if rest is None:
             return results
         if table.size is None:
@@ -170,7 +180,7 @@ def _map(
 
     with Table(path, role) as table:
         for images, labels in lenient.read_blocks(table, labelled, rest):
-            results.append(function(images, labels))
+            results.append(work(images, labels))
             if progress:
                 progress(table.bytes_done(), table.size)
     return results

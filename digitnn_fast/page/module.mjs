@@ -3,13 +3,21 @@
 //
 //   import { predict, probabilities } from "./digits.mjs";
 //   predict(pixels)[0];  // 784 bytes, 0 (paper) to 255 (ink), row after row
+//   predict(preprocess(context.getImageData(0, 0, width, height)));  // a canvas of any size, unless it is blank: null
 /*network.js*/
+/*digits.js*/
+/*fit.js*/
 const MODEL = decoded(/*model*/);
 
 function check(images) {
+  const colours = images?.data ?? images;
+  if (colours instanceof Uint8ClampedArray && colours.length !== PIXELS)
+    throw new TypeError("these are a canvas's colours, not grey levels; give what preprocess(imageData) makes of them");
   if (!(images instanceof Uint8Array || images instanceof Uint8ClampedArray))
-    throw new TypeError("images must be a Uint8Array or Uint8ClampedArray of grey levels, 0 (paper) to 255 (ink)");
+    throw new TypeError("images must be a Uint8Array of grey levels, 0 (paper) to 255 (ink)");
   if (images.length % PIXELS) throw new RangeError(`images must be 784 bytes each, but ${images.length} were given`);
+  if (images.includes(1) && images.every((level) => level <= 1))
+    throw new RangeError("no level is above 1, but grey levels are 0 (paper) to 255 (ink); multiply by 255");
 }
 
 // Ten numbers of each image, image after image.
@@ -39,4 +47,11 @@ export function predict(images) {
   });
 }
 
-export { imageLogits as logits };
+function canvasPixels(imageData) {
+  const { width, height, data } = imageData ?? {};
+  if (!(data instanceof Uint8ClampedArray) || data.length !== 4 * width * height || !data.length)
+    throw new TypeError("preprocess takes the ImageData of a canvas: { width, height, data }");
+  return preprocess(imageData);
+}
+
+export { imageLogits as logits, canvasPixels as preprocess };

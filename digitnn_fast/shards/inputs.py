@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast import kaggle
-from digitnn_fast.predictor import as_pixels
+from digitnn_fast.inputs import as_pixels
 from digitnn_fast.shards import arrays, parquet, pictures, store
 from digitnn_fast.shards.digest import Hashed
 from digitnn_fast.shards.store import ShardError, Stamp

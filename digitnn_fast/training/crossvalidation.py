@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from digitnn_fast.evaluation import Evaluation, evaluate, fit_temperature
+from digitnn_fast.inputs import as_digits
 from digitnn_fast.network import Network, data_digest
 from digitnn_fast.predictor import Predictor
 from digitnn_fast.sizes import CLASSES
@@ -62,8 +64,8 @@ class CrossValidation:
 
 
 def cross_validate(
-    images: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
+    images: Any,
+    labels: ArrayLike,
     recipe: str | Recipe = "fast",
     *,
     folds: int = 5,
@@ -77,6 +79,7 @@ def cross_validate(
     ValueError for fewer than 2 folds or more than rows, and what `train` refuses. With a `checkpoint` as for
     `train`, the answers of the folds that are done are kept beside it, in `checkpoint`.folds, which stays.
     """
+    images, labels = as_digits(images, labels)
     if not 2 <= folds <= len(labels):
         raise ValueError(f"folds must be 2 to {len(labels):,}, the number of rows, got {folds}")
     chosen = find_recipe(recipe)
@@ -95,12 +98,12 @@ def cross_validate(
         if kept and checkpoint:
             kept.save(probabilities)
             forget(checkpoint, images, labels, chosen, rows, seed)
-    return CrossValidation(np.asarray(labels, np.uint8), fold_of, probabilities)
+    return CrossValidation(labels, fold_of, probabilities)
 
 
 def train_validated(
-    images: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
+    images: Any,
+    labels: ArrayLike,
     recipe: str | Recipe = "fast",
     *,
     folds: int = 5,
@@ -114,6 +117,7 @@ def train_validated(
 
     `checkpoint` and `out` as for `train`; there is also a file of the folds that are done beside the checkpoint.
     """
+    images, labels = as_digits(images, labels)
     shown = on_epoch and partial(_show_more, on_epoch, folds)
     validation = cross_validate(
         images, labels, recipe, folds=folds, seed=seed, threads=threads, on_epoch=shown, checkpoint=checkpoint

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
+from digitnn_fast.inputs import as_digits
 from digitnn_fast.network import Network
 from digitnn_fast.training.loop import EpochReport, shown_as_part, train
 from digitnn_fast.training.recipes import Recipe
 
 
 def train_estimated(
-    images: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
+    images: Any,
+    labels: ArrayLike,
     recipe: str | Recipe = "fast",
     *,
     heldout: float = 0.1,
@@ -24,12 +26,13 @@ def train_estimated(
     threads: int | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> Network:
-    """A network trained on all uint8 images (n, 784) with labels (n,), and what a share of the rows says of its recipe.
+    """A network trained on all images (n, 784) with labels (n,), and what a share of the rows says of its recipe.
 
     Two networks are trained. The first one learns without a random share `heldout` of the rows and is measured on them:
     its accuracy is the estimate in the record of the second one, which learns from all rows and is returned. Nine
     tenths of the rows teach a little less than all, so the estimate is on the careful side. ValueError as by `train`.
     """
+    images, labels = as_digits(images, labels)
     parts = [on_epoch and partial(shown_as_part, on_epoch, part, 2) for part in range(2)]
     measured, network = (
         train(images, labels, recipe, heldout=share, seed=seed, threads=threads, on_epoch=show)

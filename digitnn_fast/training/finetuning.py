@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from digitnn_fast.inputs import as_digits
 from digitnn_fast.kernels.layout import ADAM
 from digitnn_fast.network import Network, TrainingRecord, data_digest
 from digitnn_fast.preprocessing import PREPROCESSINGS, picture_of, prepare, view_distorted
@@ -46,8 +48,8 @@ FINE_TUNINGS = {
 
 def fine_tune(
     network: Network,
-    images: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
+    images: Any,
+    labels: ArrayLike,
     bits: int,
     *,
     seed: int = 0,
@@ -60,6 +62,7 @@ def fine_tune(
     Weights of the values at the border, which are hardly ever other than 0, are 0. The same network, images, labels and
     seed give the same result for any number of threads.
     """
+    images, labels = as_digits(images, labels)
     chosen = tuning or FINE_TUNINGS[bits]
     pictures, seen = picture_of(images, network.preprocessing), prepare(images, network.preprocessing)
     inside = window(seen, chosen.spared)[:, None]

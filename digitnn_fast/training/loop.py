@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Iterator
 from operator import index
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from digitnn_fast.inputs import as_digits
 from digitnn_fast.kernels.layout import ADAM, MOMENTUM
 from digitnn_fast.network import Network, TrainingRecord, data_digest, join
 from digitnn_fast.predictor import Predictor
@@ -21,7 +22,7 @@ from digitnn_fast.threads import thread_count
 from digitnn_fast.training.checkpoint import Checkpoint, State
 from digitnn_fast.training.descent import Descent, Schedule, descent_for
 from digitnn_fast.training.recipes import Recipe, find_recipe
-from digitnn_fast.utils import Parameters, check_labels, get_accuracy, get_predictions, initialize_parameters
+from digitnn_fast.utils import Parameters, get_accuracy, get_predictions, initialize_parameters
 
 BETA1, BETA2 = 0.9, 0.999  # Adam's own
 WARMUP = 0.02  # share of the steps
@@ -44,8 +45,8 @@ def shown_as_part(on_epoch: Callable[[EpochReport], None], part: int, parts: int
 
 
 def train(
-    images: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
+    images: Any,
+    labels: ArrayLike,
     recipe: str | Recipe = "fast",
     *,
     seed: int = 0,
@@ -56,10 +57,11 @@ def train(
     patience: int | None = None,
     out: str | os.PathLike[str] | None = None,
 ) -> Network:
-    """A network trained on uint8 images (n, 784) with labels (n,), but for a random share `heldout` of the rows.
+    """A network trained on images (n, 784) with labels (n,), but for a random share `heldout` of the rows.
 
-    Its accuracy is measured on the rows held out. The same images, labels, recipe and seed give the same
-    network for any number of threads. ValueError for labels outside 0..9, an unknown recipe, or too few rows.
+    Images are what a Predictor takes: see `inputs.as_pixels`. The accuracy is measured on the rows held out. The same
+    images, labels, recipe and seed give the same network for any number of threads. ValueError for labels outside
+    0..9, an unknown recipe, or too few rows.
 
     In the file `checkpoint` the state is kept every minute, and at the end. A training that was killed goes on from
     there, with the same result; ValueError if the file belongs to another training. With `out` the network is saved
@@ -68,10 +70,11 @@ def train(
     With `patience` it stops when the loss on the rows held out has not fallen for so many epochs. The last network
     stays, not the best on these rows: to choose by them would make their accuracy no estimate any more.
     """
-    rows = split(len(labels), heldout, seed)
+    pixels, digits = as_digits(images, labels)
+    rows = split(len(digits), heldout, seed)
     if patience is not None and not (patience >= 1 and len(rows[1])):
         raise ValueError("patience must be 1 epoch or more, and there must be rows held out")
-    network = train_on(images, labels, recipe, rows, seed, threads, on_epoch, checkpoint, patience)
+    network = train_on(pixels, digits, recipe, rows, seed, threads, on_epoch, checkpoint, patience)
     if out is not None:
         network.save(out)
         if checkpoint is not None:
@@ -93,12 +96,14 @@ def train_on(
     checkpoint: str | os.PathLike[str] | None = None,
     patience: int | None = None,
 ) -> Network:
-    """As `train`, with the indices of the rows to learn from and of those that only measure; the checkpoint stays."""
+    """As `train`, of uint8 images and labels, by the indices of the rows to learn from and of those that measure.
+
+    The checkpoint stays.
+    """
     chosen, threads = find_recipe(recipe), thread_count(threads)
     if not 0 <= seed <= MOST_SEED:  # which the record would refuse, after minutes
         raise ValueError(f"the seed must be an integer from 0 up, of {MOST_SEED.bit_length()} bits at most")
     seed = index(seed)
-    images, labels = _checked(images, labels)
     (learned, tested), digest = rows, data_digest(images, labels)
     kept = Checkpoint(checkpoint, _identity(chosen, seed, digest, learned, patience), chosen) if checkpoint else None
     state = (kept and kept.load()) or State()
@@ -160,13 +165,6 @@ def _identity(
 def _stalled(losses: list[float], patience: int) -> bool:
     """Whether the lowest loss is so many epochs ago."""
     return len(losses) - 1 - losses.index(min(losses)) >= patience
-
-
-def _checked(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    labels = check_labels(labels).astype(np.uint8)
-    if images.dtype != np.uint8 or images.shape != (len(labels), 784):
-        raise ValueError(f"images must be uint8 ({len(labels)}, 784), got {images.dtype} {images.shape}")
-    return images, labels
 
 
 def _network(recipe: Recipe, members: list[Parameters]) -> Network:

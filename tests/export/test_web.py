@@ -6,10 +6,13 @@ import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from exports import DIGITS, NETWORKS, SMALL, assert_same, ways_of
+from PIL import Image, ImageOps
 from programs import HANGS, needs
 
+from digitnn_fast import Predictor, preprocess
 from digitnn_fast.export import export
 
 WEB_FILES = {"draw.html", "digits.mjs", "digits.d.mts", "digits-int8.mjs", "digits-int8.d.mts"}
@@ -53,7 +56,7 @@ def test_the_modules_answer_what_their_types_say(web):
                 module.logits(images).constructor.name, module.logits(images).length];
         })""",
     )
-    names = ["logits", "predict", "probabilities"]
+    names = ["logits", "predict", "preprocess", "probabilities"]
     assert made[0] == [names, "Uint8Array", 1, "Float32Array", 20, "Float64Array", 20]
     assert made[1] == [names, "Uint8Array", 1, "Float32Array", 20, "Int32Array", 20]
     for name, logits in (("digits", "Float64Array"), ("digits-int8", "Int32Array")):
@@ -63,13 +66,16 @@ def test_the_modules_answer_what_their_types_say(web):
 
 
 USE = """
-import { predict, probabilities } from "./out/digits.mjs";
+import { predict, preprocess, probabilities } from "./out/digits.mjs";
 import { logits } from "./out/digits-int8.mjs";
 const images = new Uint8Array(784);
 const digits: Uint8Array = predict(images), shares: Float32Array = probabilities(new Uint8ClampedArray(784));
 const integers: Int32Array = logits(images);
+const drawn: Uint8Array | null = preprocess({ width: 1, height: 1, data: new Uint8ClampedArray(4) });
 // @ts-expect-error
 predict([1, 2]);
+// @ts-expect-error
+predict(preprocess({ width: 1, height: 1, data: new Uint8ClampedArray(4) }));
 """
 
 
@@ -87,13 +93,47 @@ def test_wrong_arguments_in_javascript(web):
     needs("node")
     failures = in_node(
         web,
-        """[new Uint8Array(783), new Float32Array(784), [1, 2], undefined].flatMap((images) =>
-            ["predict", "probabilities", "logits"].map((name) => {
+        """[new Uint8Array(783), new Float32Array(784), [1, 2], undefined, new Uint8ClampedArray(3136),
+            { width: 28, height: 28, data: new Uint8ClampedArray(3136) }, new Uint8Array(784).fill(1, 9)
+        ].flatMap((images) => ["predict", "probabilities", "logits"].map((name) => {
                 try { return String(digits[name](images)); } catch (error) { return `${error.name}: ${error.message}`; }
             }))""",
     )
     assert set(failures[:3]) == {"RangeError: images must be 784 bytes each, but 783 were given"}
-    assert all(text.startswith("TypeError: images must be a Uint8Array") for text in failures[3:]), failures
+    assert all(text.startswith("TypeError: images must be a Uint8Array") for text in failures[3:12]), failures
+    assert set(failures[12:18]) == {
+        "TypeError: these are a canvas's colours, not grey levels; give what preprocess(imageData) makes of them"
+    }
+    assert all(text.startswith("RangeError: no level is above 1") for text in failures[18:]), failures
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("inverted", [False, True])
+def test_a_canvas_of_any_size_in_javascript(web, inverted):
+    """The same grey levels as in Python, from the colours of a canvas."""
+    needs("node")
+    pictures = [Image.fromarray(255 - DIGITS[row].reshape(28, 28)).resize((97, 140)) for row in range(8)]
+    pictures = [ImageOps.invert(picture) if inverted else picture for picture in pictures]
+    (web.parent / "colours").write_bytes(b"".join(picture.convert("RGBA").tobytes() for picture in pictures))
+    made = in_node(
+        web,
+        """((data) => Array.from({ length: 8 }, (_, i) => {
+            const colours = Uint8ClampedArray.from(data.subarray(54320 * i, 54320 * (i + 1)));
+            const pixels = digits.preprocess({ width: 97, height: 140, data: colours });
+            return [Array.from(pixels), digits.predict(pixels)[0]];
+        }))((await import("node:fs")).readFileSync("../colours"))""",
+    )
+    for picture, (pixels, digit) in zip(pictures, made, strict=True):
+        expected = preprocess(picture)
+        assert np.abs(expected.astype(int) - pixels).max() <= 1
+        assert digit == Predictor(SMALL).predict(expected)
+    blank = "digits.preprocess({ width: 20, height: 20, data: new Uint8ClampedArray(1600).fill(255) })"
+    assert in_node(web, blank) is None
+    wrong = "[{}, null, { width: 2, height: 2, data: new Uint8ClampedArray(4) }]"
+    refused = in_node(
+        web, wrong + ".map((it) => { try { digits.preprocess(it); } catch (error) { return error.name; } })"
+    )
+    assert refused == ["TypeError"] * 3
 
 
 def test_the_modules_load_nothing(web):
@@ -102,4 +142,4 @@ def test_the_modules_load_nothing(web):
         text = path.read_text(encoding="utf-8")
         assert "import " not in text.replace('import { predict, probabilities } from "./digits.mjs"', "")
         assert not any(word in text for word in ("fetch(", "http", "require(", "/*model*/", "/*about*/"))
-    assert (web / "digits-int8.mjs").stat().st_size < 80_000
+    assert (web / "digits-int8.mjs").stat().st_size < 100_000

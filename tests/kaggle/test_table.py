@@ -132,6 +132,7 @@ def test_lines_cut_anywhere(save: Callable[[bytes], Path]) -> None:
         assert (kaggle.map_test(path, lambda images: images, 1, block_bytes=block_bytes) == numbers(cells)).all()
 
 
+@pytest.mark.filterwarnings("ignore:.*most pixels are ink")
 def test_longest_and_shortest_lines(save: Callable[[bytes], Path]) -> None:
     for value in (7, 255):
         path = save(text([["label", *PIXELS], *([9, *[value] * 784] for _ in range(800))]))

@@ -104,7 +104,7 @@ def test_heldout_rows_are_not_learned_from():
     honest = train(IMAGES, LABELS, SMALL, seed=7, heldout=0.2)
 
     images, labels = IMAGES.copy(), LABELS.copy()
-    images[tested] = 255 - images[tested]
+    images[tested] = images[tested, ::-1]
     labels[tested] = (labels[tested] + 1) % 10
     other = train(images, labels, SMALL, seed=7, heldout=0.2)
     for one, two in zip(honest.parameters, other.parameters, strict=True):
@@ -205,9 +205,8 @@ def test_any_layout_of_the_images(order):
         ({"heldout": np.nan}, "the share held out must be from 0 to less than 1, got nan"),
         ({"images": IMAGES[:0], "labels": LABELS[:0]}, "0 rows are too few to learn from with 0 held out"),
         ({"images": IMAGES[:1], "labels": [0], "heldout": 0.9}, "1 rows are too few to learn from with 1 held out"),
-        ({"labels": LABELS[:5]}, "images must be uint8 (5, 784), got uint8 (300, 784)"),
-        ({"images": IMAGES / 255}, "images must be uint8 (300, 784), got float64 (300, 784)"),
-        ({"images": IMAGES.reshape(-1, 28, 28)}, "images must be uint8 (300, 784), got uint8 (300, 28, 28)"),
+        ({"labels": LABELS[:5]}, "there are 300 images and 5 labels"),
+        ({"images": IMAGES[0]}, "there must be many images (n, 784); reshape one to (1, 784)"),
         ({"labels": np.full(300, 10)}, "labels must be 0 to 9, got 10 at index 0"),
         ({"labels": LABELS / 2}, "labels must be integers, got float64"),
         ({"threads": 0}, "threads must be 1 or more, got 0"),
