@@ -42,6 +42,11 @@ FORMS = {
 }
 
 
+def remove(path: str | os.PathLike[str]) -> None:
+    """Remove the file, if there is one; of a symbolic link what it leads to, as it was written through it."""
+    Path(os.path.realpath(path)).unlink(missing_ok=True)
+
+
 class OtherTrainingError(ModelFileError):
     """A checkpoint of another training than that which is to go on from it."""
 
@@ -104,7 +109,7 @@ class Checkpoint(_File):
         """Remove the file if it is this training's; ModelFileError if it is damaged."""
         with suppress(OtherTrainingError):
             self.load()
-            self._path.unlink(missing_ok=True)
+            remove(self._path)
 
     def _unpacked(self, arrays: dict[str, NDArray[Any]]) -> State:
         for name, array in arrays.items():

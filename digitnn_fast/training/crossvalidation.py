@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from digitnn_fast.inputs import as_digits
 from digitnn_fast.network import Network, data_digest
 from digitnn_fast.predictor import Predictor
 from digitnn_fast.sizes import CLASSES
-from digitnn_fast.training.checkpoint import Folds
+from digitnn_fast.training.checkpoint import Folds, remove
 from digitnn_fast.training.loop import EpochReport, forget, shown_as_part, train_on
 from digitnn_fast.training.recipes import Recipe, find_recipe
 from digitnn_fast.utils import get_accuracy, get_predictions, softmax
@@ -137,7 +136,7 @@ def train_validated(
     if out is not None:
         network.save(out)
         for path in (checkpoint, _beside(checkpoint)) if checkpoint else ():
-            Path(path).unlink(missing_ok=True)
+            remove(path)
     return network, validation
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from operator import index
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +18,7 @@ from digitnn_fast.preprocessing import PREPROCESSINGS, picture_of, prepare, view
 from digitnn_fast.record import MOST_SEED
 from digitnn_fast.reference import cross_entropy
 from digitnn_fast.threads import thread_count
-from digitnn_fast.training.checkpoint import Checkpoint, State
+from digitnn_fast.training.checkpoint import Checkpoint, State, remove
 from digitnn_fast.training.descent import Descent, Schedule, descent_for
 from digitnn_fast.training.recipes import Recipe, find_recipe
 from digitnn_fast.utils import Parameters, get_accuracy, get_predictions, initialize_parameters
@@ -78,7 +77,7 @@ def train(
     if out is not None:
         network.save(out)
         if checkpoint is not None:
-            Path(checkpoint).unlink(missing_ok=True)
+            remove(checkpoint)
     return network
 
 
