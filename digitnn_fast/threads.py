@@ -21,9 +21,14 @@ def available_cpus() -> int:
 
 
 def thread_count(threads: int | None) -> int:
-    """`threads`, or one per CPU if that is None; ValueError if it is less than 1."""
+    """`threads`; if that is None what DIGITNN_THREADS says, or one per CPU. ValueError if it is less than 1."""
     if threads is None:
-        return available_cpus()
+        text = os.environ.get("DIGITNN_THREADS", "")
+        if not text:
+            return available_cpus()
+        if not text.isdecimal() or int(text) == 0:
+            raise ValueError(f"DIGITNN_THREADS must be 1 or more, got {text[:40]!r}")
+        return int(text)
     if threads < 1:
         raise ValueError(f"threads must be 1 or more, got {threads}")
     return threads

@@ -6,7 +6,18 @@ import threading
 import pytest
 
 from digitnn_fast import threads
-from digitnn_fast.threads import available_cpus, run_together
+from digitnn_fast.threads import available_cpus, run_together, thread_count
+
+
+def test_the_environment_may_say_how_many_threads(monkeypatch):
+    monkeypatch.setenv("DIGITNN_THREADS", "3")
+    assert (thread_count(None), thread_count(2)) == (3, 2)
+    for wrong in ("0", "-1", "many", "1.5"):
+        monkeypatch.setenv("DIGITNN_THREADS", wrong)
+        with pytest.raises(ValueError, match=f"^DIGITNN_THREADS must be 1 or more, got '{wrong}'$"):
+            thread_count(None)
+    monkeypatch.setenv("DIGITNN_THREADS", "")
+    assert thread_count(None) == available_cpus()
 
 
 def test_results_come_in_the_order_of_the_calls():

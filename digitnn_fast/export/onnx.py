@@ -30,7 +30,7 @@ from digitnn_fast.export.ways import (
 )
 from digitnn_fast.network import Network
 from digitnn_fast.preprocessing import PREPROCESSINGS
-from digitnn_fast.preprocessing.graph import OPSET, Graph
+from digitnn_fast.preprocessing.graph import OPSET, OPSET_16_BITS, Graph
 from digitnn_fast.reference.quantization import MAX_PIXEL, QuantizedParameters, quantize
 from digitnn_fast.sizes import CLASSES, PIXEL_SCALE
 
@@ -46,12 +46,12 @@ def write(network: Network, folder: Path, options: Options) -> Iterable[Fact]:
         import onnx
     except Exception as error:  # an installation that does not fit this machine raises whatever it likes
         raise ValueError(f"--to onnx: the package onnx can't be imported: {_words(error)}") from error
-    if onnx.defs.onnx_opset_version() < OPSET:
+    if onnx.defs.onnx_opset_version() < OPSET_16_BITS:
         raise ValueError(f"--to onnx needs onnx 1.16 or newer, this is {onnx.__version__}")
     for name, model in (("float32", float32_model(network)), ("int8", int8_model(network))):
         (folder / FILES[name]).write_bytes(model)
     exact = "for every image" if reach(quantize(network.parameters)) < EXACT else "unless float32 rounds a large sum"
-    return [("opset", str(OPSET)), ("integers of int8", f"those of the specification {exact}")]
+    return [("opset", f"{OPSET}, of int8 {OPSET_16_BITS}"), ("integers of int8", f"those of the specification {exact}")]
 
 
 def ways(network: Network, folder: Path, options: Options) -> Iterable[Way]:
@@ -100,7 +100,7 @@ def int8_model(network: Network) -> bytes:
     scaled = g("Mul", below, np.array([parts.scale]))
     g("Softmax", g.cast(scaled, np.float32), name="probabilities", axis=1)
     outputs = {"labels": (np.int64, ()), "probabilities": (np.float32, (CLASSES,)), "logits": (np.int32, (CLASSES,))}
-    return g.model(outputs, card(network))
+    return g.model(outputs, card(network), OPSET_16_BITS)
 
 
 def reach(parts: QuantizedParameters) -> int:

@@ -28,7 +28,7 @@ from digitnn_fast.kaggle.submission import (
 from digitnn_fast.kaggle.table import KaggleFileError, Role, Table
 from digitnn_fast.levels import check_levels
 from digitnn_fast.sizes import PIXELS
-from digitnn_fast.threads import available_cpus
+from digitnn_fast.threads import thread_count
 
 __all__ = [
     "KaggleFileError",
@@ -171,7 +171,7 @@ def _map(
 
     role: Role = "train" if labelled else "test"
     with Table(path, role) as table:
-        results, rest = plain.map_blocks(table, labelled, work, threads or available_cpus(), progress, block_bytes)
+        results, rest = plain.map_blocks(table, labelled, work, thread_count(threads), progress, block_bytes)
         if rest is None:
             return results
         if table.size is None:
