@@ -219,7 +219,7 @@ def write_report(
     )
     page = REPORT.format(title=html.escape(title), rows=rows, pictures=pictures)
     with replacing(path) as file:
-        file.write(page.encode())
+        file.write(page.encode(errors="backslashreplace"))  # a file's name may hold any byte
 
 
 REPORT = """<!DOCTYPE html>

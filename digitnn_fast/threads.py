@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -65,7 +66,11 @@ def run_together(calls: Sequence[Callable[[], Any]], on_failure: Callable[[], No
             for index in range(1, len(calls)):
                 done = _thread.allocate_lock()
                 done.acquire()
-                thread = _thread.start_new_thread(run_and_tell, (index, done))
+                try:
+                    thread = _thread.start_new_thread(run_and_tell, (index, done))
+                except RuntimeError as error:
+                    reason = f"no {index + 1} threads can be started here; ask for fewer"
+                    raise OSError(errno.EAGAIN, reason) from error
                 others.append(done)
                 _place(thread)
         run(0)

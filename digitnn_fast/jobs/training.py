@@ -130,6 +130,8 @@ def train(
     check_output(out, [data, checkpoint], device=False)
     if checkpoint is not None:
         check_output(checkpoint, [data], device=False)
+        if folds:
+            check_output(f"{checkpoint}.folds", [data, out], device=False)
     if patience and (folds or not heldout):
         raise ValueError("--patience needs rows that are held out: it goes without --folds and --heldout 0")
     if mistakes is not None and not folds:
@@ -140,7 +142,7 @@ def train(
     validation = None
     with watch.stages("train"):
         if folds:
-            network, validation = _validated(images, labels, chosen, watch, folds, seed, threads, checkpoint)
+            network, validation = _validated(images, labels, chosen, watch, folds, seed, threads, checkpoint, out)
         else:
             with watch.epochs(chosen.epochs * chosen.members) as on_epoch:
                 network = loop.train(
@@ -153,8 +155,8 @@ def train(
                     on_epoch=on_epoch,
                     checkpoint=checkpoint,
                     patience=patience,
+                    out=out,
                 )
-    network.save(out)
     _plot_curves(plot, network)
     if mistakes is not None and validation:
         from digitnn_fast import plots
@@ -187,6 +189,7 @@ def _validated(
     seed: int,
     threads: int | None,
     checkpoint: str | None,
+    out: str,
 ) -> tuple[Network, CrossValidation]:
     from digitnn_fast.training.crossvalidation import train_validated
 
@@ -200,4 +203,5 @@ def _validated(
             threads=threads,
             on_epoch=on_epoch,
             checkpoint=checkpoint,
+            out=out,
         )

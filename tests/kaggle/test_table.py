@@ -9,6 +9,7 @@ import os
 import random
 import re
 import threading
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -236,6 +237,11 @@ BAD_TEST = {
     "damaged gzip": (gzip.compress(text(table()))[:-8] + bytes(8), "damaged file: CRC check failed*"),
     "damaged deflate": (gzip.compress(text(table()))[:10] + b"\xff" * 99, "can't be unpacked: Error -3 *"),
     "half a zip": (zipped({"a.csv": text(table())})[:500], "damaged or cut-off zip: File is not a zip file"),
+    "many members": (zipped({f"{at}": b"" for at in range(6000)}), "can't be unpacked: its list of members has *"),
+    "long name": (
+        zipped({"x" * 60_000: b""}),
+        f"this zip must hold one CSV file or one test.csv; it holds {'x' * 40}…{'x' * 39}",
+    ),
     "empty zip": (zipped({}), "this zip must hold one CSV file or one test.csv; it holds nothing"),
     "zip of others": (
         zipped({"a.csv": b"", "b.csv": b"", "c": b""}),
@@ -274,6 +280,15 @@ def test_says_what_is_wrong_inside_a_zip(save: Callable[[bytes], Path]) -> None:
     path = save(zipped({"digits.csv": changed(2, 5, 256)}))
     with pytest.raises(KaggleFileError, match=re.escape(f"{path} (digits.csv): row 2 (line 3), column pixel5: 256")):
         kaggle.read_test(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_unpacks_without_a_bound_is_not_unpacked(method: int, save: Callable[[bytes], Path]) -> None:
+    path, reason = save(zipped({"digits.csv": text(TEST)}, method)), "compressed by another method than deflate"
+    for call in (kaggle.read_test, kaggle.validate_submission):
+        with pytest.raises(KaggleFileError, match=re.escape(f"{path} (digits.csv): {reason}")):
+            call(path)
+    assert len(kaggle.read_test(save(zipped({"digits.csv": text(TEST)}, zipfile.ZIP_STORED)))) == 5
 
 
 def test_no_file(tmp_path: Path) -> None:

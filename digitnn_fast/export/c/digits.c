@@ -7,6 +7,10 @@
  */
 #include "digits.h"
 
+#if DIGITS_EXPORT != @set@
+#error "digits.h and digits.c are of two exports: an export was cut short, run it again"
+#endif
+
 @preprocessings@
 #define BITS @bits@ /* of a weight in W1: 8, 4 or 2 */
 #define HIDDEN @hidden@ /* units, a multiple of BLOCK */

@@ -8,6 +8,7 @@
 
 #define DIGITS_PIXELS 784 /* 28 x 28, row after row: 0 is paper, 255 is ink */
 #define DIGITS_CLASSES 10
+#define DIGITS_EXPORT @set@ /* of this export: a file of another one does not compile with this header */
 
 #ifdef __cplusplus
 extern "C" {

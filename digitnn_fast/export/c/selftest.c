@@ -5,6 +5,10 @@
  */
 #include "digits.h"
 
+#if DIGITS_EXPORT != @set@
+#error "digits.h and selftest.c are of two exports: an export was cut short, run it again"
+#endif
+
 #define DIGITS @digits@
 #define NOISE @noise@
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,10 +45,16 @@ class Integers(NamedTuple):
 
 
 def sources(network: Integers) -> dict[str, str]:
-    """The text of digits.h, digits.c and selftest.c; ValueError for a network that is too wide for the C."""
+    """The text of digits.h, digits.c and selftest.c; ValueError for a network that is too wide for the C.
+
+    Each has a number of the whole set. They compile only together: files are replaced one after the other, and a kill
+    between two of them must not leave weights of one network beside the self-test of another that passes by chance.
+    """
     check_width(len(network.quantized.b1))
     values = {"digits.h": {}, "digits.c": _network(network), "selftest.c": _selftest(network)}
-    return {name: fill(name, network, **own) for name, own in values.items()}
+    texts = {name: fill(name, network, **own) for name, own in values.items()}
+    number = f"0x{zlib.crc32(''.join(texts.values()).encode()):08x}u"
+    return {name: text.replace("@set@", number) for name, text in texts.items()}
 
 
 def check_width(hidden: int) -> None:
