@@ -65,8 +65,14 @@ def oracle(content: bytes, labelled: bool) -> np.ndarray:
     how = {"dtype": object, "keep_default_na": False, "index_col": False, "encoding": "utf-8-sig"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        table = pandas.read_csv(io.BytesIO(content), **how)
-    names = [str(name).strip() for name in table.columns]
+        table = pandas.read_csv(io.BytesIO(content), header=None, **how)
+    names = [str(name).strip() for name in table.iloc[0]]
+    if all(name.isdecimal() for name in names):  # no header: MNIST's own order
+        names = ["label"] * (len(names) - 784) + NAMES
+    else:
+        table = table.iloc[1:]
+    if "pixel784" in names and "pixel0" not in names:  # from 1, as some have it
+        names = [f"pixel{int(name[5:]) - 1}" if name.startswith("pixel") else name for name in names]
     places = [names.index(name) for name in ["label"] * labelled + NAMES]
     rows = table.to_numpy()[:, places].tolist()
     return np.array([[float(cell) for cell in row] for row in rows]).reshape(len(rows), 784 + labelled)
