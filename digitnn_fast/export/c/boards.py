@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 from digitnn_fast.export.c import tools
 from digitnn_fast.export.c.source import HERE, Integers
 from digitnn_fast.export.programs import scratch_folder
-from digitnn_fast.preprocessing import prepare
-from digitnn_fast.sizes import CLASSES
+from digitnn_fast.preprocessing import PREPROCESSINGS, prepare
+from digitnn_fast.sizes import CLASSES, PIXELS
 
 COMPILER, EMULATOR, SIZE = "arm-none-eabi-gcc", "qemu-system-arm", "arm-none-eabi-size"
 FLAGS = ("-O2", "-std=c99", "-mthumb", "-masm-syntax-unified", "-ffunction-sections", "-fdata-sections")
@@ -148,4 +149,6 @@ def multiply_adds(network: Integers, images: NDArray[np.uint8]) -> tuple[float, 
     inside = seen.reshape(-1, 28, 28)[:, top:bottom, left:right] > 0
     active = np.maximum(seen.astype(np.int32) @ W1.astype(np.int32) + b1, 0) >> network.quantized.shift > 0
     first, second = inside.sum(axis=(1, 2)).mean() * len(b1), active.sum(axis=1).mean() * CLASSES
-    return float(first + second), W1.size + len(b1) * CLASSES
+    inputs = PREPROCESSINGS[network.preprocessing].inputs
+    values = math.prod(map(int, inputs[0].split("x"))) if inputs else PIXELS
+    return float(first + second), (values + CLASSES) * len(b1)
