@@ -41,8 +41,8 @@ class World:
 
     @cached_property
     def network(self) -> Network:
-        """Of the recipe `fast`: of pixels as they are, which all rivals take, and with rows held out."""
-        return train(*self.training_rows)
+        """Of the recipe `pixels`: of pixels as they are, which all rivals take, and with rows held out."""
+        return train(*self.training_rows, "pixels")
 
     @cached_property
     def images(self) -> np.ndarray:

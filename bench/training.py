@@ -67,7 +67,7 @@ def growth(world: World) -> list[list[str]]:
 def _epoch(world: World, hidden: int, runs: int) -> Result:
     """One epoch of Adam in mini-batches of 128, all threads; what it learns in two epochs is checked."""
     images, labels = world.training_rows
-    recipe = replace(RECIPES["fast"], hidden=hidden, epochs=2, distortion=None, learning_rate=RATE)
+    recipe = replace(RECIPES["pixels"], hidden=hidden, epochs=2, distortion=None, learning_rate=RATE)
     record = train(images, labels, recipe).training
     require(record and record.heldout_accuracy > 0.9, "two epochs do not learn what they should")
     works = {OURS: _our_epoch(images, labels, hidden)}

@@ -41,7 +41,9 @@ class Float32:
         W1, b1, W2, b2 = parameters
         tiles = -(-len(b1) // TILE)
         rows = aligned((tiles, PIXELS, TILE))
-        rows[...] = _tiles(W1 * np.float64(PIXEL_SCALE), tiles)
+        for tile in range(tiles):  # one by one: the whole in float64 would take twice as much memory again
+            own = W1[:, tile * TILE : (tile + 1) * TILE]
+            rows[tile, :, : own.shape[1]] = own * np.float64(PIXEL_SCALE)
         bias, outgoing, last = aligned(tiles * TILE), aligned((tiles * TILE, 16)), aligned(16)
         bias[: len(b1)] = b1
         outgoing[: len(b1), :CLASSES] = W2

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from digitnn_fast.columns import kaggle_names
 from digitnn_fast.images import preprocess
 from digitnn_fast.levels import check_levels
 from digitnn_fast.sizes import PIXELS, SIDE
 from digitnn_fast.utils import check_labels
 
 NUMBERED = re.compile(r"(\D*)(\d+)")  # pixel7
-PLACED = re.compile(r"(\d+)x(\d+)")  # 1x8: row and column, from 1
 FORMS = "an array, a table, a picture or a list of them"
 SHAPES = "(784,), (28, 28), (n, 784) or (n, 28, 28)"
 
@@ -65,22 +65,16 @@ def as_digits(images: Any, labels: ArrayLike) -> tuple[NDArray[np.uint8], NDArra
 def column_order(names: Sequence[Any]) -> list[int] | None:
     """Where pixel 0, 1, ... are among columns of these names; None if the names are no numbers.
 
-    Names are `pixel0` to `pixel783` or with another prefix or none, also from 1, or `1x1` to `28x28`.
+    Names are `pixel0` to `pixel783`, or with another prefix or none; also `pixel1` to `pixel784` or `1x1` to `28x28`.
     ValueError for names that are almost these.
     """
-    texts = [str(name) for name in names]
-    places = [PLACED.fullmatch(text) for text in texts]
+    texts = kaggle_names([str(name) for name in names])
     numbered = [NUMBERED.fullmatch(text) for text in texts]
     prefixes = [match[1] for match in numbered if match]
-    if sum(map(bool, places)) > len(texts) // 2:
-        found = [SIDE * int(match[1]) + int(match[2]) - SIDE - 1 if match else None for match in places]
-    elif len(prefixes) > len(texts) // 2:
-        prefix = max(set(prefixes), key=prefixes.count)
-        found = [int(match[2]) if match and match[1] == prefix else None for match in numbered]
-        if 0 not in found and PIXELS in found:
-            found = [number - 1 if number else None for number in found]
-    else:
+    if len(prefixes) <= len(texts) // 2:
         return None
+    prefix = max(set(prefixes), key=prefixes.count)
+    found = [int(match[2]) if match and match[1] == prefix else None for match in numbered]
     at = {number: column for column, number in enumerate(found)}
     if None in at:
         raise ValueError(f"images have a column {texts[at[None]][:40]!r} among their pixels; leave it out")

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from digitnn_fast.checks import require
-from digitnn_fast.npz import ModelFileError, accept, check_directory, read_array
+from digitnn_fast.checks import require, shortened
+from digitnn_fast.npz import Form, ModelFileError, accept, check_directory, read_arrays
 from digitnn_fast.preprocessing import PREPROCESSINGS
+from digitnn_fast.record import ACCURACIES, HISTORY_COLUMNS, TrainingRecord, frozen, record_of
 from digitnn_fast.sizes import CLASSES, MAX_HIDDEN, PIXELS
 from digitnn_fast.utils import Parameters, check_labels
 from digitnn_fast.writing import replacing
@@ -28,88 +29,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-ACCURACIES = ("heldout_accuracy", "cross_validated_accuracy", "estimated_accuracy")
-HISTORY_COLUMNS = ("training_loss", "training_accuracy", "heldout_loss", "heldout_accuracy")
+__all__ = ["ACCURACIES", "HISTORY_COLUMNS", "Network", "TrainingRecord", "data_digest", "join"]
 
 FORMAT = "digitnn-fast network"
 FORMAT_VERSION = 2  # 1: of digitnn-fast 0.1, whose deskewing and directions had other arithmetic
 MAX_METADATA_CHARACTERS = 16_384
 
-
-@dataclass(frozen=True, eq=False)
-class TrainingRecord:
-    """How a network was trained; ValueError for an impossible field.
-
-    `history` is float64 (epochs, 4) with HISTORY_COLUMNS, losses in nats, accuracies 0..1. Without held-out
-    rows `heldout_accuracy` and the held-out columns are NaN. `settings` are the recipe's hyperparameters.
-    `cross_validated_accuracy` is that of the recipe on these rows, by so many `folds`; NaN without.
-    `estimated_accuracy` is that of another network, of the same recipe, which learned without `estimated_rows` of
-    these rows and was measured on them; NaN without. Its held-out columns are then those of the history.
-    `temperature` has already divided the network's logits.
-    """
-
-    recipe: str
-    seed: int
-    data_digest: str
-    training_rows: int
-    heldout_rows: int
-    heldout_accuracy: float
-    history: NDArray[np.float64]
-    settings: dict[str, int | float | str] = field(default_factory=dict)
-    folds: int = 0
-    cross_validated_accuracy: float = math.nan
-    temperature: float = 1.0
-    estimated_rows: int = 0
-    estimated_accuracy: float = math.nan
-
-    def __post_init__(self) -> None:
-        """Check the fields and freeze the history."""
-        for name in ("recipe", "data_digest"):
-            require(isinstance(getattr(self, name), str), f"{name} must be text")
-        for name in ("seed", "training_rows", "heldout_rows", "folds", "estimated_rows"):
-            value = getattr(self, name)
-            require(isinstance(value, int) and value >= 0, f"{name} must be an int from 0 up, got {value!r}")
-        known = self.heldout_rows > 0 or self.estimated_rows > 0
-        for name, count, what in (
-            ("heldout_accuracy", self.heldout_rows, "held-out rows"),
-            ("cross_validated_accuracy", self.folds, "folds"),
-            ("estimated_accuracy", self.estimated_rows, "rows to estimate it by"),
-        ):
-            accuracy = getattr(self, name)
-            require(isinstance(accuracy, float), f"{name} must be a float, got {accuracy!r}")
-            possible = 0 <= accuracy <= 1 if count else math.isnan(accuracy)
-            require(possible, f"{name} can't be {accuracy} with {count} {what}")
-        warm = isinstance(self.temperature, float) and 0 < self.temperature < math.inf
-        require(warm, f"temperature must be a positive float, got {self.temperature!r}")
-        for key, value in self.settings.items():
-            require(isinstance(value, int | float | str), f"settings: {key} must be a number or text")
-        object.__setattr__(self, "settings", dict(self.settings))
-
-        history, columns = self.history, len(HISTORY_COLUMNS)
-        require(history.dtype == np.float64, f"history must be float64, got {history.dtype}")
-        fits = history.ndim == 2 and history.shape[1] == columns
-        require(fits, f"history must have shape (epochs, {columns}), got {history.shape}")
-        finite = np.isfinite(history if known else history[:, :2]).all()
-        require(bool(finite), "history holds NaN or infinity")
-        object.__setattr__(self, "history", _frozen(history))
-
-    @property
-    def heldout_standard_error(self) -> float:
-        """Standard error of the held-out accuracy p of n rows, sqrt(p (1 - p) / n); NaN without such rows."""
-        p, n = self.heldout_accuracy, self.heldout_rows
-        return math.sqrt(p * (1 - p) / n) if n else math.nan
-
-    @property
-    def estimated_standard_error(self) -> float:
-        """The same of the estimated accuracy; NaN without such rows."""
-        p, n = self.estimated_accuracy, self.estimated_rows
-        return math.sqrt(p * (1 - p) / n) if n else math.nan
-
-    @property
-    def cross_validated_standard_error(self) -> float:
-        """The same of the cross-validated accuracy, which all training rows take part in; NaN without folds."""
-        p = self.cross_validated_accuracy
-        return math.sqrt(p * (1 - p) / self.training_rows)
+# What a model file holds; the history comes only with a training record.
+WEIGHTS = ("float32", "float16")
+FORMS = {
+    "W1": Form(WEIGHTS, (PIXELS, "H")),
+    "b1": Form(WEIGHTS, ("H",)),
+    "W2": Form(WEIGHTS, ("H", CLASSES)),
+    "b2": Form(WEIGHTS, (CLASSES,)),
+}
+HISTORY, METADATA = Form(("float64",), ("epochs", len(HISTORY_COLUMNS))), Form(("text",))
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,9 +75,13 @@ class Network:
             require(got == shape, f"{name} must have shape {shape}, got {got}")
         choices = ", ".join(PREPROCESSINGS)
         valid = self.preprocessing in list(PREPROCESSINGS)  # a hostile file may hold an unhashable value
-        require(valid, f"preprocessing must be one of {choices}; got {self.preprocessing!r}")
+        require(valid, f"preprocessing must be one of {choices}; got {shortened(repr(self.preprocessing))}")
         for name, array in self.parameters._asdict().items():
-            object.__setattr__(self, name, _frozen(array))
+            object.__setattr__(self, name, frozen(array))
+
+    def __repr__(self) -> str:
+        recipe = f", recipe {self.training.recipe}" if self.training else ""
+        return f"<Network {PIXELS}-{self.hidden}-{CLASSES}, {self.preprocessing}{recipe}>"
 
     def __reduce__(self) -> tuple[type[Network], tuple[Any, ...]]:
         """Pickle through the constructor: NumPy's own way would give writable arrays back."""
@@ -194,7 +132,7 @@ class Network:
             with open(path, "rb") as file:
                 return _read(file)
         except ModelFileError as error:
-            raise ModelFileError(f"{os.fspath(path)}: {error}") from error
+            raise ModelFileError(f"{os.fspath(path)}: {shortened(str(error), 200)}") from error
         except Exception as error:  # on hostile bytes zipfile and the .npy parser raise a dozen types
             if isinstance(error, OSError) and error.filename:  # without name: a seek to a damaged offset
                 raise ModelFileError(f"{os.fspath(path)}: {error.strerror}") from error
@@ -235,13 +173,6 @@ def data_digest(images: NDArray[np.uint8], labels: ArrayLike) -> str:
     return digest.hexdigest()
 
 
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """A C-contiguous read-only copy, so that no caller can change a network behind its checks."""
-    copy = np.array(array, order="C")
-    copy.setflags(write=False)
-    return copy
-
-
 def _metadata_text(network: Network) -> str:
     """The JSON text of everything that is not an array."""
     import json
@@ -271,14 +202,19 @@ def _read(file: BinaryIO) -> Network:
     check_directory(file)
     with ZipFile(file) as archive:
         metadata = _read_metadata(archive)
-        record = metadata["training"]
-        if record is not None:
-            unknown = {name: math.nan for name in ACCURACIES if record.get(name) is None}
-            record |= {**unknown, "history": read_array(archive, "history")}
-            record = TrainingRecord(**record)
-        arrays = (read_array(archive, name) for name in Parameters._fields)
-        W1, b1, W2, b2 = (array.astype(np.float32) if array.dtype == np.float16 else array for array in arrays)
+        record = None
+        if metadata["training"] is not None:
+            history = read_arrays(archive, {"history": HISTORY})["history"]
+            record = record_of(metadata["training"], _final(history))
+        arrays = read_arrays(archive, FORMS).values()
+        W1, b1, W2, b2 = (_final(array.astype(np.float32, copy=False)) for array in arrays)
         return Network(W1, b1, W2, b2, metadata["preprocessing"], record)
+
+
+def _final(array: NDArray[Any]) -> NDArray[Any]:
+    """The array, which nobody else has, made read-only where it lies: a copy would take as much memory again."""
+    array.setflags(write=False)
+    return array
 
 
 def _read_metadata(archive: ZipFile) -> dict[str, Any]:
@@ -286,15 +222,18 @@ def _read_metadata(archive: ZipFile) -> dict[str, Any]:
     import json
 
     accept("metadata.npy" in archive.namelist(), "not a digitnn-fast model: it has no metadata")
-    array = read_array(archive, "metadata")
-    text = array.dtype.kind == "U" and array.shape == () and array.nbytes <= 4 * MAX_METADATA_CHARACTERS
-    accept(text, "not a digitnn-fast model: its metadata are no short text")
-    metadata: dict[str, Any] = json.loads(array.item())
-    accept(metadata["format"] == FORMAT, f"not a digitnn-fast model but {metadata['format']!r}")
-    version = metadata["version"]
+    small = archive.getinfo("metadata.npy").file_size <= 4 * MAX_METADATA_CHARACTERS + 2**10
+    accept(small, "not a digitnn-fast model: its metadata are no short text")
+    metadata = json.loads(read_arrays(archive, {"metadata": METADATA})["metadata"].item())
+    accept(isinstance(metadata, dict) and "format" in metadata, "not a digitnn-fast model: it does not say what it is")
+    accept(metadata["format"] == FORMAT, f"not a digitnn-fast model but {shortened(repr(metadata['format']))}")
+    version = metadata.get("version")
+    accept(type(version) is int and version >= 1, "damaged: its version is no number")
     newer = f"made by a newer digitnn-fast, format {version}; this one reads up to {FORMAT_VERSION}"
     accept(version <= FORMAT_VERSION, newer)
+    complete = {"preprocessing", "training"} <= set(metadata)
+    accept(complete, "damaged: its metadata are incomplete")
     pixels = metadata["preprocessing"]
-    other = f"made by digitnn-fast 0.1, whose pixels {pixels} were computed otherwise: train it again"
+    other = f"made by digitnn-fast 0.1, whose pixels {shortened(str(pixels))} were computed otherwise: train it again"
     accept(version > 1 or pixels == "raw", other)
-    return metadata
+    return dict(metadata)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 ENDINGS = (".png", ".svg", ".pdf")
 WORST, SHEET = 40, 400  # mistakes that are shown among other figures, and on a sheet of their own
+ACROSS, ACROSS_A_PHONE = 10, 5  # mistakes in a row, of an inch each
 BINS = 10  # of the reliability diagram
 DPI = 110
 
@@ -63,10 +64,10 @@ def _figure(width: float, height: float) -> Figure:
     return Figure((width, height), dpi=DPI, layout="constrained")
 
 
-def curves(record: TrainingRecord) -> Figure:
-    """Loss and accuracy over time, of training and of held-out rows."""
-    figure = _figure(10, 3.8)
-    loss, accuracy = figure.subplots(1, 2)
+def curves(record: TrainingRecord, stacked: bool = False) -> Figure:
+    """Loss and accuracy over time, of training and of held-out rows, beside each other or, for a phone, stacked."""
+    figure = _figure(4.6, 6.6) if stacked else _figure(10, 3.8)
+    loss, accuracy = figure.subplots(2, 1) if stacked else figure.subplots(1, 2)
     epochs = np.arange(1, len(record.history) + 1)
     for column, axes in ((0, loss), (1, accuracy)):
         axes.plot(epochs, record.history[:, column], label="training (distorted images, weights in motion)")
@@ -76,7 +77,7 @@ def curves(record: TrainingRecord) -> Figure:
         axes.grid(alpha=0.3)
     loss.set(title="Cross-entropy in nats", yscale="log")
     accuracy.set_title("Accuracy")
-    loss.legend()
+    loss.legend(fontsize=8)
     return figure
 
 
@@ -96,18 +97,18 @@ def confusion(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def mistakes(images: Bytes, labels: Bytes, probabilities: Floats, most: int = WORST) -> Figure:
+def mistakes(images: Bytes, labels: Bytes, probabilities: Floats, most: int = WORST, across: int = ACROSS) -> Figure:
     """The images (n, 784) that were taken for another digit with most confidence: true digit, answer, confidence."""
     answers = get_predictions(probabilities)
     wrong = np.flatnonzero(answers != labels)
     confidence = probabilities[wrong, answers[wrong]]
     worst = wrong[np.argsort(-confidence, kind="stable")[:most]]
-    figure = _figure(10, 1.6 * max(1, -(-len(worst) // 10)) + 0.4)
+    figure = _figure(across, 1.6 * max(1, -(-len(worst) // across)) + 0.4)
     what = "The worst of " if len(worst) < len(wrong) else ""
     figure.suptitle(f"{what}{len(wrong):,} mistakes" if len(wrong) else "No mistakes")
-    for axes, index in zip(_tiles(figure, len(worst)), worst, strict=True):
+    for axes, index in zip(_tiles(figure, len(worst), across), worst, strict=True):
         axes.imshow(images[index].reshape(28, 28), cmap="gray_r")
-        axes.set_title(f"{labels[index]} as {answers[index]}, {probabilities[index, answers[index]]:.0%}", fontsize=8)
+        axes.set_title(f"{labels[index]} as {answers[index]}, {probabilities[index, answers[index]]:.0%}", fontsize=9)
     return figure
 
 
@@ -150,7 +151,7 @@ def reliability(labels: Bytes, probabilities: Floats) -> Figure:
     return figure
 
 
-def _tiles(figure: Figure, count: int, across: int = 10) -> list[Axes]:
+def _tiles(figure: Figure, count: int, across: int) -> list[Axes]:
     """That many axes without ticks, so many in a row."""
     rows = max(1, -(-count // across))
     grid = figure.subplots(rows, across, squeeze=False).ravel().tolist()
@@ -202,8 +203,15 @@ def _png(figure: Figure) -> bytes:
 def write_report(
     path: str | os.PathLike[str], title: str, facts: Iterable[tuple[str, str]], figures: dict[str, Figure]
 ) -> None:
-    """Write one HTML page with everything inside: a table of facts, then the figures with their names."""
-    rows = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>\n" for name, value in facts)
+    """Write one HTML page with everything inside: a table of facts, then the figures with their names.
+
+    A fact that is called WARNING is shown in red.
+    """
+    rows = "".join(
+        f"<tr{' class=warning' if name == 'WARNING' else ''}>"
+        f"<th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>\n"
+        for name, value in facts
+    )
     pictures = "".join(
         f'<h2>{html.escape(name)}</h2>\n<img alt="{html.escape(name)}" '
         f'src="data:image/png;base64,{base64.b64encode(_png(figure)).decode()}">\n'
@@ -211,7 +219,7 @@ def write_report(
     )
     page = REPORT.format(title=html.escape(title), rows=rows, pictures=pictures)
     with replacing(path) as file:
-        file.write(page.encode())
+        file.write(page.encode(errors="backslashreplace"))  # a file's name may hold any byte
 
 
 REPORT = """<!DOCTYPE html>
@@ -226,7 +234,15 @@ REPORT = """<!DOCTYPE html>
   body {{ margin: 0 auto; max-width: 64rem; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif; }}
   th {{ text-align: left; vertical-align: top; padding-right: 1rem; white-space: nowrap; }}
   td {{ overflow-wrap: anywhere; }}
-  img {{ max-width: 100%; background: white; border-radius: .5rem; }}
+  .warning {{ color: light-dark(#b00020, #ff8a80); }}
+  img {{ max-width: 100%; border-radius: .5rem; }}
+  @media (prefers-color-scheme: dark) {{
+    img {{ filter: invert(.93) hue-rotate(180deg); }}  /* dark paper, while red stays red and blue blue */
+  }}
+  @media (max-width: 30rem) {{
+    th, td {{ display: block; }}
+    td {{ padding-bottom: .5rem; }}
+  }}
 </style>
 </head>
 <body>

@@ -69,6 +69,9 @@ class Predictor:
         """The predictor for a network; it uses all CPUs unless told otherwise."""
         return cls(network, threads=threads, precision=precision)
 
+    def __repr__(self) -> str:
+        return f"Predictor({self.network!r}, threads={self.threads}, precision={self.precision!r})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the network; the rest is made from it."""
         return _restore, (self.network, self.threads, self.precision)
@@ -159,8 +162,10 @@ def predict(images: Any, model: str | os.PathLike[str] | None = None) -> Any:
 
 def _check_reach(parameters: Parameters) -> None:
     """ValueError if any image could make a sum overflow float32: the answer might be digit 10 or NaN."""
-    W1, b1, W2, b2 = (np.abs(array, dtype=np.float64) for array in parameters)
-    hidden = W1.sum(axis=0) + b1
+    b1, W2, b2 = (np.abs(array, dtype=np.float64) for array in parameters[1:])
+    hidden, rows = b1.copy(), max(1, 2**18 // len(b1))
+    for first in range(0, PIXELS, rows):  # of a wide network not all at once, which would take 400 MB
+        hidden += np.abs(parameters.W1[first : first + rows], dtype=np.float64).sum(axis=0)
     reach = max(hidden.max(), (hidden @ W2 + b2).max())
     if reach > LARGEST:
         raise ValueError(f"the weights are too large: a sum could reach {reach:.0e}, more than {LARGEST:.0e}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -20,9 +21,14 @@ def available_cpus() -> int:
 
 
 def thread_count(threads: int | None) -> int:
-    """`threads`, or one per CPU if that is None; ValueError if it is less than 1."""
+    """`threads`; if that is None what DIGITNN_THREADS says, or one per CPU. ValueError if it is less than 1."""
     if threads is None:
-        return available_cpus()
+        text = os.environ.get("DIGITNN_THREADS", "")
+        if not text:
+            return available_cpus()
+        if not text.isdecimal() or int(text) == 0:
+            raise ValueError(f"DIGITNN_THREADS must be 1 or more, got {text[:40]!r}")
+        return int(text)
     if threads < 1:
         raise ValueError(f"threads must be 1 or more, got {threads}")
     return threads
@@ -60,7 +66,11 @@ def run_together(calls: Sequence[Callable[[], Any]], on_failure: Callable[[], No
             for index in range(1, len(calls)):
                 done = _thread.allocate_lock()
                 done.acquire()
-                thread = _thread.start_new_thread(run_and_tell, (index, done))
+                try:
+                    thread = _thread.start_new_thread(run_and_tell, (index, done))
+                except RuntimeError as error:
+                    reason = f"no {index + 1} threads can be started here; ask for fewer"
+                    raise OSError(errno.EAGAIN, reason) from error
                 others.append(done)
                 _place(thread)
         run(0)

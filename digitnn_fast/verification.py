@@ -6,16 +6,15 @@ probabilities within 1e-5 or their very integers.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digitnn_fast.checks import shortened
 from digitnn_fast.engines import Int8
 from digitnn_fast.export import (
     EXPORTERS,
@@ -28,6 +27,7 @@ from digitnn_fast.export import (
     in_blocks,
     integer_answers,
 )
+from digitnn_fast.export.programs import scratch_folder
 from digitnn_fast.network import Network
 from digitnn_fast.predictor import Predictor
 from digitnn_fast.preprocessing import prepare
@@ -63,11 +63,11 @@ def verify(network: Network, images: Bytes, threads: int | None = None) -> Itera
     for way in kernel_ways(network, threads):
         yield _judge(way, network, images, known)
     for exporter in EXPORTERS.values():
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch_folder() as folder:
             options = exporter.options()
             try:
-                list(exporter.write(network, Path(folder), options))
-                ways = list(exporter.ways(network, Path(folder), options))
+                list(exporter.write(network, folder, options))
+                ways = list(exporter.ways(network, folder, options))
             except SelfTestError as error:
                 yield Verdict(exporter.name, False, reason=str(error))
                 continue
@@ -110,6 +110,6 @@ def _judge(way: Way, network: Network, images: Bytes, known: dict[Specification,
     try:
         answers = in_blocks(way.run, images, BLOCK)
     except (RuntimeError, OSError) as error:  # a tool is installed but broken
-        return Verdict(way.name, False, reason=" ".join(str(error).split()))
+        return Verdict(way.name, False, reason=shortened(" ".join(str(error).split()), 300))
     difference = compare(answers, known[way.wanted])
     return Verdict(way.name, difference.agrees, difference, time.perf_counter() - start)

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import stat
+import sys
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -169,24 +170,40 @@ def filling(path: Path, whole: bool = False) -> Iterator[FolderPath]:
     Other files in `path` stay, unless the `whole` folder is to be replaced. OSError as of `check_folder`.
     """
     check_folder(path)
-    target = FolderPath(os.path.realpath(path))
+    name, target = os.fsdecode(path), FolderPath(os.path.realpath(path))
     inside = target.is_dir() and not whole
     _sweep_once(str(target if inside else target.parent))
     temporary = FolderPath(_new_name(str(target if inside else target.parent)))
     made, older = temporary / "made", temporary / "older"
     try:
-        made.mkdir(parents=True)
-        yield made
-        if inside:
-            _move_files(made, target)
-            return
-        if target.exists():
+        with _named(name, str(temporary)):
+            made.mkdir(parents=True)
+            yield made
+            if inside:
+                _move_files(made, target)
+                return
+        if target.exists() and not _exchange(made, target):
             target.rename(older)
-        made.rename(target)
+        if not target.exists():
+            made.rename(target)
     finally:  # Ctrl-C too must leave no litter
         if older.exists() and not target.exists():
             older.rename(target)
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _exchange(one: FolderPath, other: FolderPath) -> bool:
+    """Give each the other's name, in one step; False where the system can't: by two, a kill could leave no folder."""
+    if sys.platform != "linux":
+        return False
+    import ctypes
+
+    current, both = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of renameat2
+    try:
+        exchange = ctypes.CDLL(None).renameat2
+    except AttributeError:  # an old or another libc
+        return False
+    return bool(exchange(current, os.fsencode(one), current, os.fsencode(other), both) == 0)
 
 
 def _move_files(folder: FolderPath, target: FolderPath) -> None:

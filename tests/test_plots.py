@@ -162,6 +162,27 @@ def test_report_is_one_page_with_everything(table, tmp_path, capsys):
     assert "<th>cross-validated</th>" in page
     assert "http:" not in page and "https:" not in page
     assert page.count("src=") == 5
+    assert "warning" not in page.partition("<table>")[2]
+
+
+@SLOW
+def test_report_warns_of_rows_that_were_trained_on(table, tmp_path, capsys):
+    model, out = str(tmp_path / "model.npz"), tmp_path / "report.html"
+    assert app.run(["train", "--train", str(table), "--out", model]) == 0
+    capsys.readouterr()
+    assert app.run(["report", model, "--data", str(table), "--out", str(out)]) == 0
+    assert capsys.readouterr().out.startswith("WARNING: the network was trained on ")
+    assert "<table>\n<tr class=warning><th>WARNING</th><td>the network was trained on " in out.read_text("utf-8")
+
+
+def test_figures_of_the_report_are_narrow_enough_for_a_phone():
+    record = NETWORK.training
+    wide, narrow = plots.curves(record), plots.curves(record, stacked=True)
+    assert narrow.get_figwidth() < 0.5 * wide.get_figwidth()
+    loss, accuracy = (axes.get_subplotspec() for axes in narrow.axes)
+    assert (loss.rowspan.start, accuracy.rowspan.start) == (0, 1)
+    sheet = plots.mistakes(IMAGES, LABELS, spoiled(), across=plots.ACROSS_A_PHONE)
+    assert max(axes.get_subplotspec().colspan.start for axes in sheet.axes) == plots.ACROSS_A_PHONE - 1
 
 
 @pytest.mark.parametrize(

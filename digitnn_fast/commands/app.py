@@ -5,7 +5,9 @@ Imports wait inside the commands: --help needs typer alone, and `predict` neithe
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Iterator
@@ -71,8 +73,7 @@ def run(arguments: list[str]) -> int:
     try:
         with _warnings_in_one_line(), typer.main.get_command(app).make_context(NAME, arguments) as context:
             context.command.invoke(context)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except typer.Exit as stop:
         return stop.exit_code
     except KeyboardInterrupt:
@@ -92,8 +93,12 @@ def _warnings_in_one_line() -> Iterator[None]:
     said = False
 
     def show(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
+        from digitnn_fast.kernels.machine.cache import CacheWarning
+
         nonlocal said
-        if not issubclass(category, LevelsWarning):
+        if issubclass(category, CacheWarning):
+            print(printable(f"WARNING: {message}"), file=sys.stderr)
+        elif not issubclass(category, LevelsWarning):
             python(message, category, *where, **how)
         elif not said:
             print(printable(f"WARNING: {message}"), file=sys.stderr)
@@ -110,7 +115,9 @@ def _reason(error: Exception) -> str | None:
     if format_message := getattr(error, "format_message", None):  # typer's; their class moved between its versions
         return str(format_message())
     if isinstance(error, OSError):
-        return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+        # A full disk behind an open file has no name, unless whoever writes gives it one, as all of ours do.
+        name = error.filename or ("standard output" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) else "")
+        return ": ".join(str(part) for part in (name, error.strerror or error) if part)
     return str(error) if isinstance(error, ValueError) else None
 
 
@@ -121,11 +128,30 @@ def _fail(text: str, code: int) -> int:
 
 def main() -> NoReturn:
     """Run the command of this process."""
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # None under some services; a file's name may hold any byte, a terminal may be ASCII
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a file's name may hold any byte
     code = run(sys.argv[1:])
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # what is left to do is Python's, which would word it at length
     if code == BROKEN_PIPE:
         # Buffered output has nowhere to go, and Python would complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Give a process that was started with closed streams, as by `>&-`, streams that lead nowhere.
+
+    Otherwise the next file that is opened becomes number 1, and what is printed would go into it.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: SIM115

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
@@ -63,6 +64,7 @@ def export(
     """
     from digitnn_fast.export import SelfTestError, options_of
     from digitnn_fast.export import export as export_network
+    from digitnn_fast.export.c import MODEL
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
 
@@ -78,6 +80,8 @@ def export(
     except SelfTestError as error:
         print(printable(f"error: {error}; nothing was written"), file=sys.stderr)
         raise typer.Exit(FAILED) from error
+    if options.learns:  # another network was trained, or this one learned on
+        network = Network.load(os.path.join(out, MODEL))
     facts = [("network", shape_text(network)), ("folder", out)]
     facts += [(name, f"{size:,} bytes") for name, size in result.files]
     facts += [(f"test of {name}", text) for name, text in result.tests]

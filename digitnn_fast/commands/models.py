@@ -81,11 +81,12 @@ def report(
         ("cross-entropy there", f"{result.cross_entropy:.4f} nats"),
     ]
     if record and record.data_digest == data_digest(images, labels):
-        facts.append(("WARNING", trained_on_these(record).strip().removeprefix("WARNING: ")))
+        print(trained_on_these(record))
+        facts.insert(0, ("WARNING", trained_on_these(record).strip().removeprefix("WARNING: ")))
     figures = {
-        **({"Training": plots.curves(record)} if record and len(record.history) else {}),
+        **({"Training": plots.curves(record, stacked=True)} if record and len(record.history) else {}),
         "Confusion": plots.confusion(result),
-        "Worst mistakes": plots.mistakes(images, labels, probabilities),
+        "Worst mistakes": plots.mistakes(images, labels, probabilities, across=plots.ACROSS_A_PHONE),
         "Hidden units": plots.hidden_units(network),
         "Reliability": plots.reliability(labels, probabilities),
     }

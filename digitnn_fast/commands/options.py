@@ -52,4 +52,4 @@ Seed = Annotated[int, _number("--seed", "The same seed gives the same network.",
 Patience = Annotated[
     int | None, _number("--patience", "Stop when the loss on held-out rows has not fallen for N epochs.", 1)
 ]
-Threads = Annotated[int | None, _number("--threads", "Threads; by default one per CPU.", 1, MAX_THREADS)]
+Threads = Annotated[int | None, _number("--threads", "By default DIGITNN_THREADS, or one per CPU.", 1, MAX_THREADS)]

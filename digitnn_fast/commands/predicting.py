@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from digitnn_fast.commands.options import TEST_HELP, Model, Out, Threads, file_option
-from digitnn_fast.commands.progress import Shown
+from digitnn_fast.commands.progress import Shown, printable
 from digitnn_fast.commands.report import print_facts, rate_text, report_stream
 
 
@@ -46,5 +47,8 @@ def validate(
 
     expected = kaggle.count_rows(test, threads) if test else None
     rows = kaggle.validate_submission(submission, expected)
+    if expected is None and rows != kaggle.TEST_ROWS:
+        text = f"WARNING: {rows:,} rows, but Kaggle's own test.csv has {kaggle.TEST_ROWS:,}"
+        print(printable(text), file=sys.stderr)
     compared = f"as many as in {test}" if test else "not compared with a test.csv"
     print_facts([("valid", f"{submission} ({rows:,} rows, {compared})")])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 import numpy as np
 
 from digitnn_fast.commands.progress import printable
-from digitnn_fast.images import Cut, PictureError, cut_out, cut_out_number, is_picture, read_colours
+from digitnn_fast.images import Cut, PictureError, cut_out_number, cut_out_one, is_picture, read_colours
 from digitnn_fast.preprocessing import picture_of
 from digitnn_fast.writing import replacing
 
@@ -73,7 +73,14 @@ def read(names: Sequence[str], network: Network, number: bool, keep: bool) -> tu
     for name in find_pictures(names):
         try:
             colours = read_colours(_standard_input() if name == "-" else name)
-            found = cut_out_number(colours) if number else [cut_out(colours)]
+            if number:
+                found = cut_out_number(colours)
+            else:
+                one, count = cut_out_one(colours)
+                found = [one]
+                if count > 1:
+                    text = f"WARNING: {name}: there seem to be {count} digits; --number reads them all"
+                    print(printable(text), file=sys.stderr)
         except PictureError as error:
             text = str(error)
             problems.append(text if text.startswith(f"{name}: ") else f"{name}: {text}")

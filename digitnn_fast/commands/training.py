@@ -45,6 +45,7 @@ def submit(
         str | None, file_option("--model", "Do not train: a model file, or a bundled one such as accurate.")
     ] = None,
     model_out: Annotated[str | None, file_option("--model-out", "Also keep the trained network here.")] = None,
+    plot: Plot = None,
     seed: Seed = 0,
     threads: Threads = None,
 ) -> None:
@@ -56,8 +57,8 @@ def submit(
     from digitnn_fast.jobs import training
     from digitnn_fast.utils import get_accuracy
 
-    if model is not None and (recipe is not None or model_out is not None):
-        raise ValueError("--model submits without training: it goes without --recipe and --model-out")
+    if model is not None and (recipe, model_out, plot) != (None, None, None):
+        raise ValueError("--model submits without training: it goes without --recipe, --model-out and --plot")
     done = training.submit(
         train,
         test,
@@ -68,6 +69,7 @@ def submit(
         heldout=HELDOUT,
         seed=seed,
         model_out=model_out,
+        plot=plot,
         threads=threads,
     )
     facts = [("data", done.data), ("network", shape_text(done.network)), heldout_fact(done.network.training)]
@@ -79,6 +81,7 @@ def submit(
         ("predicted", rate_text(rows, watch.stages.seconds["predict"])),
         ("time", str(watch.stages)),
         *([("model", model_out)] if model_out else []),
+        *([("plot", plot)] if plot else []),
         ("submission", f"{out} (valid, {rows:,} rows)"),
         ("upload", upload),
         *next_step_facts(done.network),

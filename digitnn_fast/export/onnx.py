@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from digitnn_fast.checks import shortened
 from digitnn_fast.export.card import card
 from digitnn_fast.export.ways import (
     Answers,
@@ -21,6 +22,7 @@ from digitnn_fast.export.ways import (
     Exporter,
     Fact,
     Options,
+    SelfTestError,
     Way,
     float_answers,
     in_blocks,
@@ -28,7 +30,7 @@ from digitnn_fast.export.ways import (
 )
 from digitnn_fast.network import Network
 from digitnn_fast.preprocessing import PREPROCESSINGS
-from digitnn_fast.preprocessing.graph import OPSET, Graph
+from digitnn_fast.preprocessing.graph import OPSET, OPSET_16_BITS, Graph
 from digitnn_fast.reference.quantization import MAX_PIXEL, QuantizedParameters, quantize
 from digitnn_fast.sizes import CLASSES, PIXEL_SCALE
 
@@ -40,14 +42,16 @@ def write(network: Network, folder: Path, options: Options) -> Iterable[Fact]:
     """Write and check both models."""
     if not find_spec("onnx"):
         raise ValueError("--to onnx needs the package onnx: pip install 'digitnn-fast[onnx]'")
-    import onnx
-
-    if onnx.defs.onnx_opset_version() < OPSET:
+    try:
+        import onnx
+    except Exception as error:  # an installation that does not fit this machine raises whatever it likes
+        raise ValueError(f"--to onnx: the package onnx can't be imported: {_words(error)}") from error
+    if onnx.defs.onnx_opset_version() < OPSET_16_BITS:
         raise ValueError(f"--to onnx needs onnx 1.16 or newer, this is {onnx.__version__}")
     for name, model in (("float32", float32_model(network)), ("int8", int8_model(network))):
         (folder / FILES[name]).write_bytes(model)
     exact = "for every image" if reach(quantize(network.parameters)) < EXACT else "unless float32 rounds a large sum"
-    return [("opset", str(OPSET)), ("integers of int8", f"those of the specification {exact}")]
+    return [("opset", f"{OPSET}, of int8 {OPSET_16_BITS}"), ("integers of int8", f"those of the specification {exact}")]
 
 
 def ways(network: Network, folder: Path, options: Options) -> Iterable[Way]:
@@ -96,7 +100,7 @@ def int8_model(network: Network) -> bytes:
     scaled = g("Mul", below, np.array([parts.scale]))
     g("Softmax", g.cast(scaled, np.float32), name="probabilities", axis=1)
     outputs = {"labels": (np.int64, ()), "probabilities": (np.float32, (CLASSES,)), "logits": (np.int32, (CLASSES,))}
-    return g.model(outputs, card(network))
+    return g.model(outputs, card(network), OPSET_16_BITS)
 
 
 def reach(parts: QuantizedParameters) -> int:
@@ -118,8 +122,10 @@ def _missing() -> str:
     """The reason why onnxruntime can't run the models; empty if it can."""
     if not find_spec("onnxruntime"):
         return "onnxruntime is not installed"
-    import onnxruntime
-
+    try:
+        import onnxruntime
+    except Exception as error:
+        return f"onnxruntime can't be imported: {_words(error)}"
     version: str = onnxruntime.__version__
     old = tuple(int(part) for part in version.split(".")[:2]) < (1, 18)
     return f"it needs onnxruntime 1.18 or newer, this is {version}" if old else ""
@@ -131,13 +137,24 @@ def _runner(path: Path) -> Callable[[Bytes], Answers]:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors: on some machines it warns of graphics cards that it could not ask
-    session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+    try:
+        # By its bytes: onnxruntime wants names of files in UTF-8.
+        session = onnxruntime.InferenceSession(path.read_bytes(), options, ["CPUExecutionProvider"])
+    except Exception as error:
+        raise SelfTestError(f"{path.name} does not load in onnxruntime: {_words(error)}") from error
     names = [output.name for output in session.get_outputs()]
 
     def run(images: Bytes) -> Answers:
-        return Answers(**dict(zip(names, session.run(names, {"images": images}), strict=True)))
+        try:
+            return Answers(**dict(zip(names, session.run(names, {"images": images}), strict=True)))
+        except Exception as error:
+            raise SelfTestError(f"{path.name} does not run in onnxruntime: {_words(error)}") from error
 
     return partial(in_blocks, run)
+
+
+def _words(error: Exception) -> str:
+    return shortened(" ".join(str(error).split()), 200) or type(error).__name__
 
 
 EXPORTER = Exporter("onnx", "ONNX models in float32 and int8 (needs the extra `onnx`)", Options, write, ways)

@@ -7,14 +7,13 @@ as Base64: a binary file beside would need a server and a wait, and would get lo
 from __future__ import annotations
 
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from digitnn_fast.export.programs import ToolError, run_tool, scratch_folder
 from digitnn_fast.export.ways import (
     Answers,
     Bytes,
@@ -41,8 +40,11 @@ for (const name of ["predict", "probabilities", "logits"]) writeFileSync(`${fold
 
 
 def write(network: Network, folder: Path, options: Options) -> Iterable[Fact]:
-    """Write the page, and a module with its types for each precision."""
-    write_page(folder / "draw.html", network)
+    """Write the page, and a module with its types for each precision.
+
+    The page is `index.html`, so that any static host serves the folder as it is.
+    """
+    write_page(folder / "index.html", network)
     for name, parts in (("digits", None), ("digits-int8", quantize(network.parameters))):
         for ending, text in module(network, parts).items():
             (folder / f"{name}.{ending}").write_text(text, encoding="utf-8", newline="\n")
@@ -64,18 +66,21 @@ def ways(network: Network, folder: Path, options: Options) -> Iterable[Way]:
 
 def _answers(node: str, path: Path, quantised: bool, images: Bytes) -> Answers:
     """The module's answers, in node; SelfTestError if there are none."""
-    with tempfile.TemporaryDirectory() as scratch:
-        (Path(scratch) / "images").write_bytes(np.ascontiguousarray(images).data)
-        command = [node, "--input-type=module", "--eval", SCRIPT, str(path), scratch]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            reason = next(
-                (line for line in done.stderr.splitlines() if "Error" in line), f"exit code {done.returncode}"
-            )
-            raise SelfTestError(f"{path.name} does not run in node: {reason}")
-        labels: Bytes = np.fromfile(Path(scratch) / "predict", np.uint8)
-        probabilities = np.fromfile(Path(scratch) / "probabilities", np.float32).reshape(-1, CLASSES)
-        integers = np.fromfile(Path(scratch) / "logits", np.int32).reshape(-1, CLASSES) if quantised else None
+    sizes = {"predict": 1, "probabilities": 4 * CLASSES, **({"logits": 4 * CLASSES} if quantised else {})}
+    with scratch_folder() as scratch:
+        (scratch / "images").write_bytes(np.ascontiguousarray(images).data)
+        try:
+            run_tool([node, "--input-type=module", "--eval", SCRIPT, path, scratch])
+            answers = {name: (scratch / name).read_bytes() for name in sizes}
+        except ToolError as error:
+            raise SelfTestError(f"{path.name} does not run in node: {error.words or error}") from error
+        except FileNotFoundError as error:
+            raise SelfTestError(f"{path.name} does not run in node: it ended well and wrote nothing") from error
+    if wrong := [name for name, size in sizes.items() if len(answers[name]) != size * len(images)]:
+        raise SelfTestError(f"{path.name} in node gave {len(answers[wrong[0]]):,} bytes of {wrong[0]}")
+    labels: Bytes = np.frombuffer(answers["predict"], np.uint8)
+    probabilities = np.frombuffer(answers["probabilities"], np.float32).reshape(-1, CLASSES)
+    integers = np.frombuffer(answers["logits"], np.int32).reshape(-1, CLASSES) if quantised else None
     return Answers(labels, probabilities, integers)
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -28,6 +30,7 @@ __all__ = [
     "PictureError",
     "cut_out",
     "cut_out_number",
+    "cut_out_one",
     "is_picture",
     "preprocess",
     "read_colours",
@@ -35,6 +38,8 @@ __all__ = [
 
 OVERLAP = 0.4  # of the narrower one's width: parts that overlap so much are one digit
 STRONG = 0.8  # contrast of ink that is believed although the picture as a whole looks like the other polarity
+TALL = 0.7  # of the tallest digit's height: digits of one hand are as tall as that
+APART = 0.15  # of a digit's height: so far apart are the lines of a page
 LOWEST = 0.3  # of the tallest digit's height: what is lower is a full stop or a comma
 
 Floats = NDArray[np.float64]
@@ -71,13 +76,28 @@ def cut_out(colours: NDArray[np.uint8]) -> Cut:
     return _cut(ink, labels, choose(parts))
 
 
+def cut_out_one(colours: NDArray[np.uint8]) -> tuple[Cut, int]:
+    """The same, and how many digits there seem to be: groups side by side that are nearly as tall as the tallest."""
+    ink, labels, parts = _written(colours)
+    heights = [_box(group).height for group in columns(choose(parts, far=np.inf), OVERLAP)]
+    return _cut(ink, labels, choose(parts)), sum(height >= TALL * max(heights) for height in heights)
+
+
 def cut_out_number(colours: NDArray[np.uint8]) -> list[Cut]:
-    """The digits in colours (h, w, 3) from left to right, which must not touch each other; BlankPictureError."""
+    """The digits in colours (h, w, 3) from left to right, which must not touch each other; BlankPictureError.
+
+    PictureError if there are lines of them, one above the other.
+    """
     ink, labels, parts = _written(colours)
     groups = columns(choose(parts, far=np.inf), OVERLAP)
+    tall = TALL * max(part.box.height for group in groups for part in group)
+    for group in groups:
+        boxes = sorted((part.box for part in group if part.box.height >= tall), key=lambda box: box.top)
+        if any(below.top - above.bottom > APART * tall for above, below in pairwise(boxes)):
+            raise PictureError("more than one line of digits; cut the lines apart")
     cuts = [_cut(ink, labels, group) for group in groups]
-    tallest = max(cut.box.bottom - cut.box.top for cut in cuts)
-    return [cut for cut in cuts if cut.box.bottom - cut.box.top >= LOWEST * tallest]
+    tallest = max(cut.box.height for cut in cuts)
+    return [cut for cut in cuts if cut.box.height >= LOWEST * tallest]
 
 
 def _written(colours: NDArray[np.uint8]) -> _Written:
@@ -105,10 +125,12 @@ def _written_as(colours: NDArray[np.uint8], dark: bool, least: float) -> _Writte
     return (ink, labels, parts) if any(part.written for part in parts) else None
 
 
+def _box(parts: list[Part]) -> Box:
+    return reduce(Box.with_, (part.box for part in parts))
+
+
 def _cut(ink: Floats, labels: NDArray[np.int64], parts: list[Part]) -> Cut:
-    box = parts[0].box
-    for part in parts[1:]:
-        box = box.with_(part.box)
+    box = _box(parts)
     place = slice(box.top, box.bottom), slice(box.left, box.right)
     numbers = labels[place]
     own = np.zeros(int(numbers.max()) + 1, bool)

@@ -36,6 +36,11 @@ class Box(NamedTuple):
     right: int
 
     @property
+    def height(self) -> int:
+        """Number of rows."""
+        return self.bottom - self.top
+
+    @property
     def longer(self) -> int:
         """Length of the longer side."""
         return max(self.bottom - self.top, self.right - self.left)

@@ -55,6 +55,7 @@ def submit(
     heldout: float,
     seed: int,
     model_out: str | None = None,
+    plot: str | None = None,
     threads: int | None = None,
 ) -> Submitted:
     """Train, predict, write and validate; see `sources.find_source` for where the digits come from.
@@ -70,6 +71,7 @@ def submit(
     check_output(out, [train, test, model_out])
     if model_out is not None:
         check_output(model_out, [train, test], device=False)
+    _check_plots([plot], [train, test, out, model_out])
     with watch.stages("check test rows"):
         source = find_source(train, test)
         rows = source.check_test(threads)
@@ -85,6 +87,7 @@ def submit(
         kaggle.write_checked(out, answers, rows)
         if model_out is not None:
             network.save(model_out)
+    _plot_curves(plot, network)
     return Submitted(source.text, network, answers, source.test_labels)
 
 
@@ -122,24 +125,24 @@ def train(
 
     ValueError or OSError, one line, for a bad file or options that do not go together.
     """
-    from digitnn_fast import plots
-
     chosen = find_recipe(recipe)
     watch.compile(*chosen.kernels)
     check_output(out, [data, checkpoint], device=False)
     if checkpoint is not None:
         check_output(checkpoint, [data], device=False)
+        if folds:
+            check_output(f"{checkpoint}.folds", [data, out], device=False)
     if patience and (folds or not heldout):
         raise ValueError("--patience needs rows that are held out: it goes without --folds and --heldout 0")
     if mistakes is not None and not folds:
         raise ValueError("--mistakes needs --folds: else ask `evaluate`, with digits that were not learned from")
-    plots.check_plots([plot, mistakes], [data, out, checkpoint])
+    _check_plots([plot, mistakes], [data, out, checkpoint])
     with watch.stages("read"), watch.bytes("reading") as progress:
         images, labels = kaggle.read_train(data, threads, progress)
     validation = None
     with watch.stages("train"):
         if folds:
-            network, validation = _validated(images, labels, chosen, watch, folds, seed, threads, checkpoint)
+            network, validation = _validated(images, labels, chosen, watch, folds, seed, threads, checkpoint, out)
         else:
             with watch.epochs(chosen.epochs * chosen.members) as on_epoch:
                 network = loop.train(
@@ -152,13 +155,29 @@ def train(
                     on_epoch=on_epoch,
                     checkpoint=checkpoint,
                     patience=patience,
+                    out=out,
                 )
-    network.save(out)
-    if plot is not None and network.training:
-        plots.write_figures(plot, [plots.curves(network.training)])
+    _plot_curves(plot, network)
     if mistakes is not None and validation:
+        from digitnn_fast import plots
+
         plots.write_figures(mistakes, [plots.mistakes(images, labels, validation.probabilities, plots.SHEET)])
     return Trained(len(labels), network, validation)
+
+
+def _check_plots(wanted: list[str | None], others: list[str | None]) -> None:
+    """As `plots.check_plots`, which takes 0.1 s to import."""
+    if any(name is not None for name in wanted):
+        from digitnn_fast.plots import check_plots
+
+        check_plots(wanted, others)
+
+
+def _plot_curves(name: str | None, network: Network) -> None:
+    if name is not None and network.training:
+        from digitnn_fast import plots
+
+        plots.write_figures(name, [plots.curves(network.training)])
 
 
 def _validated(
@@ -170,6 +189,7 @@ def _validated(
     seed: int,
     threads: int | None,
     checkpoint: str | None,
+    out: str,
 ) -> tuple[Network, CrossValidation]:
     from digitnn_fast.training.crossvalidation import train_validated
 
@@ -183,4 +203,5 @@ def _validated(
             threads=threads,
             on_epoch=on_epoch,
             checkpoint=checkpoint,
+            out=out,
         )

@@ -7,6 +7,7 @@ Any of them may be a `.gz` or a `.zip`.
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -26,7 +27,8 @@ from digitnn_fast.kaggle.submission import (
 )
 from digitnn_fast.kaggle.table import KaggleFileError, Role, Table
 from digitnn_fast.levels import check_levels
-from digitnn_fast.threads import available_cpus
+from digitnn_fast.sizes import PIXELS
+from digitnn_fast.threads import thread_count
 
 __all__ = [
     "KaggleFileError",
@@ -49,6 +51,8 @@ Bytes = NDArray[np.uint8]
 Progress = plain.Progress
 Result = TypeVar("Result")
 
+LARGE = 1 << 26  # bytes of pixels, after which memory goes back to the system at once: a freed array's rarely does
+TEST_ROWS = 28_000  # of Kaggle's own test.csv
 MAX_ROWS = 2_000_000  # 1.6 GB of pixels: a gzip of a few MB can hold more rows than memory
 
 
@@ -131,10 +135,21 @@ def _read(path: Path, labelled: bool, threads: int | None, progress: Progress | 
         total += len(images)
         if total > MAX_ROWS:
             raise KaggleFileError(f"{os.fspath(path)}: more than {MAX_ROWS:,} rows, which is too many for one array")
-        return images.copy(), labels.copy()
+        if total * PIXELS < LARGE or not images.size:
+            return images.copy(), labels.copy()
+        kept: Bytes = np.frombuffer(mmap.mmap(-1, images.size), np.uint8).reshape(images.shape)
+        kept[:] = images
+        return kept, labels.copy()
 
     parts = _map(path, labelled, copied, threads, progress, plain.BLOCK_BYTES)
-    return np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts])
+    images = np.empty((sum(len(part) for part, _ in parts), PIXELS), np.uint8)
+    labels, done = np.concatenate([labels for _, labels in parts]), 0
+    parts.reverse()
+    while parts:
+        part, _ = parts.pop()
+        images[done : done + len(part)] = part
+        done += len(part)
+    return images, labels
 
 
 def _map(
@@ -156,7 +171,7 @@ def _map(
 
     role: Role = "train" if labelled else "test"
     with Table(path, role) as table:
-        results, rest = plain.map_blocks(table, labelled, work, threads or available_cpus(), progress, block_bytes)
+        results, rest = plain.map_blocks(table, labelled, work, thread_count(threads), progress, block_bytes)
         if rest is None:
             return results
         if table.size is None:

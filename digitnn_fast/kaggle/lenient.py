@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from digitnn_fast.columns import PIXEL_NAMES, kaggle_names, names_of_numbers
 from digitnn_fast.kaggle.plain import Rest
 from digitnn_fast.kaggle.table import KaggleFileError, Table
-from digitnn_fast.sizes import PIXELS
 
 Bytes = NDArray[np.uint8]
 
@@ -27,8 +27,6 @@ BLOCK_ROWS = 1000  # with 500, pandas takes a fifth longer
 BLOCK_SIZE = 4 << 20  # characters, after which a block ends early
 MAX_LINE = 1 << 20  # bytes: 30 times a table of pixels written as 0.00000000000000e+00
 MAX_BLANK_LINES = 1000
-
-PIXEL_NAMES = [f"pixel{pixel}" for pixel in range(PIXELS)]
 
 
 class Row(NamedTuple):
@@ -57,12 +55,16 @@ class Rows:
         text, count = self._next()
         if not count:
             raise table.error("the file is empty")
-        self.header = Row(0, self.line, text).cells()
+        cells = Row(0, self.line, text).cells()
+        numbers = names_of_numbers(cells)
+        self.header = numbers or kaggle_names([name.strip() for name in cells])
+        self._first = (text, count) if numbers else None  # a row that was taken for the header
 
     def __iter__(self) -> Iterator[Row]:
         while True:
             self.row += 1
-            text, count = self._next()
+            text, count = self._first or self._next()
+            self._first = None
             if not count:
                 break
             if count != len(self.header):
@@ -74,6 +76,7 @@ class Rows:
     def skip_to(self, row: int, offset: int) -> None:
         """Go on with this row, which begins at byte `offset`; before it, each line is a row."""
         self._table.seek(offset)
+        self._first = None
         self.row, self.line = row - 1, row
 
     def error(self, reason: str, column: str | None = None) -> KaggleFileError:
@@ -130,7 +133,7 @@ def read_blocks(table: Table, labelled: bool, rest: Rest) -> Iterator[tuple[Byte
     """images (m, 784) and labels (m,), which is empty for a test file, some rows at a time from `rest` on."""
     rows = Rows(table)
     wanted = ["label"] * labelled + PIXEL_NAMES
-    names = _names(rows)
+    names = rows.header
     if not labelled and "label" in names and set(PIXEL_NAMES).intersection(names):
         raise rows.error("there is a column label: this is a training file, and a test file is needed")
     for _, numbers in _numbers(table, rows, names, wanted, rest):
@@ -140,16 +143,12 @@ def read_blocks(table: Table, labelled: bool, rest: Rest) -> Iterator[tuple[Byte
 def read_images(table: Table, id_column: str | None, rest: Rest) -> Iterator[tuple[Bytes, list[str] | None]]:
     """images (m, 784) and their texts in the column `id_column`, some rows at a time from `rest` on."""
     rows = Rows(table)
-    names = _names(rows)
+    names = rows.header
     if id_column is not None and names.count(id_column) != 1:
         raise rows.error(f"occurs {names.count(id_column)} times" if id_column in names else "missing", id_column)
     at = None if id_column is None else names.index(id_column)
     for block, numbers in _numbers(table, rows, names, PIXEL_NAMES, rest):
         yield numbers, None if at is None else [row.cell(at) for row in block]
-
-
-def _names(rows: Rows) -> list[str]:
-    return [name.strip() for name in rows.header]
 
 
 def _numbers(

@@ -77,8 +77,9 @@ class Blocks:
         return len(self.offsets) - 1
 
     def stop(self) -> None:
-        """Stop: `next` returns no more blocks."""
+        """Stop: `next` returns no more blocks, and whoever waits for a pipe in it is woken."""
         self._stopped = True
+        self._table.stop()
 
     def new_buffer(self) -> bytearray:
         """A buffer for `next`."""

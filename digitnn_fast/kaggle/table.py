@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import select
 import stat
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+from digitnn_fast.checks import shortened
 from digitnn_fast.files import Path
 
 if TYPE_CHECKING:
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 
 Role = Literal["train", "test", "submission"]
 Opener = Callable[[Path], io.BufferedReader]
+
+MAX_DIRECTORY = 1 << 18  # bytes of a zip's list of members, which zipfile turns into 20 times as many
+WAKE = 0.2  # seconds, after which the reader of a pipe that stalls looks whether it should stop
 
 
 class KaggleFileError(ValueError):
@@ -39,6 +45,49 @@ def _size(file: io.BufferedReader) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
+class _Directory(io.BufferedIOBase):
+    """A file from whose end zipfile reads the list of members, if that is not too long."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = file
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > MAX_DIRECTORY:
+            raise NotImplementedError(f"its list of members has {size:,} bytes, more than {MAX_DIRECTORY:,}")
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+
+class _Pipe(io.RawIOBase):
+    """A pipe whose reader can be stopped by another thread: no signal ends a `read` that waits in a helper thread."""
+
+    def __init__(self, pipe: io.RawIOBase) -> None:
+        self._pipe, self.stopped = pipe, False
+        self._waiting = select.poll()
+        self._waiting.register(pipe.fileno(), select.POLLIN)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, view: Any) -> int | None:
+        while not self._waiting.poll(1000 * WAKE):
+            if self.stopped:
+                raise OSError(errno.ECANCELED, "reading was stopped")
+        return self._pipe.readinto(view)
+
+    def close(self) -> None:
+        self._pipe.close()
+        super().close()
+
+
 class Table:
     """One pass over the bytes of a CSV file; a context manager. KaggleFileError for any fault of the file.
 
@@ -47,12 +96,16 @@ class Table:
     """
 
     def __init__(self, path: Path, role: Role, opener: Opener = open_file) -> None:
-        self.name = os.fspath(path)
+        self.name = os.fsdecode(path)
+        self._pipe: _Pipe | None = None
         with self._errors():
             self._file = opener(path)
         try:
             with self._errors():
                 self.size = _size(self._file)
+                if self.size is None and hasattr(select, "poll"):
+                    self._pipe = _Pipe(self._file.detach())
+                    self._file = io.BufferedReader(self._pipe, 1 << 16)
                 unpacked = self._unpack(role)
             self.packed = unpacked is not None
             # Large reads go past the buffer; it is there for readline, which GzipFile and ZipFile make slow.
@@ -82,6 +135,11 @@ class Table:
         with self._errors():
             self._stream.seek(offset)
 
+    def stop(self) -> None:
+        """Let a thread that waits for a pipe wait no longer: it gets a KaggleFileError."""
+        if self._pipe is not None:
+            self._pipe.stopped = True
+
     def bytes_done(self) -> int:
         """How far in the file on disk, out of `size`."""
         return self._file.tell() if self.size is not None else 0
@@ -108,10 +166,11 @@ class Table:
             raise self.error(os_reason(error)) from error
         except (zlib.error, RuntimeError, NotImplementedError) as error:
             raise self.error(f"can't be unpacked: {error}") from error
-        except Exception as error:
-            if type(error).__name__ != "BadZipFile":
-                raise
-            raise self.error(f"damaged or cut-off zip: {error}") from error
+        except MemoryError:
+            raise
+        except Exception as error:  # on hostile bytes zipfile raises half a dozen types besides its own
+            reason = shortened(" ".join(str(error).split()), 200) or type(error).__name__
+            raise self.error(f"damaged or cut-off zip: {reason}") from error
 
     def _unpack(self, role: Role) -> Any:
         """A stream of what is in the file if it is a gzip or a zip, else None."""
@@ -125,9 +184,14 @@ class Table:
 
             if self.size is None:
                 raise self.error("a zip can't be read from a pipe")
-            archive = zipfile.ZipFile(self._file)
-            member = self._choose(archive, role)
-            self.name += f" ({member})"
+            directory: Any = _Directory(self._file)
+            archive = zipfile.ZipFile(directory)
+            archive.fp = self._file  # the bound was for the list, not for the members
+            member = archive.getinfo(self._choose(archive, role))
+            self.name += f" ({shortened(member.filename)})"
+            # What bzip2 and LZMA unpack to has no bound: 1 kB may become 2 GB before the first byte can be looked at.
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise self.error("compressed by another method than deflate, which alone is read; unpack it first")
             return archive.open(member)
         return None
 
@@ -137,7 +201,8 @@ class Table:
         tables = [name for name in names if name.lower().endswith(".csv")]
         wanted = tables if len(tables) == 1 else [name for name in tables if name.split("/")[-1] == f"{role}.csv"]
         if len(wanted) != 1:
-            found = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") or "nothing"
+            found = ", ".join(map(shortened, names[:5])) or "nothing"
+            found += f" and {len(names) - 5:,} more" if len(names) > 5 else ""
             raise self.error(f"this zip must hold one CSV file or one {role}.csv; it holds {found}")
         return wanted[0]
 

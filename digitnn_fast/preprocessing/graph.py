@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from digitnn_fast.reference.deskewing import MARGIN
-from digitnn_fast.reference.directions import CELLS, DIRECTIONS, FAINT, SHIFT, UNIT_X, UNIT_Y, WINDOW
+from digitnn_fast.reference.directions import DIRECTIONS, FAINT, SHIFT, UNIT_X, UNIT_Y, WINDOW
 from digitnn_fast.reference.pooling import THIRDS
 from digitnn_fast.sizes import PIXELS, SIDE
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-OPSET, IR_VERSION = 21, 10  # onnx 1.16 and onnxruntime 1.18: the first with 16 bits in QuantizeLinear
+OPSET = 13  # onnx 1.8 and onnxruntime 1.6
+OPSET_16_BITS = 21  # onnx 1.16 and onnxruntime 1.18: the first with 16 bits in QuantizeLinear
 WIDTH = SIDE + 2 * MARGIN
 
 
@@ -32,7 +33,7 @@ class Graph:
 
         output = name or f"{kind}_{len(self.nodes)}"
         names = [value if isinstance(value, str) else self.constant(value) for value in inputs]
-        self.nodes.append(helper.make_node(kind, names, [output], **attributes))
+        self.nodes.append(helper.make_node(kind, names, [output], name=output, **attributes))
         return output
 
     def constant(self, array: NDArray[Any], name: str = "") -> str:
@@ -49,7 +50,9 @@ class Graph:
 
         return self("Cast", value, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
-    def model(self, outputs: dict[str, tuple[Any, tuple[int, ...]]], facts: dict[str, str]) -> bytes:
+    def model(
+        self, outputs: dict[str, tuple[Any, tuple[int, ...]]], facts: dict[str, str], opset: int = OPSET
+    ) -> bytes:
         """The file of the graph, checked: from `images` (n, 784), uint8, to outputs (n, *shape) of these types."""
         import onnx
         from onnx import helper
@@ -60,8 +63,9 @@ class Graph:
         results = [value(name, *kind) for name, kind in outputs.items()]
         images = value("images", np.uint8, (PIXELS,))
         graph = helper.make_graph(self.nodes, "digits", [images], results, self.constants)
-        opsets = [helper.make_opsetid("", OPSET)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="digitnn-fast")
+        opsets = [helper.make_opsetid("", opset)]
+        oldest = helper.find_min_ir_version_for(opsets)
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=oldest, producer_name="digitnn-fast")
         helper.set_model_props(model, facts)
         onnx.checker.check_model(model, full_check=True)
         content: bytes = model.SerializeToString(deterministic=True)
@@ -118,42 +122,38 @@ def deskew(graph: Graph, images: str) -> str:
 
 
 def describe(graph: Graph, images: str) -> str:
-    """`directions.describe` of images (n, 784), uint8, the same bytes; in integers but for the root.
+    """`directions.describe` of images (n, 784), uint8, the same bytes.
 
-    One direction after the other: all in one tensor took three times as long and twice the memory.
+    By convolutions in float32, whose sums are integers below 2**24 and so exact, as is a quarter of them rounded down.
     """
-    g, slope = graph, np.eye(SIDE, k=1, dtype=np.int32) - np.eye(SIDE, k=-1, dtype=np.int32)
-    three, window = abs(slope) + 2 * np.eye(SIDE, dtype=np.int32), WINDOW.astype(np.int32)
-    levels = g.cast(g("Reshape", images, np.array([0, SIDE, SIDE])), np.int32)
-
-    def both(left: NDArray[Any], middle: str, right: NDArray[Any]) -> str:
-        return g("MatMul", g("MatMul", left, middle), right)
-
-    x, y = (
-        g.floor_divide(g("Add", both(*sobel), _int32(2)), _int32(4))
-        for sobel in ((three, levels, slope.T), (slope, levels, three))
-    )
-
-    def cross(k: int) -> str:
-        """u_k x g, (n, 28, 28)."""
-        unit_x, unit_y = (int(unit[k % DIRECTIONS]) for unit in (UNIT_X, UNIT_Y))
-        return g("Sub", g("Mul", y, _int32(unit_x)), g("Mul", x, _int32(unit_y)))
-
-    parts = (g("Min", cross(k - 1), cross(k + 9)) for k in range(DIRECTIONS))  # u_{k+9} = -u_{k+1}
-    sums = [both(window, g("Max", part, _int32(0)), window.T) for part in parts]
-    cells = g("Concat", *(g("Reshape", one, np.array([0, CELLS**2, 1])) for one in sums), axis=2)
-    values = g("Div", g("Reshape", cells, np.array([0, SIDE**2])), _int32(2**SHIFT))
-    seen = g("Min", g("Where", g("Less", values, _int32(FAINT**2)), _int32(0), values), _int32(2**16 - 1))
-    roots = g("Sqrt", g("Add", g.cast(seen, np.float32), np.array([0.5], np.float32)))  # 0.5: may be a little off
+    g, float32 = graph, np.float32
+    levels = g.cast(g("Reshape", images, np.array([0, 1, SIDE, SIDE])), float32)
+    first = int(WINDOW[0].argmax()) - 2  # no cell sees the pixels before it, nor as many at the other end
+    seen = g("Slice", levels, *(np.array(place) for place in ([first - 1] * 2, [SIDE + 1 - first] * 2, [2, 3])))
+    slope, three = np.array([-1, 0, 1]), np.array([1, 2, 1])
+    sobel = g("Conv", seen, np.stack([np.outer(three, slope), np.outer(slope, three)])[:, None].astype(float32))
+    gradient = g("Floor", g("Mul", g("Add", sobel, np.array(2, float32)), np.array(0.25, float32)))  # (n, 2, 24, 24)
+    units = np.stack([-UNIT_Y, UNIT_X], axis=1)[..., None, None].astype(float32)
+    before, behind = (g("Conv", gradient, sign * np.roll(units, shift, axis=0)) for sign, shift in ((1, 1), (-1, -1)))
+    parts = g("Relu", g("Min", before, behind))
+    weights = WINDOW[0, first : first + 6]
+    windows = np.broadcast_to(np.outer(weights, weights), (DIRECTIONS, 1, 6, 6)).astype(float32)
+    sums = g("Conv", parts, windows, group=DIRECTIONS, strides=[3, 3])  # (n, 16, 7, 7)
+    cells = g("Reshape", g("Transpose", sums, perm=[0, 2, 3, 1]), np.array([0, SIDE**2]))
+    values = g("Floor", g("Mul", cells, np.array(2.0**-SHIFT, float32)))
+    most = g("Min", values, np.array(2**16 - 1, float32))
+    kept = g("Where", g("Less", most, np.array(FAINT**2, float32)), np.array(0, float32), most)
+    roots = g("Sqrt", g("Add", kept, np.array(0.5, float32)))  # 0.5: may be a little off
     return g.cast(roots, np.uint8)
 
 
 def pool(graph: Graph, images: str) -> str:
     """`pooling.pool` of images (n, 784), uint8, the same bytes, in integers."""
-    g, thirds = graph, THIRDS.astype(np.int32)
-    levels = g.cast(g("Reshape", images, np.array([0, SIDE, SIDE])), np.int32)
-    ninths = g("MatMul", g("MatMul", thirds, levels), np.ascontiguousarray(thirds.T))
-    means = g("Div", g("Add", ninths, _int32(4)), _int32(9))
+    g, thirds = graph, np.ascontiguousarray(THIRDS.T.astype(np.int32))
+    sums = g.cast(g("Reshape", images, np.array([0, SIDE, SIDE])), np.int32)
+    for _ in range(2):  # along the columns, then along the rows
+        sums = g("Transpose", g("MatMul", sums, thirds), perm=[0, 2, 1])
+    means = g("Div", g("Add", sums, _int32(4)), _int32(9))
     return g.cast(g("Reshape", means, np.array([0, SIDE**2])), np.uint8)
 
 

@@ -7,6 +7,8 @@ anywhere, and the next run goes on where the last one stopped.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -78,10 +80,8 @@ def predict_shard(source: str, result: str, predictor: Predictor, options: Optio
         known = manifest.read(result)
         if known is not None and manifest.holds(known, wanted, shard, result, options.verify):
             return Outcome(task, known["rows"], time.perf_counter() - start, skipped=True)
-        try:
+        with _written(result):
             rows, made = _write(shard.contents(options.id_column), result, predictor, options)
-        except OSError as error:
-            raise ShardError(f"{result}: {error.strerror or error}") from error
         seconds = time.perf_counter() - start
         made_of = {
             **wanted,
@@ -91,8 +91,18 @@ def predict_shard(source: str, result: str, predictor: Predictor, options: Optio
             "seconds": round(seconds, 6),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
-    manifest.write(result, made_of)
+    with _written(result):
+        manifest.write(result, made_of)
     return Outcome(task, rows, seconds)
+
+
+@contextmanager
+def _written(result: str) -> Iterator[None]:
+    """ShardError for what a full disk says."""
+    try:
+        yield
+    except OSError as error:
+        raise ShardError(f"{result}: {error.strerror or error}") from error
 
 
 def _write(contents: Contents, result: str, predictor: Predictor, options: Options) -> tuple[int, dict[str, Any]]:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from digitnn_fast.checks import shortened
+from digitnn_fast.npz import npy_header
 from digitnn_fast.shards.digest import Hashed
 from digitnn_fast.shards.store import ShardError
 from digitnn_fast.sizes import PIXELS
@@ -43,7 +45,7 @@ def blocks(stream: io.BufferedReader, magic: bytes, name: str, size: int | None)
     with damage(name):
         dtype, shape, header = _npy_header(stream, name) if magic.startswith(NPY) else _idx_header(stream, name)
     if len(shape) not in (2, 3) or shape[1:] not in ((PIXELS,), (28, 28)):
-        raise ShardError(f"{name}: images must be (n, 784) or (n, 28, 28), not {shape}")
+        raise ShardError(f"{name}: images must be (n, 784) or (n, 28, 28), not {shortened(str(shape))}")
     claimed = header + math.prod(shape) * dtype.itemsize
     if size is not None and size != claimed:
         what = "cut off" if size < claimed else "longer than its header says"
@@ -77,11 +79,11 @@ def _npy_header(stream: io.BufferedReader, name: str) -> tuple[np.dtype[Any], tu
     if version != (1, 0):  # the others are for headers of more than 64 kB, which numbers do not need
         raise ShardError(f"{name}: .npy format {version[0]}.{version[1]} is not for plain numbers")
     length = int.from_bytes(stream.peek(2)[:2], "little")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+    shape, fortran, dtype = npy_header(stream)
     if dtype.kind not in "iuf":
-        raise ShardError(f"{name}: images must be integers 0..255 or floats 0..1, not {dtype}")
+        raise ShardError(f"{name}: images must be integers 0..255 or floats 0..1, not {shortened(str(dtype))}")
     if min(shape, default=0) < 0:
-        raise ShardError(f"{name}: images must be (n, 784) or (n, 28, 28), not {shape}")
+        raise ShardError(f"{name}: images must be (n, 784) or (n, 28, 28), not {shortened(str(shape))}")
     if fortran and len(shape) > 1 and shape[0] > 1:
         raise ShardError(f"{name}: stored by columns; save numpy.ascontiguousarray(images)")
     return dtype, shape, 10 + length
@@ -112,4 +114,4 @@ def damage(name: str) -> Iterator[None]:
     except EOFError:
         raise ShardError(f"{name}: cut off: its compressed data has no end") from None
     except (OSError, ValueError, zlib.error, SyntaxError, TypeError) as error:
-        raise ShardError(f"{name}: damaged: {' '.join(str(error).split())[:200]}") from error
+        raise ShardError(f"{name}: damaged: {shortened(' '.join(str(error).split()), 200)}") from error

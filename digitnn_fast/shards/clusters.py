@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from digitnn_fast.checks import shortened
 from digitnn_fast.kernels import FORWARD, KERNELS, start_compiling
 from digitnn_fast.kernels.machine.jit import DISABLE_JIT
 from digitnn_fast.network import Network
@@ -49,7 +50,10 @@ def run_local(
     workers = max(1, min(thread_count(workers), len(tasks)))
     left = iter(tasks)
     with ThreadPoolExecutor(workers) as pool:
-        waiting = {pool.submit(attempt_shard, task, predictor, options) for task in islice(left, workers + AHEAD)}
+        try:
+            waiting = {pool.submit(attempt_shard, task, predictor, options) for task in islice(left, workers + AHEAD)}
+        except RuntimeError as error:
+            raise ClusterError(f"no {workers} threads can be started here; ask for fewer") from error
         try:
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -117,9 +121,7 @@ def _outcome(future: Any, task: Task) -> Outcome:
     except Exception as error:
         if future.status == "cancelled":
             raise ClusterError("the scheduler is gone; what is done is kept, so run the same command again") from error
-        return Outcome(
-            task, 0, 0.0, error=f"{task.source}: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        )
+        return Outcome(task, 0, 0.0, error=f"{task.source}: {type(error).__name__}: {_words(error)}")
     return outcome._replace(task=task)
 
 
@@ -151,20 +153,26 @@ def connected(scheduler: str | None, workers: int | None) -> Iterator[Any]:
         if scheduler is None:
             stack.enter_context(dask.config.set({**QUIET, "distributed.nanny.pre-spawn-environ": node_environment()}))
             count = thread_count(workers)
-            cluster = LocalCluster(
-                n_workers=count,
-                threads_per_worker=1,
-                dashboard_address=None,
-                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # of the health check; 8787 may be another's
-                silence_logs=50,
-            )
+            try:
+                cluster = LocalCluster(
+                    n_workers=count,
+                    threads_per_worker=1,
+                    dashboard_address=None,
+                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # of the health check; 8787 may be another's
+                    silence_logs=50,
+                )
+            except Exception as error:  # without /dev/shm, processes or ports its parts raise what they like
+                raise ClusterError(f"Dask can't start workers on this machine: {_words(error)}") from error
             scheduler = stack.enter_context(cluster)
         try:
             client = stack.enter_context(Client(scheduler, timeout=CONNECT))
         except (OSError, ValueError) as error:  # TimeoutError too
-            reason = " ".join(str(error).split())[:200]
-            raise ClusterError(f"{scheduler}: no Dask scheduler can be reached: {reason}") from error
+            raise ClusterError(f"{scheduler}: no Dask scheduler can be reached: {_words(error)}") from error
         yield client
+
+
+def _words(error: Exception) -> str:
+    return shortened(" ".join(str(error).split()), 200) or type(error).__name__
 
 
 def node_environment() -> dict[str, str]:

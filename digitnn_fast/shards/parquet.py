@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from digitnn_fast.columns import PIXEL_NAMES, kaggle_names
 from digitnn_fast.shards.arrays import BLOCK
 from digitnn_fast.shards.digest import Hashed
 from digitnn_fast.shards.store import ShardError
@@ -121,9 +122,9 @@ def _is_bytes(types: Any, column: Any) -> bool:
 
 
 def _pixel_columns(names: Sequence[str], name: str) -> list[str]:
-    pixels = [f"pixel{number}" for number in range(PIXELS)]
-    if set(pixels).issubset(names):
-        return pixels
+    known = dict(zip(kaggle_names(names), names, strict=True))
+    if known.keys() >= set(PIXEL_NAMES):
+        return [known[pixel] for pixel in PIXEL_NAMES]
     whole = [one for one in WHOLE_IMAGES if one in names]
     if len(whole) == 1:
         return whole

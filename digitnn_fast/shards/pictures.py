@@ -40,10 +40,16 @@ class Pictures:
         return store.Stamp(total, text and hashlib.sha256(text.encode()).hexdigest())
 
     def blocks(self) -> Iterator[tuple[NDArray[np.uint8], list[str]]]:
-        """Images (m, 784) and their names; ShardError for the first picture that can't be used."""
+        """Images (m, 784) and their names; ShardError for the first picture that can't be used.
+
+        Results are UTF-8: of a name that is not, each byte that does not fit is written as `\\udcff`.
+        """
         for first in range(0, len(self.names), BLOCK):
             names = self.names[first : first + BLOCK]
-            yield np.stack([self._pixels(name) for name in names]), names
+            yield (
+                np.stack([self._pixels(name) for name in names]),
+                [name.encode(errors="backslashreplace").decode() for name in names],
+            )
 
     def _pixels(self, name: str) -> NDArray[np.uint8]:
         try:
@@ -53,7 +59,7 @@ class Pictures:
 
     def _content(self, name: str) -> bytes:
         content = store.read_whole(self.path(name), MAX_PICTURE_BYTES)
-        self._hash.update(f"{len(name)} {name} {len(content)} ".encode())
+        self._hash.update(f"{len(name)} {name} {len(content)} ".encode(errors="surrogateescape"))
         self._hash.update(content)
         return content
 

@@ -16,8 +16,8 @@ from digitnn_fast.inputs import as_digits
 from digitnn_fast.network import Network, data_digest
 from digitnn_fast.predictor import Predictor
 from digitnn_fast.sizes import CLASSES
-from digitnn_fast.training.checkpoint import Folds
-from digitnn_fast.training.loop import EpochReport, shown_as_part, train_on
+from digitnn_fast.training.checkpoint import Folds, remove
+from digitnn_fast.training.loop import EpochReport, forget, shown_as_part, train_on
 from digitnn_fast.training.recipes import Recipe, find_recipe
 from digitnn_fast.utils import get_accuracy, get_predictions, softmax
 
@@ -88,12 +88,15 @@ def cross_validate(
     for fold in range(folds):
         rows = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
         if np.isfinite(probabilities[rows[1]]).all():
+            if checkpoint:  # a kill may have come before it was removed
+                forget(checkpoint, images, labels, chosen, rows, seed)
             continue
         shown = on_epoch and partial(shown_as_part, on_epoch, fold, folds)
         network = train_on(images, labels, chosen, rows, seed, threads, shown, checkpoint)
         probabilities[rows[1]] = Predictor(network, threads=threads).predict_proba(images[rows[1]])
-        if kept:
+        if kept and checkpoint:
             kept.save(probabilities)
+            forget(checkpoint, images, labels, chosen, rows, seed)
     return CrossValidation(labels, fold_of, probabilities)
 
 
@@ -107,10 +110,11 @@ def train_validated(
     threads: int | None = None,
     on_epoch: OnEpoch | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
 ) -> tuple[Network, CrossValidation]:
     """A network trained on all rows, calibrated, with the cross-validated accuracy of its recipe in its record.
 
-    `checkpoint` as for `train`; there is also a file of the folds that are done beside it, until the end.
+    `checkpoint` and `out` as for `train`; there is also a file of the folds that are done beside the checkpoint.
     """
     images, labels = as_digits(images, labels)
     shown = on_epoch and partial(_show_more, on_epoch, folds)
@@ -120,8 +124,6 @@ def train_validated(
     everything = np.arange(len(labels)), np.arange(0)
     shown = on_epoch and partial(shown_as_part, on_epoch, folds, folds + 1)
     network = train_on(images, labels, recipe, everything, seed, threads, shown, checkpoint)
-    if checkpoint:
-        _folds_file(checkpoint, images, labels, find_recipe(recipe), folds, seed).remove()
     assert network.training is not None
     record = replace(
         network.training,
@@ -130,7 +132,12 @@ def train_validated(
         temperature=validation.temperature,
     )
     calibrated = network.tempered(validation.temperature)
-    return (calibrated.rounded() if find_recipe(recipe).half else calibrated).trained(record), validation
+    network = (calibrated.rounded() if find_recipe(recipe).half else calibrated).trained(record)
+    if out is not None:
+        network.save(out)
+        for path in (checkpoint, _beside(checkpoint)) if checkpoint else ():
+            remove(path)
+    return network, validation
 
 
 def _folds_file(
@@ -142,7 +149,11 @@ def _folds_file(
     seed: int,
 ) -> Folds:
     identity = {"seed": seed, "folds": folds, "data_digest": data_digest(images, labels), **recipe.settings()}
-    return Folds(f"{os.fspath(checkpoint)}.folds", identity)
+    return Folds(_beside(checkpoint), identity)
+
+
+def _beside(checkpoint: str | os.PathLike[str]) -> str:
+    return f"{os.fspath(checkpoint)}.folds"
 
 
 def _show_more(on_epoch: OnEpoch, folds: int, report: EpochReport) -> None:

@@ -147,7 +147,7 @@ class Descent:
             return
         for own, kept in zip((self.weights, self.moments, self.squares), state, strict=False):
             if own.shape != kept.shape:
-                raise ValueError(f"a state of shape {kept.shape} does not fit a network of {self.hidden} units")
+                raise ValueError(f"the checkpoint's state {kept.shape} does not fit a network of {self.hidden} units")
             own[...] = kept
         self.output_bias[...] = state[3][:, None]
         self._spread_outgoing()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from operator import index
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,9 +15,10 @@ from digitnn_fast.kernels.layout import ADAM, MOMENTUM
 from digitnn_fast.network import Network, TrainingRecord, data_digest, join
 from digitnn_fast.predictor import Predictor
 from digitnn_fast.preprocessing import PREPROCESSINGS, picture_of, prepare, view_distorted
+from digitnn_fast.record import MOST_SEED
 from digitnn_fast.reference import cross_entropy
 from digitnn_fast.threads import thread_count
-from digitnn_fast.training.checkpoint import Checkpoint, State
+from digitnn_fast.training.checkpoint import Checkpoint, State, remove
 from digitnn_fast.training.descent import Descent, Schedule, descent_for
 from digitnn_fast.training.recipes import Recipe, find_recipe
 from digitnn_fast.utils import Parameters, get_accuracy, get_predictions, initialize_parameters
@@ -52,6 +54,7 @@ def train(
     on_epoch: Callable[[EpochReport], None] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     patience: int | None = None,
+    out: str | os.PathLike[str] | None = None,
 ) -> Network:
     """A network trained on images (n, 784) with labels (n,), but for a random share `heldout` of the rows.
 
@@ -59,8 +62,9 @@ def train(
     images, labels, recipe and seed give the same network for any number of threads. ValueError for labels outside
     0..9, an unknown recipe, or too few rows.
 
-    In the file `checkpoint` the state is kept every minute. A training that was killed goes on from there, with the
-    same result; ValueError if the file belongs to another training. It is removed at the end.
+    In the file `checkpoint` the state is kept every minute, and at the end. A training that was killed goes on from
+    there, with the same result; ValueError if the file belongs to another training. With `out` the network is saved
+    there, and then the checkpoint is removed. Without, it stays: remove it when the network is safe.
 
     With `patience` it stops when the loss on the rows held out has not fallen for so many epochs. The last network
     stays, not the best on these rows: to choose by them would make their accuracy no estimate any more.
@@ -69,7 +73,12 @@ def train(
     rows = split(len(digits), heldout, seed)
     if patience is not None and not (patience >= 1 and len(rows[1])):
         raise ValueError("patience must be 1 epoch or more, and there must be rows held out")
-    return train_on(pixels, digits, recipe, rows, seed, threads, on_epoch, checkpoint, patience)
+    network = train_on(pixels, digits, recipe, rows, seed, threads, on_epoch, checkpoint, patience)
+    if out is not None:
+        network.save(out)
+        if checkpoint is not None:
+            remove(checkpoint)
+    return network
 
 
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -86,17 +95,16 @@ def train_on(
     checkpoint: str | os.PathLike[str] | None = None,
     patience: int | None = None,
 ) -> Network:
-    """As `train`, of uint8 images and labels, with the indices of the rows to learn from and of those that measure."""
+    """As `train`, of uint8 images and labels, by the indices of the rows to learn from and of those that measure.
+
+    The checkpoint stays.
+    """
     chosen, threads = find_recipe(recipe), thread_count(threads)
+    if not 0 <= seed <= MOST_SEED:  # which the record would refuse, after minutes
+        raise ValueError(f"the seed must be an integer from 0 up, of {MOST_SEED.bit_length()} bits at most")
+    seed = index(seed)
     (learned, tested), digest = rows, data_digest(images, labels)
-    identity: dict[str, int | float | str] = {
-        "seed": seed,
-        "data_digest": digest,
-        "rows": rows_digest(learned),
-        "patience": patience or 0,
-    }
-    identity |= chosen.settings()
-    kept = Checkpoint(checkpoint, identity) if checkpoint else None
+    kept = Checkpoint(checkpoint, _identity(chosen, seed, digest, learned, patience), chosen) if checkpoint else None
     state = (kept and kept.load()) or State()
     pixels = (picture_of if chosen.distortion else prepare)(images[learned], chosen.preprocessing)
     for member in range(len(state.done), chosen.members):
@@ -114,6 +122,8 @@ def train_on(
                 kept.save_if_due(state, descent)
             if patience and _stalled([losses[2] for losses in state.history[state.begun :]], patience):
                 break
+        if kept and member == chosen.members - 1:
+            kept.save(state, descent)  # until the caller has put the network in its place, it is here
         state.done.append(descent.parameters())
         state.begun, state.descent = len(state.history), ()
     network = _network(chosen, state.done)
@@ -127,9 +137,28 @@ def train_on(
         history=np.array(state.history),
         settings=chosen.settings(),
     )
-    if kept:
-        kept.remove()
     return network.trained(record)
+
+
+def forget(
+    checkpoint: str | os.PathLike[str],
+    images: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    recipe: Recipe,
+    rows: Split,
+    seed: int,
+) -> None:
+    """Remove the checkpoint of a training by `train_on` whose result is safe, if that is what the file holds."""
+    if os.path.exists(checkpoint):
+        kept = Checkpoint(checkpoint, _identity(recipe, seed, data_digest(images, labels), rows[0], None), recipe)
+        kept.remove_own()
+
+
+def _identity(
+    recipe: Recipe, seed: int, digest: str, learned: NDArray[np.int64], patience: int | None
+) -> dict[str, int | float | str]:
+    own: dict[str, int | float | str] = {"seed": seed, "data_digest": digest, "rows": rows_digest(learned)}
+    return own | {"patience": patience or 0} | recipe.settings()
 
 
 def _stalled(losses: list[float], patience: int) -> bool:

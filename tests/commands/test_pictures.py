@@ -131,12 +131,28 @@ def test_blocks(command, folder):
     assert reading.blocks(preprocess(folder / "0.png"), "ascii").isascii()
 
 
-def test_a_number(command, folder, tmp_path):
-    chosen = [3, 0, 1]
-    page = np.full((120, 380), 255, np.uint8)
+def line_of(folder, chosen):
+    page = np.full((120, 10 + 125 * len(chosen)), 255, np.uint8)
     for place, index in enumerate(chosen):
         page[:, 10 + 125 * place : 130 + 125 * place] = np.asarray(Image.open(folder / f"{index}.png"))
-    Image.fromarray(page).save(tmp_path / "number.png")
-    code, out, _ = command("image", tmp_path / "number.png", "--number")
-    assert code == 0
+    return page
+
+
+def test_a_number(command, folder, tmp_path):
+    chosen = [3, 0, 1]
+    path = tmp_path / "number.png"
+    Image.fromarray(line_of(folder, chosen)).save(path)
+    code, out, err = command("image", path, "--number")
+    assert (code, err) == (0, "")
     assert out.split()[1] == "".join(str(expected(folder, index).argmax()) for index in chosen)
+    code, _, err = command("image", path)
+    assert (code, err) == (0, f"WARNING: {path}: there seem to be 3 digits; --number reads them all\n")
+    assert command("image", folder / "3.png")[2] == ""
+
+
+def test_lines_of_digits_are_no_number(command, folder, tmp_path):
+    path = tmp_path / "sheet.png"
+    Image.fromarray(np.concatenate([line_of(folder, [3, 0, 1]), line_of(folder, [1, 2, 0])])).save(path)
+    code, out, err = command("image", path, "--number")
+    assert (code, out) == (2, "")
+    assert err == f"error: {path}: more than one line of digits; cut the lines apart\n"

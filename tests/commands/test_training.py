@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from command_line import TEST_ROWS, TRAIN_ROWS, process
 
-from digitnn_fast import kaggle, train
+from digitnn_fast import kaggle, plots, train
 from digitnn_fast.export.ways import float_answers
 from digitnn_fast.kernels.machine import jit
 from digitnn_fast.network import Network
@@ -74,10 +74,22 @@ def test_submit_with_a_model_trains_nothing(command, folder, tmp_path):
     expected = tmp_path / "expected.csv"
     assert command("predict", "--model", model, "--test", folder.path / "test.csv", "--out", expected).code == 0
     assert out.read_bytes() == expected.read_bytes()
-    for wrong in (("--recipe", "fast"), ("--model-out", tmp_path / "m.npz")):
+    for wrong in (("--recipe", "fast"), ("--model-out", tmp_path / "m.npz"), ("--plot", tmp_path / "p.png")):
         outcome = command("submit", "--model", model, *wrong, "--out", out)
         assert outcome.code == 2
-        assert outcome.err == "error: --model submits without training: it goes without --recipe and --model-out\n"
+        reason = "--model submits without training: it goes without --recipe, --model-out and --plot"
+        assert outcome.err == f"error: {reason}\n"
+
+
+def test_submit_draws_its_curves(command, folder, tmp_path):
+    files = "--train", folder.path / "train.csv", "--test", folder.path / "test.csv"
+    out, plot, model = tmp_path / "submission.csv", tmp_path / "curves.png", tmp_path / "model.npz"
+    outcome = command("submit", *files, "--out", out, "--plot", plot, "--model-out", model)
+    assert (outcome.code, outcome.fact("plot")) == (0, str(plot))
+    plots.write_figures(tmp_path / "expected.png", [plots.curves(Network.load(model).training)])
+    assert plot.read_bytes() == (tmp_path / "expected.png").read_bytes()
+    outcome = command("submit", *files, "--out", out, "--plot", out)
+    assert outcome.code == 2
 
 
 def test_submit_is_deterministic(command, folder, tmp_path):

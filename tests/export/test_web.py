@@ -15,7 +15,7 @@ from programs import HANGS, needs
 from digitnn_fast import Predictor, preprocess
 from digitnn_fast.export import export
 
-WEB_FILES = {"draw.html", "digits.mjs", "digits.d.mts", "digits-int8.mjs", "digits-int8.d.mts"}
+WEB_FILES = {"index.html", "digits.mjs", "digits.d.mts", "digits-int8.mjs", "digits-int8.d.mts"}
 
 
 @pytest.mark.once

@@ -9,6 +9,7 @@ import os
 import random
 import re
 import threading
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,9 @@ GOOD = {
     "columns turned round": text([row[::-1] for row in TEST]),
     "an extra column": text([["id", *TEST[0]], *(["a,b".join('""'), *row] for row in TEST[1:])]),
     "a comma behind each line": text([[*row, ""] for row in TEST]),
+    "no header": text(TEST[1:]),
+    "rows and columns": text([[f"{at // 28 + 1}x{at % 28 + 1}" for at in range(784)], *TEST[1:]]),
+    "pixels from 1": text([[f"pixel{at + 1}" for at in range(784)], *TEST[1:]]),
     "gzip": gzip.compress(text(TEST)),
     "gzip of two members": gzip.compress(text(TEST)[:5000]) + gzip.compress(text(TEST)[5000:]),
     "zip": zipped({"any.CSV": text(TEST)}),
@@ -83,9 +87,17 @@ def test_reads_what_is_legitimate(name: str, save: Callable[[bytes], Path]) -> N
     assert kaggle.map_test(save(GOOD[name]), lambda images: images).tolist() == images.tolist()
 
 
-@pytest.mark.parametrize("spaces", [b"", b" "])
-def test_reads_a_training_file(spaces: bytes, save: Callable[[bytes], Path]) -> None:
-    images, labels = kaggle.read_train(save(text(TRAIN).replace(b",", b"," + spaces)))
+TRAINING = {
+    "Kaggle's": text(TRAIN),
+    "spaces": text(TRAIN).replace(b",", b", "),
+    "no header": text(TRAIN[1:]),
+    "rows and columns": text([["label", *(f"{at // 28 + 1}x{at % 28 + 1}" for at in range(784))], *TRAIN[1:]]),
+}
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_reads_a_training_file(name: str, save: Callable[[bytes], Path]) -> None:
+    images, labels = kaggle.read_train(save(TRAINING[name]))
     assert labels.dtype == np.uint8
     assert labels.tolist() == numbers(TRAIN)[:, 0].tolist()
     assert images.tolist() == numbers(TRAIN)[:, 1:].tolist()
@@ -207,7 +219,6 @@ BAD_TEST = {
     "missing column": (text([row[:9] + row[10:] for row in table()]), "line 1, column pixel9: missing"),
     "missing columns": (text([row[:700] for row in table()]), "line 1, column pixel700: missing (and 83 more)"),
     "duplicate column": (text([[*row, row[3]] for row in table()]), "line 1, column pixel3: occurs 2 times"),
-    "no header": (text(table()[1:]), "line 1: the first line must be a header with pixel0 to pixel783"),
     "empty": (b"", "the file is empty"),
     "blank": (b"\n\n", "the file is empty"),
     "header only": (text(table(0)), "no rows, only a header"),
@@ -226,6 +237,11 @@ BAD_TEST = {
     "damaged gzip": (gzip.compress(text(table()))[:-8] + bytes(8), "damaged file: CRC check failed*"),
     "damaged deflate": (gzip.compress(text(table()))[:10] + b"\xff" * 99, "can't be unpacked: Error -3 *"),
     "half a zip": (zipped({"a.csv": text(table())})[:500], "damaged or cut-off zip: File is not a zip file"),
+    "many members": (zipped({f"{at}": b"" for at in range(6000)}), "can't be unpacked: its list of members has *"),
+    "long name": (
+        zipped({"x" * 60_000: b""}),
+        f"this zip must hold one CSV file or one test.csv; it holds {'x' * 40}…{'x' * 39}",
+    ),
     "empty zip": (zipped({}), "this zip must hold one CSV file or one test.csv; it holds nothing"),
     "zip of others": (
         zipped({"a.csv": b"", "b.csv": b"", "c": b""}),
@@ -264,6 +280,15 @@ def test_says_what_is_wrong_inside_a_zip(save: Callable[[bytes], Path]) -> None:
     path = save(zipped({"digits.csv": changed(2, 5, 256)}))
     with pytest.raises(KaggleFileError, match=re.escape(f"{path} (digits.csv): row 2 (line 3), column pixel5: 256")):
         kaggle.read_test(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_unpacks_without_a_bound_is_not_unpacked(method: int, save: Callable[[bytes], Path]) -> None:
+    path, reason = save(zipped({"digits.csv": text(TEST)}, method)), "compressed by another method than deflate"
+    for call in (kaggle.read_test, kaggle.validate_submission):
+        with pytest.raises(KaggleFileError, match=re.escape(f"{path} (digits.csv): {reason}")):
+            call(path)
+    assert len(kaggle.read_test(save(zipped({"digits.csv": text(TEST)}, zipfile.ZIP_STORED)))) == 5
 
 
 def test_no_file(tmp_path: Path) -> None:

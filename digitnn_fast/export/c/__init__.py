@@ -5,7 +5,6 @@ The templates are the C files beside this one.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,6 +16,7 @@ import numpy as np
 from digitnn_fast import kaggle
 from digitnn_fast.export.c import boards, tools
 from digitnn_fast.export.c.source import Integers, check_width, fill, sources
+from digitnn_fast.export.programs import scratch_folder
 from digitnn_fast.export.ways import Answers, Bytes, Exporter, Fact, Options, SelfTestError, Way, integer_answers
 from digitnn_fast.network import Network
 from digitnn_fast.preprocessing import PREPROCESSINGS
@@ -157,8 +157,8 @@ def _specified(integers: Integers, _: Network, images: Bytes) -> Answers:
 
 def _compiled(code: Path, images: Bytes) -> Answers:
     """The answers of the C in that folder."""
-    with tempfile.TemporaryDirectory() as scratch:
-        program = tools.build(code, Path(scratch) / "driver", [*(tools.compiler() or []), "-O2", *tools.STRICT])
+    with scratch_folder() as scratch:
+        program = tools.build(code, scratch / "driver", [*(tools.compiler() or []), "-O2", *tools.STRICT])
         given = tools.answers([program], images)
     return Answers(given["label"], logits=np.asarray(given["logits"]))
 
@@ -168,12 +168,12 @@ def _selftest(code: Path) -> str:
     command = tools.compiler()
     if command is None:
         return f"not run: {NO_COMPILER}"
-    with tempfile.TemporaryDirectory() as scratch:
-        program = tools.build(code, Path(scratch) / "selftest", [*command, "-O2", *tools.STRICT], code / "selftest.c")
+    with scratch_folder() as scratch:
+        program = tools.build(code, scratch / "selftest", [*command, "-O2", *tools.STRICT], code / "selftest.c")
         try:
             tools.run_tool([program])
         except tools.ToolError as error:
-            raise SelfTestError("selftest.c: the C answers otherwise than it should") from error
+            raise SelfTestError(f"selftest.c: the C answers otherwise than it should: {error}") from error
     return f"compiled by {command[0]} and passed"
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from digitnn_fast.export.c import tools
 from digitnn_fast.export.c.source import HERE, Integers
-from digitnn_fast.preprocessing import prepare
-from digitnn_fast.sizes import CLASSES
+from digitnn_fast.export.programs import scratch_folder
+from digitnn_fast.preprocessing import PREPROCESSINGS, prepare
+from digitnn_fast.sizes import CLASSES, PIXELS
 
 COMPILER, EMULATOR, SIZE = "arm-none-eabi-gcc", "qemu-system-arm", "arm-none-eabi-size"
 FLAGS = ("-O2", "-std=c99", "-mthumb", "-masm-syntax-unified", "-ffunction-sections", "-fdata-sections")
@@ -72,8 +73,7 @@ def missing(*tools: str) -> str:
 
 def measure(folder: Path, board: Board, images: NDArray[np.uint8]) -> tuple[Cost, NDArray[np.void] | None]:
     """The cost of the sources in `folder`, and what they answered on the emulated board, if there is one."""
-    with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch)
+    with scratch_folder() as place:
         flash, static = _sizes(folder, place, board)
         stack = _deepest(_call_graph(folder, place, board))
         if missing(EMULATOR) or flash + 4096 > board.flash:
@@ -86,7 +86,11 @@ def _sizes(folder: Path, place: Path, board: Board) -> tuple[int, int]:
     """Bytes of flash and of static RAM of digits_predict and all that it needs, linked."""
     entry = ("-Wl,-e,digits_predict", "-o", place / "predict.elf")
     tools.run_tool([COMPILER, *board.flags, *FLAGS, *LINKED, folder / "digits.c", "-lgcc", *entry])
-    text, data, bss = map(int, tools.run_tool([SIZE, place / "predict.elf"]).splitlines()[1].split()[:3])
+    printed = tools.run_tool([SIZE, place / "predict.elf"])
+    try:
+        text, data, bss = map(int, printed.splitlines()[1].split()[:3])
+    except (IndexError, ValueError) as error:
+        raise tools.ToolError(f"{SIZE} prints no sizes") from error
     return text + data, data + bss
 
 
@@ -94,7 +98,15 @@ def _call_graph(folder: Path, place: Path, board: Board) -> str:
     """gcc's call graph with the stack of each function."""
     flags = (*board.flags, *FLAGS, "-fstack-usage", "-fcallgraph-info=su")
     tools.run_tool([COMPILER, *flags, "-c", folder / "digits.c", "-o", place / "digits.o"])
-    return (place / "digits.ci").read_text()
+    return _written(place / "digits.ci", COMPILER).decode(errors="replace")
+
+
+def _written(path: Path, program: str) -> bytes:
+    """What a program that ended well left in a file; ToolError if it left none."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise tools.ToolError(f"{program} ended well and did not write {path.name}") from error
 
 
 def _deepest(graph: str) -> int:
@@ -122,7 +134,7 @@ def emulate(
     semihosting = ("-semihosting-config", "enable=on,target=native", "-icount", "shift=0")
     quiet = ("-display", "none", "-monitor", "none", "-serial", "none")
     tools.run_tool([EMULATOR, "-M", board.machine, *quiet, *semihosting, "-kernel", program], folder=place)
-    written = (place / "answers.bin").read_bytes()
+    written = _written(place / "answers.bin", EMULATOR)
     if len(written) != len(images) * tools.ANSWER.itemsize + 12:
         raise tools.ToolError(f"the emulated {board.name} wrote {len(written)} bytes for {len(images)} images")
     ticks, loop, depth = np.frombuffer(written[-12:], "<u4").tolist()
@@ -137,4 +149,6 @@ def multiply_adds(network: Integers, images: NDArray[np.uint8]) -> tuple[float, 
     inside = seen.reshape(-1, 28, 28)[:, top:bottom, left:right] > 0
     active = np.maximum(seen.astype(np.int32) @ W1.astype(np.int32) + b1, 0) >> network.quantized.shift > 0
     first, second = inside.sum(axis=(1, 2)).mean() * len(b1), active.sum(axis=1).mean() * CLASSES
-    return float(first + second), W1.size + len(b1) * CLASSES
+    inputs = PREPROCESSINGS[network.preprocessing].inputs
+    values = math.prod(map(int, inputs[0].split("x"))) if inputs else PIXELS
+    return float(first + second), (values + CLASSES) * len(b1)

@@ -7,6 +7,10 @@
  */
 #include "digits.h"
 
+#if DIGITS_EXPORT != @set@
+#error "digits.h and digits.c are of two exports: an export was cut short, run it again"
+#endif
+
 @preprocessings@
 #define BITS @bits@ /* of a weight in W1: 8, 4 or 2 */
 #define HIDDEN @hidden@ /* units, a multiple of BLOCK */
@@ -49,6 +53,26 @@ static const int16_t W2[HIDDEN * DIGITS_CLASSES] = {
 static const int32_t b2[DIGITS_CLASSES] = {
 @b2@
 };
+
+static const uint16_t powers[64] = { /* 32768 / 2**(k / 64) */
+@powers@
+};
+
+uint32_t digits_checksum(void)
+{
+    uint32_t sum = 0, i;
+#define TAKE_IN(array) \
+    for (i = 0; i < sizeof array / sizeof array[0]; i++) { \
+        const int32_t number = (int32_t)array[i];          \
+        sum = (sum + (uint32_t)number) * 31u;              \
+    }
+    TAKE_IN(W1)
+    TAKE_IN(b1)
+    TAKE_IN(W2)
+    TAKE_IN(b2)
+    TAKE_IN(powers)
+    return sum;
+}
 
 #define EACH_OF_8(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 
@@ -249,9 +273,6 @@ uint8_t digits_predict(const uint8_t image[DIGITS_PIXELS])
 
 void digits_probabilities(const int32_t logits[DIGITS_CLASSES], uint8_t probabilities[DIGITS_CLASSES])
 {
-    static const uint16_t powers[64] = { /* 32768 / 2**(k / 64) */
-        @powers@
-    };
     uint32_t shares[DIGITS_CLASSES], total = 0;
     int32_t highest = logits[0];
     uint8_t k;

@@ -1,9 +1,14 @@
-/* Self-test of digits.c: digits whose answers are known, and pictures of noise, by a checksum of all their logits.
+/* Self-test of digits.c: digits whose answers are known, and pictures of noise, by a checksum of all their logits;
+ * and a checksum of the stored numbers, which finds any single one that is wrong.
  * On a computer: cc digits.c selftest.c && ./a.out; on a board, with DIGITS_NO_MAIN defined, call digits_selftest(). Both
  * give 0 if all is well.
  * Made by digitnn-fast @version@.
  */
 #include "digits.h"
+
+#if DIGITS_EXPORT != @set@
+#error "digits.h and selftest.c are of two exports: an export was cut short, run it again"
+#endif
 
 #define DIGITS @digits@
 #define NOISE @noise@
@@ -44,7 +49,7 @@ uint16_t digits_selftest(void)
         (void)digits_logits(image, logits);
         for (k = 0; k < DIGITS_CLASSES; k++) checksum = checksum * 31u + (uint32_t)logits[k];
     }
-    return (uint16_t)(wrong + (checksum != @checksum@u));
+    return (uint16_t)(wrong + (checksum != @checksum@u) + (digits_checksum() != @stored@u));
 }
 
 #if !defined(DIGITS_NO_MAIN) && !defined(ARDUINO)

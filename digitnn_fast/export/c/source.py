@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,10 +45,17 @@ class Integers(NamedTuple):
 
 
 def sources(network: Integers) -> dict[str, str]:
-    """The text of digits.h, digits.c and selftest.c; ValueError for a network that is too wide for the C."""
+    """The text of digits.h, digits.c and selftest.c; ValueError for a network that is too wide for the C.
+
+    Each has a number of the whole set. They compile only together: files are replaced one after the other, and a kill
+    between two of them must not leave weights of one network beside the self-test of another that passes by chance.
+    """
     check_width(len(network.quantized.b1))
-    values = {"digits.h": {}, "digits.c": _network(network), "selftest.c": _selftest(network)}
-    return {name: fill(name, network, **own) for name, own in values.items()}
+    parts = _network(network)
+    values = {"digits.h": {}, "digits.c": parts, "selftest.c": {**_selftest(network), "stored": parts["stored"]}}
+    texts = {name: fill(name, network, **own) for name, own in values.items()}
+    number = f"0x{zlib.crc32(''.join(texts.values()).encode()):08x}u"
+    return {name: text.replace("@set@", number) for name, text in texts.items()}
 
 
 def check_width(hidden: int) -> None:
@@ -71,6 +79,13 @@ def _network(network: Integers) -> dict[str, Any]:
     spare = -len(b1) % BLOCK[bits]  # units of zeros, to fill the last block
     inner = W1.reshape(SIDE, SIDE, -1)[top:bottom, left:right].reshape(-1, len(b1))
     factor, factor_shift = octave_factor(scale)
+    stored = {
+        "W1": pack(np.pad(inner, ((0, 0), (0, spare))), bits),
+        "b1": np.pad(b1, (0, spare)),
+        "W2": np.pad(W2, ((0, spare), (0, 0))),
+        "b2": b2,
+        "powers": octave_powers(),
+    }
     return {
         **_choice(preprocessing),
         "bits": bits,
@@ -80,11 +95,8 @@ def _network(network: Integers) -> dict[str, Any]:
         "bottom": bottom,
         "left": left,
         "right": right,
-        "W1": numbers(pack(np.pad(inner, ((0, 0), (0, spare))), bits)),
-        "b1": numbers(np.pad(b1, (0, spare))),
-        "W2": numbers(np.pad(W2, ((0, spare), (0, 0)))),
-        "b2": numbers(b2),
-        "powers": numbers(octave_powers()).replace("\n", "\n        ").strip(),
+        **{name: numbers(array) for name, array in stored.items()},
+        "stored": checksum(stored.values()),
         "factor": factor,
         "factor_shift": factor_shift,
     }
@@ -121,6 +133,16 @@ def pack(weights: NDArray[np.int8], bits: int) -> NDArray[Any]:
     return np.asarray(np.bitwise_or.reduce(words << places, axis=-1), np.uint32)
 
 
+def checksum(arrays: Iterable[NDArray[Any]]) -> int:
+    """As digits_checksum: `sum = (sum + number) * 31` modulo 2**32 over integers.
+
+    31 is odd, so each step keeps different sums different: any single wrong number gives another checksum.
+    """
+    values = np.concatenate([array.ravel().astype(np.uint32) for array in arrays])
+    powers = np.multiply.accumulate(np.full(len(values), 31, np.uint32))[::-1]
+    return int(np.add.reduce(values * powers, dtype=np.uint32))
+
+
 def numbers(array: NDArray[Any]) -> str:
     """The numbers of an array, with commas, in lines."""
     form = "0x{:08x}u".format if array.dtype == np.uint32 and array.max() > 2**16 else "{}".format
@@ -142,13 +164,13 @@ def _selftest(network: Integers) -> dict[str, Any]:
     images = np.stack([sample.test_images[sample.test_labels == digit][0] for digit in range(CLASSES)])
     logits = network.logits(images)
     labels = logits.argmax(axis=1)
-    checksum = 0
+    folded = 0
     for logit in network.logits(noise()).ravel().tolist():
-        checksum = (checksum * 31 + logit) % 2**32
+        folded = (folded * 31 + logit) % 2**32
     return {
         "digits": len(images),
         "noise": NOISE,
-        "checksum": checksum,
+        "checksum": folded,
         "labels": numbers(labels),
         "images": rows(images),
         "logits": rows(logits),

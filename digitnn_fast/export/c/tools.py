@@ -5,44 +5,32 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digitnn_fast.export.programs import ToolError, run_tool
 from digitnn_fast.sizes import CLASSES, PIXELS
+
+__all__ = ["ToolError", "answers", "build", "compiler", "run_tool"]
 
 HERE = Path(__file__).parent
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
 ANSWER = np.dtype([("label", "u1"), ("logits", "<i4", CLASSES), ("probabilities", "u1", CLASSES)])
-PATIENCE = 600  # seconds until a program counts as hung
-
-
-class ToolError(RuntimeError):
-    """A compiler or an emulator failed; the text is its first words."""
 
 
 def compiler() -> list[str] | None:
-    """The C compiler of this computer: $CC, cc, gcc or clang; None without."""
+    """The C compiler of this computer: $CC, cc, gcc or clang; None without, ToolError if $CC is no command."""
     for command in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
-        words = shlex.split(command)
+        try:
+            words = shlex.split(command)
+        except ValueError as error:
+            raise ToolError(f"CC is {command!r}: {error}") from error
         if words and shutil.which(words[0]):
             return words
     return None
-
-
-def run_tool(command: Sequence[str | Path], given: bytes = b"", folder: Path | None = None) -> bytes:
-    """What a command, run in a folder, prints; ToolError if it fails."""
-    try:
-        done = subprocess.run(command, input=given, capture_output=True, timeout=PATIENCE, check=False, cwd=folder)
-    except subprocess.TimeoutExpired as error:
-        raise ToolError(f"{command[0]} did not end within {PATIENCE} s") from error
-    if done.returncode:
-        words = " ".join(done.stderr.decode(errors="replace").split())[:300]
-        raise ToolError(f"{command[0]} failed with exit code {done.returncode}: {words}")
-    return done.stdout
 
 
 def build(folder: Path, program: Path, command: Sequence[str], main: Path = HERE / "driver.c") -> Path:

@@ -102,6 +102,7 @@ def test_other_inputs_are_trained_and_the_network_is_kept(command, quick, tmp_pa
     assert code == 0, error
     wide = hidden or 64
     assert f"for {inputs} inputs, {wide} hidden units, on 3,000 rows of {tmp_path}/rows.csv" in text
+    assert f"784-{wide}-10" in text, "the network that was trained, not the one that was given"
     assert ("fine-tuned" in text) == (bits == 2)
     assert "all integers equal" in text
     network = Network.load(tmp_path / "c" / c.MODEL)

@@ -1,5 +1,7 @@
 """The generated C: the integers of the specification, from every compiler and on every processor."""
 
+import re
+
 import numpy as np
 import pytest
 from c_export import HOSTILE, check, integers
@@ -9,6 +11,7 @@ from programs import needs
 from digitnn_fast import Network, reference
 from digitnn_fast.engines import Int8
 from digitnn_fast.export.c import tools
+from digitnn_fast.export.c.boards import multiply_adds
 from digitnn_fast.export.c.source import BLOCK, Integers, pack, sources
 from digitnn_fast.preprocessing import PREPROCESSINGS, prepare
 from digitnn_fast.reference.quantization import LARGEST, quantize
@@ -133,12 +136,64 @@ def test_the_selftest_passes_and_notices_one_wrong_weight(tmp_path, bits):
     tools.run_tool([program])
     W1 = network.quantized.W1
     W1[400, np.abs(W1[400]).argmax()] *= -1
-    wrong = sources(network)["digits.c"]
-    assert wrong != (tmp_path / "digits.c").read_text()
+    right, wrong = (tmp_path / "digits.c").read_text(), sources(network)["digits.c"]
+    assert wrong != right
     (tmp_path / "digits.c").write_text(wrong)
+    with pytest.raises(tools.ToolError, match="are of two exports: an export was cut short, run it again"):
+        tools.build(tmp_path, tmp_path / "mixed", COMPILERS["gcc"], tmp_path / "selftest.c")
+    number = re.compile("DIGITS_EXPORT != (0x[0-9a-f]{8}u)")
+    (tmp_path / "digits.c").write_text(wrong.replace(number.search(wrong)[1], number.search(right)[1]))
     program = tools.build(tmp_path, tmp_path / "other", COMPILERS["gcc"], tmp_path / "selftest.c")
     with pytest.raises(tools.ToolError, match="exit code 1"):
         tools.run_tool([program])
+
+
+FLIPPER = """#include <stdio.h>
+#define DIGITS_NO_MAIN
+#include "digits.c"
+#include "selftest.c"
+#define FLIP(array) \\
+    for (n = 0; n < sizeof array; n += sizeof array > 9999 ? 97 : 1) { \\
+        ((unsigned char *)array)[n] ^= (unsigned char)(1 << n % 8); \\
+        missed += digits_selftest() == 0; \\
+        tried++; \\
+        ((unsigned char *)array)[n] ^= (unsigned char)(1 << n % 8); \\
+    }
+int main(void)
+{
+    unsigned n, missed = digits_selftest(), tried = 0;
+    FLIP(W1) FLIP(b1) FLIP(W2) FLIP(b2) FLIP(powers)
+    printf("%u %u %u\\n", missed, tried, (unsigned)digits_selftest());
+}
+"""
+
+
+@pytest.mark.parametrize("bits", LARGEST)
+def test_the_selftest_finds_every_flipped_bit_of_a_stored_number(tmp_path, bits):
+    needs("gcc")
+    for name, text in sources(integers(bits)).items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "flip.c").write_text(FLIPPER)
+    program = tmp_path / "flip"
+    tools.run_tool(["gcc", "-O2", "-Dconst=", tmp_path / "flip.c", "-o", program])
+    missed, tried, after = map(int, tools.run_tool([program]).split())
+    assert (missed, after) == (0, 0)
+    assert tried > 1500
+
+
+def test_an_int_of_16_bits_is_refused_with_the_reason(tmp_path):
+    needs("gcc")
+    for name, text in sources(integers(2)).items():
+        (tmp_path / name).write_text(text)
+    small = ["-U__SIZEOF_INT__", "-D__SIZEOF_INT__=2", "-fsyntax-only"]
+    with pytest.raises(tools.ToolError, match="needs an int of 32 bits"):
+        tools.run_tool(["gcc", *small, tmp_path / "digits.c"])
+
+
+def test_a_dense_network_has_the_products_of_its_own_inputs():
+    assert multiply_adds(integers(8), DIGITS[:9])[1] == 64 * (784 + 10)
+    assert multiply_adds(integers(8, "directions"), DIGITS[:9])[1] == 64 * (784 + 10)
+    assert multiply_adds(integers(8, "pooled"), DIGITS[:9])[1] == 64 * (256 + 10)
 
 
 def test_the_sources_have_no_name_but_their_own():

@@ -164,3 +164,93 @@ def test_starts_no_process_where_it_may_not_be_python(setting, tmp_path):
     code = f"import sys; {setting}" + WITHOUT_NUMBA
     assert run(code, program, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == 1
     assert not (tmp_path / "started").exists()
+
+
+# Who may be trusted
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs users and modes")
+ROOT = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be others")
+WARNED = """
+import json, sys, warnings
+from digitnn_fast.kernels import KERNELS
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    found = [KERNELS["inference.relu"].is_cached() for _ in range(2)]
+print(json.dumps([found, [str(warning.message) for warning in caught]]))
+"""
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("whose", "mode", "owner", "reason"),
+    [
+        ("folder", 0o777, 0, "every user may write it"),
+        ("file", 0o666, 0, "every user may write it"),
+        pytest.param("folder", 0o755, 4321, "another user owns it", marks=ROOT),
+        pytest.param("file", 0o644, 4321, "another user owns it", marks=ROOT),
+        pytest.param("folder", 0o775, (0, 4321), "other users of its group may write it", marks=ROOT),
+        ("folder", 0o755, 0, ""),
+        ("file", 0o644, 0, ""),
+    ],
+)
+def test_what_others_could_have_written_is_not_loaded(whose, mode, owner, reason, cache, tmp_path):
+    folder = shutil.copytree(cache, tmp_path / "cache")
+    relu, _ = files(folder)
+    changed = relu if whose == "file" else folder
+    if owner:
+        os.chown(changed, *(owner if isinstance(owner, tuple) else (owner, -1)))
+    changed.chmod(mode)
+    found, warnings = run(WARNED, NUMBA_CACHE_DIR=str(folder))
+    assert found == [not reason] * 2
+    assert len(warnings) == bool(reason)  # once
+    assert all(str(changed) in text and reason in text for text in warnings)
+    before = relu.read_bytes()
+    run("import warnings; warnings.simplefilter('ignore')" + RELU, NUMBA_CACHE_DIR=str(folder))
+    assert relu.read_bytes() == before or whose == "file"  # nothing is put into such a folder
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "environment", [{"NUMBA_CACHE_DIR": "cache"}, {"HOME": "here", "XDG_CACHE_HOME": "here"}, {"HOME": "~"}]
+)
+def test_nothing_is_loaded_from_the_current_folder(environment, cache, tmp_path):
+    """Neither by a relative path, nor by the `~` of a user without a home."""
+    kernels = tmp_path / "digitnn_fast" / "kernels"
+    shutil.copytree(PACKAGE, kernels.parent, ignore=shutil.ignore_patterns("__pycache__", "models", "sample", "kernel"))
+    (kernels / "__pycache__").touch()  # below a file nobody can write
+    for place in ("cache", "here/digitnn-fast", "~/.cache/digitnn-fast", "here/.cache/digitnn-fast"):
+        shutil.copytree(cache, tmp_path / place)
+    code = "import warnings; warnings.simplefilter('ignore')\n" + CACHED
+    assert run(code, folder=tmp_path, PYTHONDONTWRITEBYTECODE="1", **environment) == 0
+    before = sorted(str(path) for path in tmp_path.rglob("*"))
+    code = "import warnings; warnings.simplefilter('ignore')" + RELU
+    run(code, folder=tmp_path, PYTHONDONTWRITEBYTECODE="1", **environment)
+    assert sorted(str(path) for path in tmp_path.rglob("*")) == before
+
+
+@POSIX
+def test_others_may_read_what_is_kept(tmp_path):
+    old = os.umask(0o022)
+    try:
+        run(RELU, NUMBA_CACHE_DIR=str(tmp_path / "new"))
+    finally:
+        os.umask(old)
+    [kept] = (tmp_path / "new").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o644 and kept.parent.stat().st_mode & 0o777 == 0o755
+
+
+@POSIX
+@pytest.mark.parametrize("in_its_place", [os.mkdir, os.mkfifo])
+def test_what_stands_in_a_files_place_does_no_harm(in_its_place, cache, tmp_path):
+    folder = shutil.copytree(cache, tmp_path / "cache")
+    relu, softmax = files(folder)
+    relu.unlink()
+    in_its_place(relu)
+    litter = folder / ".digitnn-fast-code-1-00000000.tmp"
+    others = folder / ".digitnn-fast-code-2-00000000.tmp", folder / "mine.tmp"
+    for path in (litter, *others):
+        path.touch()
+    os.utime(litter, (0, 0))
+    os.utime(others[1], (0, 0))
+    run(RELU, NUMBA_CACHE_DIR=str(folder))
+    assert sorted(folder.iterdir()) == sorted([relu, softmax, *others])

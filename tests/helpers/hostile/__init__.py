@@ -1,0 +1,1 @@
+"""Inputs that a stranger could have made, and processes that die at any moment: see tests/hostile/README.md."""
