@@ -53,7 +53,7 @@ def reflected(colours: NDArray[np.uint8], dark: bool) -> Floats:
     """
     red, green, blue = colours.transpose(2, 0, 1)  # .min(axis=2) would take thirty times as long
     light = np.minimum(np.minimum(red, green), blue) if dark else 255 - np.maximum(np.maximum(red, green), blue)
-    return light.astype(np.float64)
+    return np.asarray(light, np.float64)
 
 
 def is_dark_on_light(colours: NDArray[np.uint8]) -> bool:

@@ -1,7 +1,7 @@
 """The network in JavaScript, and the page to draw on: files with the model inside, for use without a connection.
 
-`network.js` is the network, number for number as in Python. `page.html` is the page, for which `digits.js`, `close.js`
-and `fit.js` do what `images` does. `module.mjs` turns the network into an ES module, of which `module.d.mts` are the types.
+`network.js` is the network, number for number as in Python. `page.html` is the page, for which `digits.js`, `close.js` and
+`fit.js` do what `images` does. `module.mjs` turns the network into an ES module; its types are in `module.d.mts`.
 """
 
 from __future__ import annotations
