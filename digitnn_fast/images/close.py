@@ -16,6 +16,7 @@ Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 NEAR = 0.08  # of the longer side, and a pixel: so near to each side of the frame is the ink
+ENDS = 3  # sides of the frame that the largest part is near to; the bar of a 5 may be a part of its own
 PLAIN = 0.25  # contrast of ink at least
 TWO = 0.8  # of the variance of light, that is between ink and paper; if all levels are as frequent it is 0.75
 EDGY = 32  # pixels of the longer side: smaller pictures are mostly edges of strokes
@@ -71,28 +72,33 @@ def _two_levels(light: Floats) -> Floats | None:
     return np.clip(2 * (1 - light / max(paper, 1)) / level - 0.5, 0, 1)
 
 
+def _reach(mask: Mask) -> int:
+    return max(1, int(NEAR * max(mask.shape) + 0.5 + TINY))
+
+
 def _reaches_frame(mask: Mask) -> bool:
-    reach = max(1, int(NEAR * max(mask.shape) + 0.5 + TINY))
+    reach = _reach(mask)
     ends = mask[: reach + 1], mask[-reach - 1 :], mask[:, : reach + 1], mask[:, -reach - 1 :]
     return all(end.any() for end in ends)
 
 
 def _is_digit(mask: Mask, main: Part, frame: float) -> bool:
     """Whether the ink is a digit's: one part above all, thin, with few holes, and no border of the picture."""
-    if main.area < MAIN * mask.sum():
+    (height, width), reach, box = mask.shape, _reach(mask), main.box
+    ends = box.top <= reach, box.bottom >= height - reach, box.left <= reach, box.right >= width - reach
+    if main.area < MAIN * mask.sum() or sum(ends) < ENDS:
         return False
     papers, _ = label(~mask)
     sizes = np.bincount(papers[~mask], minlength=1)
     holes = sizes.copy()
     holes[np.unique(np.concatenate([papers[0], papers[-1], papers[:, 0], papers[:, -1]]))] = 0
     if main.width >= SOLID * main.box.shorter:  # a 1, with paper on both sides of it or none
-        height, width = mask.shape
         sides = float(sizes.max()) <= max(BOTH * float(sizes.sum()), LITTLE * mask.size) or height >= NARROW * width
         alike = height >= SLIM * width or max(height, width) <= ICON
         return bool(sides and alike and mask.sum() >= MOSTLY * mask.size and not holes.any())
-    box = mask[main.box.top : main.box.bottom, main.box.left : main.box.right]
-    rim = int(RIM * max(box.shape)) + 1
-    rims = box[:rim], box[-rim:], box[:, :rim].T, box[:, -rim:].T
+    own = mask[box.top : box.bottom, box.left : box.right]
+    rim = int(RIM * max(own.shape)) + 1
+    rims = own[:rim], own[-rim:], own[:, :rim].T, own[:, -rim:].T
     straight = sum(float(side.any(axis=0).mean()) >= STRAIGHT for side in rims)
     many = int((holes >= HOLES[1] * mask.size).sum()) > HOLES[0]
     thin = main.width <= THICK * main.box.longer and main.area <= LONGEST * main.width * main.box.longer

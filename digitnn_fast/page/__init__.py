@@ -1,7 +1,8 @@
 """The network in JavaScript, and the page to draw on: files with the model inside, for use without a connection.
 
-`network.js` is the network, number for number as in Python. `page.html` is the page, for which `digits.js`, `close.js` and
-`fit.js` do what `images` does. `module.mjs` turns the network into an ES module; its types are in `module.d.mts`.
+`network.js` is the network, number for number as in Python. `page.html` is the page, for which `digits.js`,
+`close.js` and `fit.js` do what `images` does. `module.mjs` turns the network into an ES module; `module.d.mts` has its
+types.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 // A digit that fills its picture, step by step as in images/close.py; reasons stand there.
 
-const CLOSE = { near: 0.08, plain: 0.25, main: 0.5, straight: 0.95, rim: 0.02, thick: 0.3, holes: [2, 0.01], solid: 0.35,
+const CLOSE = { near: 0.08, ends: 3, plain: 0.25, main: 0.5, straight: 0.95, rim: 0.02, thick: 0.3, holes: [2, 0.01], solid: 0.35,
   slim: 1.5, icon: 64, narrow: 2.5, mostly: 0.3, both: 0.8, little: 0.02, longest: 4.5, covered: 0.6, two: 0.8, edgy: 32 };
 
 // Ink, and the parts of a digit that fills the picture; null if none does.
@@ -58,14 +58,17 @@ function frameShare(mask) {
   return Math.round((top + bottom) * width + (left + right) * height) / (2 * (width + height));
 }
 
+const reachOf = (mask) => Math.max(1, Math.floor(CLOSE.near * longer(mask) + 0.5 + TINY));
+
 function reachesFrame(mask) {
-  const reach = Math.max(1, Math.floor(CLOSE.near * longer(mask) + 0.5 + TINY));
-  return sidesOf(mask, whole(mask), reach + 1).every((share) => share > 0);
+  return sidesOf(mask, whole(mask), reachOf(mask) + 1).every((share) => share > 0);
 }
 
 function isDigit(mask, main, frame) {
   const size = mask.values.length, inked = sum(mask.values), box = boxSide(main);
-  if (main.area < CLOSE.main * inked) return false;
+  const reach = reachOf(mask), ends = [main.top <= reach, main.bottom >= mask.height - reach,
+    main.left <= reach, main.right >= mask.width - reach].filter(Boolean).length;
+  if (main.area < CLOSE.main * inked || ends < CLOSE.ends) return false;
   const papers = findParts(like(mask, (value) => 1 - value)).parts, holes = papers.filter((paper) => !paper.atEdge);
   if (main.stroke >= CLOSE.solid * shorter(main)) {
     const { height, width } = mask, most = Math.max(0, ...papers.map((paper) => paper.area));
