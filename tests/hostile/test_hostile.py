@@ -11,6 +11,7 @@ if os.name != "posix":
 
 from hostile import faults, judging
 
+pytestmark = pytest.mark.once  # takes minutes
 SHORT = 150  # inputs of each kind
 FEW = 6  # steps of each command: the last are the renames
 
