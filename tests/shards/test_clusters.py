@@ -148,7 +148,7 @@ def test_workers_of_another_version(cluster, digits, tmp_path, monkeypatch):
     tasks = find_shards([str(digits)], str(tmp_path / "out"))
     network = Network.load(model_path())
     with pytest.raises(
-        ClusterError, match=r"^the workers have digitnn-fast 0.*; this is 9\.9: install the same everywhere$"
+        ClusterError, match=r"^the workers have digitnn-fast 1.*; this is 9\.9: install the same everywhere$"
     ):
         next(run_dask(tasks, network, "float32", Options(), cluster))
 
