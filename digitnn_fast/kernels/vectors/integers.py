@@ -67,6 +67,13 @@ def load_bytes_int(builder: Any, data: Any, index: Any) -> Any:
     return builder.zext(row, WORD)
 
 
+@operation(types.void, _int_store_twin)
+def store_bytes_int(builder: Any, data: Any, index: Any, vector: Any) -> Any:
+    """Write 16 values, which are 0 to 255, to a uint8 array from flat index `index`."""
+    narrow = ir.VectorType(ir.IntType(8), LANES)
+    builder.store(builder.trunc(vector, narrow), vector_at(builder, data, index, narrow), align=1)
+
+
 @operation(I32x16, lambda value: np.full(LANES, value, np.int32))
 def splat_int(builder: Any, value: Any) -> Any:
     """An int32 in all lanes."""
