@@ -75,7 +75,7 @@ def _check_target(target: Path) -> None:
 
 def kernel_folder() -> Path:
     """The folder of the notebook and its metadata; ValueError if it was not installed."""
-    for folder in (PACKAGE / "kernel", PACKAGE.parent / "kernel"):  # the first is a link, which a clone may not have
+    for folder in (PACKAGE / "kernel", PACKAGE.parent / "kernel"):  # installed, and in a checkout
         if (folder / KERNEL_METADATA).is_file():
             return folder
     raise ValueError(f"the kernel's notebook is missing in {PACKAGE}: install digitnn-fast again")
