@@ -41,7 +41,9 @@ def _folders() -> list[Path]:
     home = {"win32": "~/AppData/Local", "darwin": "~/Library/Caches"}.get(sys.platform, "~/.cache")
     user = os.environ.get("XDG_CACHE_HOME") or ""
     user = user if os.path.isabs(user) else os.path.expanduser(home)
-    return [KERNELS / "__pycache__", *([Path(user) / "digitnn-fast"] if os.path.isabs(user) else [])]
+    folders = [KERNELS / "__pycache__", *([Path(user) / "digitnn-fast"] if os.path.isabs(user) else [])]
+    # An application in one file unpacks itself into a folder that is gone when it ends.
+    return folders[::-1] if getattr(sys, "frozen", False) else folders
 
 
 def find(stem: str) -> tuple[Path, bytes] | None:
