@@ -1,9 +1,12 @@
 """The forward pass, fused and without a matrix product; its specification is `reference.forward`.
 
-Only non-zero pixels (about 150 of 784) are visited: each adds pixel * W1[pixel] to the hidden units.
-Hidden units are taken in tiles of 64, which live in registers while an image's pixels go by;
-images in blocks of 128, so that a tile's weights (200 kB) are read from the nearest cache that
-holds them once for the block and not once for every image.
+Only values that are not zero (150 of 784 pixels, 327 of directions) are visited: each adds value * W1[value's row] to the
+hidden units. These are taken in tiles of 64, which live in registers while an image's values go by. With AVX-512 the
+registers hold the tiles of two images: then the rows are visited that either needs (229, 467), and each is read once.
+
+What is read decides the time. So images are taken in blocks of 128, and their values in four bands: the rows of a band
+that are visited (about 30 kB) stay in the nearest cache while the block goes by. With two bands and one image at a time,
+directions take 402 ns instead of 273.
 """
 
 import numpy as np
