@@ -22,7 +22,7 @@ from digitnn_fast.page import write_page
 from digitnn_fast.sample import load_sample
 
 predictor = Predictor.load()
-write_page(predictor.network, "page.html")
+write_page("page.html", predictor.network)
 print(json.dumps(predictor.predict(load_sample().test_images).tolist()))
 """
 

@@ -9,6 +9,7 @@ import sys
 import tarfile
 import zipfile
 from importlib.metadata import requires
+from xml.etree import ElementTree
 
 import pytest
 from checkout import ROOT
@@ -54,9 +55,16 @@ def test_links_of_the_description_are_absolute_once_there_is_an_address():
         '![c](https://host/name/raw/main/bench/a.svg) <img src="https://host/name/raw/main/bench/b.svg" alt="d"> '
         "[e](#here)"
     )
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    linked = re.findall(r"https://host/name/(?:raw|blob)/main/([^)\"\s#]+)", description(readme, "https://host/name"))
-    assert all((ROOT / path).exists() for path in linked)
+
+
+def test_pictures_of_the_readme_are_there_and_small():
+    text = load_setup().description((ROOT / "README.md").read_text(encoding="utf-8"), "https://host/name")
+    pictures = re.findall(r"https://host/name/raw/main/([^)\"\s]+)", text)
+    assert len(pictures) >= 3
+    for picture in pictures:
+        content = (ROOT / picture).read_bytes()
+        assert len(content) < 64_000
+        assert ElementTree.fromstring(content).tag.endswith("svg")
 
 
 CACHES = shutil.ignore_patterns(
