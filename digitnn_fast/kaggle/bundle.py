@@ -13,10 +13,11 @@ import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from digitnn_fast.home import HOME
 from digitnn_fast.version import VERSION
 from digitnn_fast.writing import check_folder, filling
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = HOME
 NAME = "digitnn_fast"
 USERNAME = "USERNAME"  # stands in kernel/kernel-metadata.json for whoever pushes it
 KERNEL_METADATA, DATASET_METADATA = "kernel-metadata.json", "dataset-metadata.json"

@@ -133,6 +133,20 @@ def test_the_kernel_runs_on_kaggle(image, kaggle_files, tmp_path):
     for name, png in drawn.items():
         assert np.asarray(read_png(png)).std() > 5, f"{name} is not blank"
 
+    older = tmp_path / "older"  # the layout of Kaggle's folder until 2025
+    older.mkdir()
+    files.rename(older / "digit-recognizer")
+    attached.rename(older / "digitnn-fast-wheel")
+    beginning = json.loads(notebook.read_text("utf-8"))
+    names = [cell["id"] for cell in beginning["cells"]]
+    beginning["cells"] = beginning["cells"][: names.index("data") + 1]
+    notebook.write_text(json.dumps(beginning), "utf-8")
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=settings | {"KAGGLE_INPUT": str(older)}, cwd=working, timeout=HANGS
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "42,000 digits to learn from" in (tmp_path / "executed.ipynb").read_text("utf-8")
+
     installed = [str(image / "digitnn-fast"), "kaggle", "bundle", "--username", "someone", "--out", "again"]
     subprocess.run(installed, check=True, env=settings, cwd=tmp_path, capture_output=True, timeout=HANGS)
     again = tmp_path / "again" / "dataset" / made.wheel.name
