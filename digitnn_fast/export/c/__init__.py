@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from digitnn_fast import kaggle
-from digitnn_fast.export.c import boards, tools
+from digitnn_fast.export.c import avr, boards, tools
 from digitnn_fast.export.c.source import Integers, check_width, fill, sources
 from digitnn_fast.export.programs import scratch_folder
 from digitnn_fast.export.ways import Answers, Bytes, Exporter, Fact, Options, SelfTestError, Way, integer_answers
@@ -22,6 +22,7 @@ from digitnn_fast.network import Network
 from digitnn_fast.preprocessing import PREPROCESSINGS
 from digitnn_fast.reference.quantization import LARGEST, quantize
 from digitnn_fast.sample import load_sample
+from digitnn_fast.sizes import PIXELS
 from digitnn_fast.training import train
 from digitnn_fast.training.finetuning import fine_tune
 from digitnn_fast.training.recipes import RECIPES
@@ -29,7 +30,7 @@ from digitnn_fast.training.recipes import RECIPES
 NO_COMPILER = "there is no C compiler here"
 LAYOUTS = {"plain": ".", "arduino": "src"}  # and where the sources are
 MODEL = "digits.npz"  # the network that learned
-COUNTED = 100  # digits that the emulated boards look at
+COUNTED, SHOWN_TO_AVR = 100, 10  # digits that the emulated boards look at
 USUAL_CLOCK = 48.0  # MHz
 INPUTS = dict(row.inputs for row in PREPROCESSINGS.values() if row.inputs)  # and the recipe that trains for them
 
@@ -197,6 +198,30 @@ def costs(network: Network, folder: Path, options: COptions) -> Iterator[Fact]:
             if limit is not None and getattr(cost, name) > limit:
                 raise SelfTestError(f"{board.name}: {getattr(cost, name):,} bytes of {name}, allowed are {limit:,}")
         yield board.name, cost.text(options.clock)
+    yield from _avr_costs(integers, code, images[:SHOWN_TO_AVR])
+
+
+def _avr_costs(integers: Integers, code: Path, images: Bytes) -> Iterator[Fact]:
+    """The cost on each AVR board that has room for it; SelfTestError if the emulated board answers wrong."""
+    if boards.missing(avr.COMPILER, avr.EMULATOR):
+        return
+    if not integers.fits_avr():
+        yield "Arduino with AVR", "does not fit: an AVR takes at most 32,767 bytes of weights"
+        return
+    stack = 0  # as on the board with the most memory, which is tried first
+    for board in reversed(avr.BOARDS):
+        flash, static = avr.size(code, board)
+        if flash > board.flash or static + stack + PIXELS > board.ram:
+            yield (
+                board.name,
+                f"does not fit: {flash:,} bytes of flash, {static + stack + PIXELS:,} of RAM with the image",
+            )
+            continue
+        cost, answers = avr.measure(code, board, images)
+        stack = cost.stack
+        if not np.array_equal(answers["logits"], integers.logits(images)):
+            raise SelfTestError(f"{board.name}: the emulated board gives other integers")
+        yield board.name, cost.text(board)
 
 
 EXPORTER = Exporter("c", "C99 for microcontrollers: digits.h, digits.c, a self-test", COptions, write, ways, costs)
