@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -66,6 +67,12 @@ def sources(network: Integers) -> dict[str, str]:
     return {name: text.replace("@set@", number) for name, text in texts.items()}
 
 
+def renamed(text: str, old: str, new: str) -> str:
+    """C, or a file's name, with the names that begin with a prefix called by another one."""
+    text = re.sub(rf"\b{old}(?=_|\.[chn])", new, text)
+    return re.sub(rf"\b{old.upper()}(?=_)", new.upper(), text)
+
+
 def check_width(hidden: int) -> None:
     """ValueError for more hidden units than the C can address."""
     if PIXELS * hidden >= 2**24:
@@ -76,7 +83,7 @@ def fill(name: str, network: Integers, **values: Any) -> str:
     """A template with `@name@` replaced by each value. None of them is text from a model file, which may be hostile."""
     about = f"a network 784-{len(network.quantized.b1)}-10, weights in {network.bits} bits"
     fits = network.fits_avr()
-    values |= {
+    values = {"library": "Handwritten digits", **values} | {
         "avr": "avr,megaavr," if fits else "",
         "needs": f"{network.bytes():,} bytes of weights" + ("" if fits else ", too many for AVR"),
     }
