@@ -51,6 +51,9 @@ def export(
     train: Annotated[
         str | None, _c("--train", "FILE", "digits to learn from; the sample's if only fine-tuned.")
     ] = None,
+    seeds: Annotated[
+        int | None, _c("--seeds", "N", "train so many, keep the least training loss; up to 16 units 3, else 1.", 1)
+    ] = None,
     seed: Annotated[int | None, _c("--seed", "N", "of training and fine-tuning.", 0)] = None,
     layout: Annotated[str | None, _c("--layout", "plain|arduino", "how the files lie.")] = None,
     prefix: Annotated[

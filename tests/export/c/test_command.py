@@ -105,6 +105,7 @@ def test_other_inputs_are_trained_and_the_network_is_kept(command, quick, tmp_pa
     assert f"for {inputs} inputs, {wide} hidden units, on 3,000 rows of {tmp_path}/rows.csv" in text
     assert f"784-{wide}-10" in text, "the network that was trained, not the one that was given"
     assert ("fine-tuned" in text) == (bits == 2)
+    assert ("3, with training losses of" in text) == (wide == 16)
     assert "all integers equal" in text
     network = Network.load(tmp_path / "c" / "digits.npz")
     assert (network.hidden, network.preprocessing) == (wide, recipe.preprocessing)
@@ -146,6 +147,8 @@ def test_too_much_lost(command, quick, tmp_path):
         (("--inputs", "16x16", "--train", "nothing.csv"), "nothing.csv: no such file"),
         (("--inputs", "16x16", "--train", "x.csv", "--hidden", "0"), "--hidden"),
         (("--hidden", "32", "--bits", "2"), "--hidden goes with --inputs"),
+        (("--seeds", "2"), "--seeds goes with --inputs"),
+        (("--seeds", "0"), "--seeds"),
         (("--clock", "0"), "--clock"),
         (("--max-ram", "-1"), "--max-ram"),
         (("--bits", "2", "--train", "nothing.csv"), "nothing.csv: no such file"),
@@ -281,3 +284,19 @@ def test_a_library_with_a_prefix(command, tmp_path):
     assert "name=Handwritten digits mine\n" in properties
     assert "includes=mine.h\n" in properties
     assert "mine_logits(image, logits)" in (tmp_path / "D" / "examples" / "Digits" / "Digits.ino").read_text()
+
+
+def test_of_several_seeds_the_one_that_learned_best_is_kept(command, quick, tmp_path, monkeypatch):
+    needs("gcc")
+    recipe = RECIPES["tiny"]
+    monkeypatch.setitem(RECIPES, recipe.name, replace(recipe, epochs=3))
+    write_rows(tmp_path / "rows.csv", SAMPLE.train_images[:1000], SAMPLE.train_labels[:1000])
+    arguments = ["--inputs", "16x16", "--hidden", 2, "--train", tmp_path / "rows.csv", "--max-loss", 100]
+    code, text, _ = command("small", "--out", tmp_path / "c", *arguments, "--seeds", 4, "--seed", 7)
+    assert code == 0
+    found = re.search(r"4, with training losses of ([\d., ]+); kept is that of seed (\d+)", text)
+    losses = [float(loss) for loss in found[1].split(", ")]
+    record = Network.load(tmp_path / "c" / "digits.npz").training
+    assert len(set(losses)) == 4
+    assert int(found[2]) == record.seed == 7 + losses.index(min(losses))
+    assert f"{record.history[-1][0]:.4f}" == f"{min(losses):.4f}"
