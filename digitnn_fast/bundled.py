@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from digitnn_fast.home import HOME
+
 
 class Bundled(NamedTuple):
     """A model that comes with the package; its card lies beside its file."""
@@ -15,7 +17,7 @@ class Bundled(NamedTuple):
     @property
     def file(self) -> Path:
         """The model file."""
-        return Path(__file__).parent / "models" / f"{self.name}.npz"
+        return HOME / "models" / f"{self.name}.npz"
 
 
 MODELS = {

@@ -30,6 +30,15 @@ class DigitClassifier:
     `recipe` is a name of `RECIPES` or a Recipe; what else is not None takes the place of its own setting. The same
     data, parameters and `seed` give the same network for any number of `threads` (by default one per CPU; 1 is best
     where joblib starts processes). After `fit`: `classes_` (k,) sorted, `network_`, `n_features_in_`.
+
+    >>> from digitnn_fast.sample import load_sample
+    >>> digits = load_sample()
+    >>> words = np.array(["even", "odd"])[digits.train_labels[:2000] % 2]
+    >>> classifier = DigitClassifier(epochs=5).fit(digits.train_images[:2000], words)
+    >>> classifier.classes_.tolist()
+    ['even', 'odd']
+    >>> classifier.predict(digits.test_images[:3]).tolist()
+    ['even', 'odd', 'odd']
     """
 
     _estimator_type = "classifier"  # for scikit-learn before 1.6

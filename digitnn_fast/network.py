@@ -52,6 +52,14 @@ class Network:
 
     The arrays are float32, finite, and kept as read-only copies; ValueError in one line for anything else.
     `preprocessing` says which pixels they were trained on, `training` how.
+
+    >>> from digitnn_fast.utils import initialize_parameters
+    >>> network = Network(*initialize_parameters(seed=0, hidden=16), preprocessing="deskewed")
+    >>> network
+    <Network 784-16-10, deskewed>
+    >>> network.save("model.npz")
+    >>> bool((Network.load("model.npz").W1 == network.W1).all())
+    True
     """
 
     W1: NDArray[np.float32]

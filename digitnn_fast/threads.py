@@ -13,6 +13,8 @@ from typing import Any
 
 def available_cpus() -> int:
     """CPUs that this process may run on, which containers and `taskset` make fewer than the machine has."""
+    if sys.platform == "emscripten":  # Pyodide: no thread can be started
+        return 1
     if sys.version_info >= (3, 13):
         return os.process_cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):

@@ -18,7 +18,11 @@ GAIN = 2.0
 
 
 class Parameters(NamedTuple):
-    """The network: W1 (784, H), b1 (H,), W2 (H, 10), b2 (10,); also the shape of its gradients."""
+    """The network: W1 (784, H), b1 (H,), W2 (H, 10), b2 (10,); also the shape of its gradients.
+
+    >>> initialize_parameters(hidden=8).W2.shape
+    (8, 10)
+    """
 
     W1: FloatArray
     b1: FloatArray
@@ -31,6 +35,9 @@ def initialize_parameters(seed: int = 0, hidden: int = 64, deviation: float | No
 
     Normal, with standard deviation `deviation`, or with variance GAIN / 784 and GAIN / H; drawn in this order
     from PCG64: the same seed gives the same bits. ValueError if `hidden` is not 1..65,536 or `seed` is negative.
+
+    >>> [array.shape for array in initialize_parameters(seed=0, hidden=64)]
+    [(784, 64), (64,), (64, 10), (10,)]
     """
     if not 1 <= hidden <= MAX_HIDDEN:
         raise ValueError(f"hidden must be 1 to {MAX_HIDDEN:,}, got {hidden:,}")
@@ -42,7 +49,12 @@ def initialize_parameters(seed: int = 0, hidden: int = 64, deviation: float | No
 
 
 def check_labels(labels: ArrayLike, classes: int = CLASSES) -> NDArray[np.integer[Any]]:
-    """`labels` as an integer array (n,); ValueError unless they are integers of 0..classes-1."""
+    """`labels` as an integer array (n,); ValueError unless they are integers of 0..classes-1.
+
+    >>> check_labels([3, 10])
+    Traceback (most recent call last):
+    ValueError: labels must be 0 to 9, got 10 at index 1
+    """
     array = np.asarray(labels)
     if array.size == 0:  # an empty list becomes float64
         array = array.astype(np.uint8)
@@ -63,17 +75,28 @@ def one_hot_encode(labels: ArrayLike, classes: int = CLASSES) -> NDArray[np.floa
     """Matrix (n, classes) with a 1 in the column of each label, for labels (n,).
 
     The width is `classes` whatever labels occur. ValueError for labels outside 0..classes-1 or not integers.
+
+    >>> one_hot_encode([2, 0], classes=3).tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
     return np.asarray(np.eye(classes)[check_labels(labels, classes)])
 
 
 def relu(z: ArrayLike) -> NDArray[Any]:
-    """max(0, z), any shape, dtype kept; NaN stays NaN."""
+    """max(0, z), any shape, dtype kept; NaN stays NaN.
+
+    >>> relu([-1.5, 0.0, 2.0]).tolist()
+    [0.0, 0.0, 2.0]
+    """
     return np.maximum(z, 0)
 
 
 def relu_derivative(z: ArrayLike) -> NDArray[Any]:
-    """Slope of `relu` at z, any shape: 0 or 1, and 0 at z = 0 by convention; NaN stays NaN."""
+    """Slope of `relu` at z, any shape: 0 or 1, and 0 at z = 0 by convention; NaN stays NaN.
+
+    >>> relu_derivative([-1.5, 0.0, 2.0]).tolist()
+    [0.0, 0.0, 1.0]
+    """
     return np.heaviside(z, 0)
 
 
@@ -81,6 +104,9 @@ def softmax(logits: ArrayLike) -> NDArray[Any]:
     """Probabilities (..., K) of logits (..., K): exp(z_k) / sum over the last axis.
 
     Each row is shifted by its own maximum, which cancels out: exp cannot overflow and each sum is at least 1.
+
+    >>> softmax([[1000.0, 1000.0], [0.0, -1000.0]]).tolist()
+    [[0.5, 0.5], [1.0, 0.0]]
     """
     array = np.asarray(logits)
     array = array.astype(np.result_type(array, np.float32), copy=False)  # uint8 logits would wrap around
@@ -89,12 +115,20 @@ def softmax(logits: ArrayLike) -> NDArray[Any]:
 
 
 def get_predictions(probabilities: ArrayLike) -> NDArray[np.intp]:
-    """Digits (n,) with the highest probability (n, 10), or logit; the lowest digit of a tie."""
+    """Digits (n,) with the highest probability (n, 10), or logit; the lowest digit of a tie.
+
+    >>> get_predictions([[0.1, 0.7, 0.2], [0.4, 0.2, 0.4]]).tolist()
+    [1, 0]
+    """
     return np.asarray(np.argmax(probabilities, axis=-1))
 
 
 def get_accuracy(predictions: ArrayLike, labels: ArrayLike) -> float:
-    """Share 0..1 of predictions (n,) that equal labels (n,); NaN of none, ValueError if shapes differ."""
+    """Share 0..1 of predictions (n,) that equal labels (n,); NaN of none, ValueError if shapes differ.
+
+    >>> get_accuracy([7, 1, 3, 4], [7, 1, 3, 9])
+    0.75
+    """
     predicted, true = np.asarray(predictions), np.asarray(labels)
     if predicted.shape != true.shape:
         raise ValueError(f"predictions and labels differ in shape: {predicted.shape} and {true.shape}")

@@ -94,9 +94,10 @@ def _warnings_in_one_line() -> Iterator[None]:
 
     def show(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
         from digitnn_fast.kernels.machine.cache import CacheWarning
+        from digitnn_fast.kernels.machine.without import NumPyWarning
 
         nonlocal said
-        if issubclass(category, CacheWarning):
+        if issubclass(category, (CacheWarning, NumPyWarning)):
             print(printable(f"WARNING: {message}"), file=sys.stderr)
         elif not issubclass(category, LevelsWarning):
             python(message, category, *where, **how)

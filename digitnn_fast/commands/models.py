@@ -138,11 +138,14 @@ def warmup(
     """
     from digitnn_fast.kernels import KERNELS, start_compiling
     from digitnn_fast.kernels.machine.jit import DISABLE_JIT, settings_for
+    from digitnn_fast.kernels.machine.without import obstacle
     from digitnn_fast.threads import available_cpus
 
     if DISABLE_JIT:
         print("nothing to compile: NUMBA_DISABLE_JIT is set")
         return
+    if obstacle():
+        raise ValueError(f"nothing can be compiled here: {obstacle()}")
     if processors is not None:
         import subprocess
         import sys
@@ -160,6 +163,6 @@ def warmup(
         cached = kernel.is_cached()
         start_compiling(*names[number : number + available_cpus()])
         with stages(name):
-            kernel.load()
+            kernel.load()  # NumPyWarning if numba is there, but broken
         state = "already there" if cached else "compiled" if kernel.is_cached() else "compiled, but can't be kept"
         print(f"{name}: {state}, {stages.seconds[name]:.2f} s", flush=True)

@@ -62,6 +62,16 @@ def preprocess(picture: Source) -> NDArray[np.uint8]:
     Photos and drawings, dark on light or light on dark, are cut out and fitted as MNIST's digits were: the longer
     side 20 pixels, strokes of their weight, the centre of mass in the middle of 28x28. BlankPictureError if nothing
     is written on it, PictureError if it can't be read (both are ValueErrors), OSError if there is no such file.
+
+    >>> from PIL import Image, ImageDraw
+    >>> paper = Image.new("L", (200, 200), "white")
+    >>> ImageDraw.Draw(paper).line([(110, 40), (100, 160)], fill="black", width=14)
+    >>> pixels = preprocess(paper)
+    >>> pixels.shape, int(pixels.max())
+    ((784,), 255)
+    >>> from digitnn_fast import predict
+    >>> predict(pixels)
+    1
     """
     colours = read_colours(picture)
     try:

@@ -13,10 +13,11 @@ import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from digitnn_fast.home import HOME
 from digitnn_fast.version import VERSION
 from digitnn_fast.writing import check_folder, filling
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = HOME
 NAME = "digitnn_fast"
 USERNAME = "USERNAME"  # stands in kernel/kernel-metadata.json for whoever pushes it
 KERNEL_METADATA, DATASET_METADATA = "kernel-metadata.json", "dataset-metadata.json"
@@ -75,7 +76,7 @@ def _check_target(target: Path) -> None:
 
 def kernel_folder() -> Path:
     """The folder of the notebook and its metadata; ValueError if it was not installed."""
-    for folder in (PACKAGE / "kernel", PACKAGE.parent / "kernel"):  # the first is a link, which a clone may not have
+    for folder in (PACKAGE / "kernel", PACKAGE.parent / "kernel"):  # installed, and in a checkout
         if (folder / KERNEL_METADATA).is_file():
             return folder
     raise ValueError(f"the kernel's notebook is missing in {PACKAGE}: install digitnn-fast again")

@@ -10,11 +10,11 @@ from __future__ import annotations
 import base64
 import html
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from digitnn_fast.home import HOME
 from digitnn_fast.preprocessing import PREPROCESSINGS
 from digitnn_fast.utils import Parameters
 from digitnn_fast.writing import replacing
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from digitnn_fast.network import Network
     from digitnn_fast.reference.quantization import QuantizedParameters
 
-HERE = Path(__file__).parent
+HERE = HOME / "page"
 VIEWS = {"f4": "Float32", "i1": "Int8", "i2": "Int16", "i4": "Int32"}  # as JavaScript calls these numbers
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from digitnn_fast.home import HOME
 from digitnn_fast.kernels import KERNELS, Call
 from digitnn_fast.kernels.arguments import DescribeScratch, DeskewScratch
 from digitnn_fast.kernels.machine.arguments import allocate
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
 
 
-HERE = Path(__file__).parent
+HERE = HOME / "preprocessing"
 
 # taken, pixels, labels, probabilities
 NO_IMAGES = (

@@ -34,17 +34,19 @@ def describe(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     and leaves a network less to do.
 
     A component of the gradient is at most 255, so a cross product is at most 255 * (11 + 11) = 5,610, within 16 bits;
-    a part is at most 2,295, and a sum at most 18 * 18 * 2,295, below 2**20: exact in float32, too.
+    a part is at most 2,295, and a sum at most 18 * 18 * 2,295, below 2**20: exact in float32, too, in which NumPy's
+    matrix product takes a tenth of the time.
     """
-    levels = np.pad(images.reshape(-1, SIDE, SIDE).astype(np.int64), ((0, 0), (1, 1), (1, 1)))
+    levels = np.pad(images.reshape(-1, SIDE, SIDE).astype(np.int16), ((0, 0), (1, 1), (1, 1)))
     tall = levels[:, :-2] + 2 * levels[:, 1:-1] + levels[:, 2:]
     wide = levels[:, :, :-2] + 2 * levels[:, :, 1:-1] + levels[:, :, 2:]
     x, y = tall[:, :, 2:] - tall[:, :, :-2] + 2 >> 2, wide[:, 2:] - wide[:, :-2] + 2 >> 2
-    sums = np.empty((len(images), CELLS, CELLS, DIRECTIONS), np.int64)
+    sums = np.empty((len(images), CELLS, CELLS, DIRECTIONS), np.int32)
+    window, u_x, u_y = WINDOW.astype(np.float32), UNIT_X.tolist(), UNIT_Y.tolist()
     for k in range(DIRECTIONS):
         before, behind = k - 1, (k + 1) % DIRECTIONS
-        part = np.minimum(UNIT_X[before] * y - UNIT_Y[before] * x, UNIT_Y[behind] * x - UNIT_X[behind] * y)
-        sums[..., k] = WINDOW @ np.maximum(part, 0) @ WINDOW.T
+        part = np.minimum(u_x[before] * y - u_y[before] * x, u_y[behind] * x - u_x[behind] * y)
+        sums[..., k] = window @ np.maximum(part, 0).astype(np.float32) @ window.T
     roots = np.sqrt(sums >> SHIFT).astype(np.int64)  # of so small integers, never rounded up to the next one
     return np.asarray(np.where(roots < FAINT, 0, np.minimum(roots, 255)).astype(np.uint8).reshape(-1, SIDE * SIDE))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from digitnn_fast.home import HOME
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,5 +23,5 @@ class Sample(NamedTuple):
 
 def load_sample() -> Sample:
     """Images (10000, 784) with labels (10000,), and test images (2000, 784) with labels (2000,)."""
-    with np.load(Path(__file__).with_name("digits.npz")) as arrays:
+    with np.load(HOME / "sample" / "digits.npz") as arrays:
         return Sample(*(arrays[name] for name in Sample._fields))

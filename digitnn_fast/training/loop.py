@@ -68,6 +68,14 @@ def train(
 
     With `patience` it stops when the loss on the rows held out has not fallen for so many epochs. The last network
     stays, not the best on these rows: to choose by them would make their accuracy no estimate any more.
+
+    >>> from digitnn_fast.sample import load_sample
+    >>> digits = load_sample()
+    >>> network = train(digits.train_images[:2000], digits.train_labels[:2000], "fast", seed=0)
+    >>> network.training.training_rows, network.training.heldout_rows
+    (1800, 200)
+    >>> bool(network.training.heldout_accuracy > 0.9)
+    True
     """
     pixels, digits = as_digits(images, labels)
     rows = split(len(digits), heldout, seed)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
-FILE = Path(__file__).with_name("measured.json")
+from digitnn_fast.home import HOME
+
+FILE = HOME / "training" / "measured.json"
 
 
 class Measured(NamedTuple):

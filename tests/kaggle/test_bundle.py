@@ -102,7 +102,8 @@ def test_wheel_holds_what_pip_would_put_into_it(made, tmp_path):
     source = tmp_path / "source"  # not the checkout, where pip would leave its own files
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
     shutil.copytree(ROOT / "digitnn_fast", source / "digitnn_fast", ignore=ignored)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    shutil.copytree(ROOT / "kernel", source / "kernel", ignore=ignored)
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     pip = [sys.executable, "-m", "pip"]
     for command in (["wheel", "-w", tmp_path, source], ["install", "--no-index", "--target", tmp_path / "installed"]):

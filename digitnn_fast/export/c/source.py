@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast import __version__, reference
+from digitnn_fast.home import HOME
 from digitnn_fast.preprocessing import PREPROCESSINGS, prepare
 from digitnn_fast.reference.quantization import LARGEST, QuantizedParameters, octave_factor, octave_powers, rectangle
 from digitnn_fast.sample import load_sample
 from digitnn_fast.sizes import CLASSES, PIXELS, SIDE
 
-HERE = Path(__file__).parent
+HERE = HOME / "export" / "c"
 WIDTH = 110  # of a line of numbers
 NOISE = 32  # pictures in the self-test
 

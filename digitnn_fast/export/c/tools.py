@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.export.programs import ToolError, run_tool
+from digitnn_fast.home import HOME
 from digitnn_fast.sizes import CLASSES, PIXELS
 
 __all__ = ["ToolError", "answers", "build", "compiler", "run_tool"]
 
-HERE = Path(__file__).parent
+HERE = HOME / "export" / "c"
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
 ANSWER = np.dtype([("label", "u1"), ("logits", "<i4", CLASSES), ("probabilities", "u1", CLASSES)])
 

@@ -17,7 +17,9 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-KERNELS = Path(__file__).parents[1]
+from digitnn_fast.home import HOME, PACKED
+
+KERNELS = HOME / "kernels"
 LARGEST = 1 << 26  # bytes; a kernel has 10 to 100 kB
 LITTER = re.compile(r"\.digitnn-fast-code-\d+-[0-9a-f]{8}\.tmp")
 ABANDONED = 86_400.0  # seconds after which nobody writes such a file any more
@@ -41,7 +43,9 @@ def _folders() -> list[Path]:
     home = {"win32": "~/AppData/Local", "darwin": "~/Library/Caches"}.get(sys.platform, "~/.cache")
     user = os.environ.get("XDG_CACHE_HOME") or ""
     user = user if os.path.isabs(user) else os.path.expanduser(home)
-    return [KERNELS / "__pycache__", *([Path(user) / "digitnn-fast"] if os.path.isabs(user) else [])]
+    folders = [KERNELS / "__pycache__", *([Path(user) / "digitnn-fast"] if os.path.isabs(user) else [])]
+    # What is unpacked into a folder is gone when the process ends.
+    return folders[::-1] if PACKED or getattr(sys, "frozen", False) else folders
 
 
 def find(stem: str) -> tuple[Path, bytes] | None:

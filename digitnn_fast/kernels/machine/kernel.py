@@ -9,6 +9,8 @@ Behind each kernel stands an entry that takes one pointer to a row of 64-bit wor
 0.05 us for each argument, and a kernel has a hundred. The words are numba's own calling convention: where to put the
 result, and an exception, then each array as (meminfo, parent, items, itemsize, data, *shape, *strides), each number
 as itself. Kernels therefore return an int64 or nothing, and report errors through it: they never raise.
+
+Where neither the cache has a kernel nor numba can be imported, its twin in NumPy runs instead: see `Kernel.load`.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from digitnn_fast.kernels.machine.arguments import Field, fields_of, numba_type
 from digitnn_fast.kernels.machine.compiling import Compiler, compile_alone, compile_here
 from digitnn_fast.kernels.machine.jit import DISABLE_JIT, Processor, levels_below, processor
 from digitnn_fast.kernels.machine.linking import Engine
+from digitnn_fast.kernels.machine.without import NumbaMissingError, obstacle, say_slow, unlinkable
 
 HOME = "digitnn_fast.kernels"
 
@@ -46,6 +49,7 @@ class Kernel:
         self._lock = threading.Lock()
         self.entry: Callable[[int], int] | None = None
         self.compiler: Compiler | None = None  # the process that is compiling it
+        self._slow = False  # it has been found that nothing can be compiled here
 
     def __repr__(self) -> str:
         return f"Kernel({self.name!r}, {', '.join(thing.__name__ for thing in self.things)})"
@@ -92,17 +96,42 @@ class Kernel:
             for word in field.words(self.name, value)
         ]
 
-    def load(self) -> Callable[[int], int]:
-        """The entry as a C function: from this process, else from the cache, else compiled now."""
+    def load(self) -> Callable[[int], int] | None:
+        """The entry as a C function: from this process, else from the cache, else compiled now.
+
+        None if it can't be compiled here: then its twin in NumPy does the work. NumbaMissingError if it has none.
+        """
         with self._lock:
-            if self.entry is None:
-                symbol, found = self._symbol(), self._find()
-                machine_code = found[1] if found else self._compiled(symbol)
-                if not found:
-                    cache.write(self._stem(processor()), machine_code)
-                prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)
-                self.entry = prototype(Engine.get().link(machine_code, symbol))
+            if self.entry is None and not self._slow:
+                try:
+                    self.entry = self._linked()
+                except (ImportError, OSError) as error:
+                    self._twin(reason := obstacle() or str(error))
+                    self._slow = True
+                    say_slow(reason)
             return self.entry
+
+    def _linked(self) -> Callable[[int], int]:
+        symbol, found = self._symbol(), self._find()
+        machine_code = found[1] if found else self._compiled(symbol)
+        if not found:
+            cache.write(self._stem(processor()), machine_code)
+        prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)
+        return prototype(Engine.get().link(machine_code, symbol))
+
+    def _twin(self, reason: str) -> Callable[..., int | None]:
+        from digitnn_fast.kernels.twins import TWINS
+
+        if self.name not in TWINS:
+            raise NumbaMissingError(f"training needs numba, and {reason}")
+        return TWINS[self.name]
+
+    def python(self) -> Callable[..., int | None]:
+        """What runs if no machine code does: the kernel's own Python if numba is told not to compile, else its twin."""
+        function: Callable[..., int | None] = (
+            self.function() if DISABLE_JIT and not obstacle() else self._twin(obstacle())
+        )
+        return function
 
     def is_cached(self) -> bool:
         """Whether the machine code is already on disk."""
@@ -115,7 +144,7 @@ class Kernel:
 
     def _find(self) -> tuple[Path, bytes] | None:
         """Its folder and machine code: for this processor, else for the best one that this one can stand in for."""
-        targets = processor(), *levels_below()
+        targets = () if unlinkable() else (processor(), *levels_below())
         return next((found for target in targets if (found := cache.find(self._stem(target)))), None)
 
     def _symbol(self) -> str:
@@ -132,10 +161,17 @@ class Kernel:
         return f"{self.name}-{hashlib.sha256(decides.encode()).hexdigest()[:16]}"
 
     def is_missing(self) -> bool:
-        """Whether it has neither been loaded, nor compiled on this machine, nor is just being compiled."""
+        """Whether it has neither been loaded, nor compiled on this machine, nor is just being compiled, but can be.
+
+        NumbaMissingError if it can't be and has no twin.
+        """
         with self._lock:
             idle = self.entry is None and self.compiler is None and not DISABLE_JIT
-            return idle and self.home == HOME and not self.is_cached()  # a Compiler knows only the house's kernels
+            missing = idle and self.home == HOME and not self.is_cached()  # a Compiler knows only the house's kernels
+        if missing and obstacle():
+            self._twin(obstacle())
+            return False
+        return missing
 
     def emit(self) -> None:
         """Print the length of the machine code behind its checksum, and these: what a `Compiler` does."""
@@ -143,6 +179,8 @@ class Kernel:
         sys.stdout.buffer.write(len(content).to_bytes(8, "little") + content)
 
     def _compiled(self, symbol: str) -> bytes:
+        if obstacle():
+            raise ImportError(obstacle())
         if self.home != HOME:
             return self._compile(symbol)
         compiler = self.compiler or Compiler(self.name)
@@ -168,20 +206,23 @@ class Call:
         self._address = ctypes.addressof(self._words)
         end = self._address + 8 * (self._count + 2)
         self._words[:] = [end, end + 8, *words, 0, 0]
-        self._entry = self._in_python if DISABLE_JIT else kernel.entry or kernel.load()
+        entry = None if DISABLE_JIT else kernel.entry or kernel.load()
+        self._function = None if entry else kernel.python()
+        self._entry = entry or self._in_python
 
     def __call__(self, *last: Any) -> int | None:
         """Call with the same arguments, but for the last fields, which may be a named tuple's."""
         if last:
             words = self._kernel.words(len(self._values) - len(last), last)
             self._words[2 + self._count - len(words) : 2 + self._count] = words  # type: ignore[assignment]
-            if DISABLE_JIT:
+            if self._function:
                 self._values = (*self._values[: -len(last)], *last)
         self._entry(self._address)
         return self._words[-2] if self._kernel.returns else None
 
     def _in_python(self, _address: int) -> int:
-        self._words[-2] = self._kernel.function()(*self._kernel.packed(self._values)) or 0
+        assert self._function
+        self._words[-2] = self._function(*self._kernel.packed(self._values)) or 0
         return 0
 
 

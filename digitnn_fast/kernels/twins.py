@@ -1,0 +1,105 @@
+"""What kernels do, in NumPy, for where they can't be compiled: each takes the named tuples that its kernel takes.
+
+Kernels that only training needs have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from digitnn_fast.kernels import arguments as things
+from digitnn_fast.kernels.layout import TILE
+from digitnn_fast.reference import deskewing, directions, distortion, pooling
+from digitnn_fast.reference.int8 import forward_int8
+from digitnn_fast.reference.quantization import QuantizedParameters
+from digitnn_fast.sizes import CLASSES, PIXELS
+from digitnn_fast.utils import relu, softmax
+
+AT_ONCE = 256  # images: what is made of them stays in the CPU's cache
+
+
+def forward(weights: things.Weights, _: things.ForwardScratch, batch: things.Batch) -> None:
+    """`inference.forward`."""
+    W1, b1 = weights.W1.reshape(-1, PIXELS, TILE), weights.b1.reshape(-1, TILE)
+    W2 = weights.W2.reshape(-1, TILE, 16)[:, :, :CLASSES]
+    for part in _taken(batch):
+        pixels = batch.images[part].astype(np.float32)
+        logits = weights.b2[:CLASSES]
+        for tile in range(len(W1)):
+            logits = logits + relu(pixels @ W1[tile] + b1[tile]) @ W2[tile]
+        _answer(batch, part, logits)
+
+
+def forward_integers(
+    weights: things.Int8Weights, _: things.Int8Scratch, result: things.Logits, batch: things.Batch
+) -> None:
+    """`int8.forward`."""
+    W1, b1, W2, b2, shift, scale = weights
+    units = len(b1)
+    W1 = W1.reshape(-1, PIXELS // 4, TILE, 4).transpose(1, 3, 0, 2).reshape(PIXELS, units)
+    W2 = W2.reshape(-1, 16, 2).transpose(0, 2, 1).reshape(units, 16)[:, :CLASSES]
+    quantized = QuantizedParameters(W1, b1, W2, b2[:CLASSES], shift, scale)
+    for part in _taken(batch):
+        logits = forward_int8(quantized, batch.images[part])
+        if len(result.out):
+            result.out[part] = logits
+        _answer(batch, part, logits, np.float32(scale))
+
+
+def _taken(batch: things.Batch) -> Iterator[slice]:
+    """Images, until there are none. Two threads may take the same ones, and then both do the same."""
+    while (first := int(batch.taken[0])) < len(batch.images):
+        batch.taken[0] = first + AT_ONCE
+        yield slice(first, first + AT_ONCE)
+
+
+def _answer(batch: things.Batch, part: slice, logits: Any, scale: Any = None) -> None:
+    batch.labels[part] = logits.argmax(axis=1)
+    if len(batch.probabilities):
+        batch.probabilities[part] = softmax(logits if scale is None else logits.astype(np.float32) * scale)
+
+
+def deskew_next(_: things.DeskewScratch, deskewing_: things.Deskewing) -> int:
+    """`deskewing.deskew_next`."""
+    taken, images, out = deskewing_
+    first = int(taken[0])
+    taken[0] = first + len(out)
+    _map(deskewing.deskew, images[first : first + len(out)], out)
+    return first
+
+
+def _map(function: Callable[[Any], Any], images: Any, out: Any) -> None:
+    for first in range(0, len(images), AT_ONCE):
+        some = images[first : first + AT_ONCE]
+        out[first : first + len(some)] = function(some)
+
+
+def distort_all(how: things.Distortion, _: things.DistortScratch, mapped: things.Mapped) -> None:
+    """`distortion.distort_all`."""
+    for first in range(0, len(mapped.images), AT_ONCE):
+        part = slice(first, first + AT_ONCE)
+        mapped.out[part] = distortion.distort(mapped.images[part], how.key + first, how.limits)
+
+
+def _fill_relu(vector: things.Vector) -> None:
+    vector.out[:] = relu(vector.values)
+
+
+def _fill_softmax(scores: things.Scores) -> None:
+    scores.out[:] = softmax(scores.logits)
+
+
+TWINS: dict[str, Callable[..., int | None]] = {
+    "csv.parse_rows": lambda _text, _rows: -1,  # no table is plain: pandas reads it
+    "inference.forward": forward,
+    "distortion.distort_all": distort_all,
+    "deskewing.deskew_next": deskew_next,
+    "directions.describe": lambda _, mapped: _map(directions.describe, *mapped),
+    "pooling.pool": lambda mapped: _map(pooling.pool, *mapped),
+    "int8.forward": forward_integers,
+    "inference.relu": _fill_relu,
+    "inference.softmax": _fill_softmax,
+}

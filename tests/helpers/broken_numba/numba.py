@@ -1,0 +1,3 @@
+"""On PYTHONPATH: a numba that does not go with this NumPy."""
+
+raise ImportError("Numba needs NumPy 2.0 or less")
