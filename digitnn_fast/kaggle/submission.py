@@ -17,7 +17,7 @@ from digitnn_fast.utils import check_labels
 from digitnn_fast.writing import replacing
 
 if TYPE_CHECKING:
-    from digitnn_fast.kaggle.lenient import Rows
+    from digitnn_fast.kaggle.rows import Rows
 
 HEADER = b"ImageId,Label\n"
 CHUNK = 1 << 16  # lines that are made at once: 0.5 MB, which stays in the cache
@@ -105,10 +105,10 @@ def _count_canonical(path: Path) -> int | None:
 
 
 def _count_any(path: Path) -> int:
-    from digitnn_fast.kaggle.lenient import Rows  # with csv 2 ms, which a good file does not need
+    from digitnn_fast.kaggle.rows import Rows  # with csv 2 ms, which a good file does not need
 
     with Table(path, "submission") as table:
-        rows = Rows(table)
+        rows = Rows(table, strict=True)
         if rows.header != ["ImageId", "Label"]:
             raise rows.error("the header must be ImageId,Label")
         seen = bytearray()

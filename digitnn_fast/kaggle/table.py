@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -18,9 +19,10 @@ from digitnn_fast.files import Path
 if TYPE_CHECKING:
     from zipfile import ZipFile
 
-Role = Literal["train", "test", "submission"]
+Role = Literal["train", "test", "submission", "sample_submission"]
 Opener = Callable[[Path], io.BufferedReader]
 
+UTF16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE
 MAX_DIRECTORY = 1 << 18  # bytes of a zip's list of members, which zipfile turns into 20 times as many
 WAKE = 0.2  # seconds, after which the reader of a pipe that stalls looks whether it should stop
 
@@ -30,8 +32,8 @@ class KaggleFileError(ValueError):
 
 
 def open_file(path: Path) -> io.BufferedReader:
-    """The file of that name, to be read; other stores than this machine's have an opener of their own."""
-    return open(path, "rb")
+    """The file of that name, to be read, or standard input; other stores than this machine's have their own opener."""
+    return open(0, "rb", closefd=False) if path == "-" else open(path, "rb")
 
 
 def _size(file: io.BufferedReader) -> int | None:
@@ -66,6 +68,49 @@ class _Directory(io.BufferedIOBase):
         return True
 
 
+class _Utf8(io.RawIOBase):
+    """Text in UTF-16 as UTF-8, without a mark of its order."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._start()
+
+    def _start(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-16")()
+        self._at, self._rest = 0, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to this byte of the UTF-8, by all that is before it."""
+        self._stream.seek(0)
+        self._start()
+        while self._at < offset and self.read(min(offset - self._at, 1 << 16)):
+            pass
+        return self._at
+
+    def readinto(self, view: Any) -> int:
+        while not self._rest:
+            content = self._stream.read(1 << 16)
+            try:
+                self._rest = self._decoder.decode(content, final=not content).encode()
+            except UnicodeError:
+                raise OSError("begins as UTF-16 text does, but is none") from None
+            if not content:
+                break
+        part, self._rest = self._rest[: len(view)], self._rest[len(view) :]
+        view[: len(part)] = part
+        self._at += len(part)
+        return len(part)
+
+
 class _Pipe(io.RawIOBase):
     """A pipe whose reader can be stopped by another thread: no signal ends a `read` that waits in a helper thread."""
 
@@ -96,7 +141,7 @@ class Table:
     """
 
     def __init__(self, path: Path, role: Role, opener: Opener = open_file) -> None:
-        self.name = os.fsdecode(path)
+        self.name = "standard input" if path == "-" else os.fsdecode(path)
         self._pipe: _Pipe | None = None
         with self._errors():
             self._file = opener(path)
@@ -110,6 +155,10 @@ class Table:
             self.packed = unpacked is not None
             # Large reads go past the buffer; it is there for readline, which GzipFile and ZipFile make slow.
             self._stream: Any = io.BufferedReader(unpacked, 1 << 16) if unpacked is not None else self._file
+            with self._errors():
+                # A submission is for Kaggle to read.
+                if "submission" not in role and self._stream.peek(2)[:2] in UTF16:
+                    self._stream, self.packed = io.BufferedReader(_Utf8(self._stream), 1 << 16), True
         except BaseException:
             self._file.close()
             raise
@@ -198,6 +247,8 @@ class Table:
     def _choose(self, archive: ZipFile, role: Role) -> str:
         # macOS adds a __MACOSX/ folder of resource forks.
         names = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
+        if "[Content_Types].xml" in names:
+            raise self.error("an Excel workbook; save it as CSV")
         tables = [name for name in names if name.lower().endswith(".csv")]
         wanted = tables if len(tables) == 1 else [name for name in tables if name.split("/")[-1] == f"{role}.csv"]
         if len(wanted) != 1:

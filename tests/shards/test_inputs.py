@@ -137,7 +137,7 @@ BAD = {
     "csv without pixels": (
         "part.csv",
         lambda: b"a,b\n1,2\n",
-        r"line 1: the first line must be a header with pixel0 to pixel783",
+        r"line 1: the first line must be a header with pixel0 to pixel783, but is 'a,b'",
     ),
     "csv with a pixel missing": (
         "part.csv",
