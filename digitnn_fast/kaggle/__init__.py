@@ -76,7 +76,7 @@ def read_images(
     path: Path, threads: int | None = None, progress: Progress | None = None, opener: Opener = open_file
 ) -> Bytes:
     """images (n, 784) of a train.csv or a test.csv, whichever its header says; a pipe must be a test.csv."""
-    labelled = not is_pipe(path) and "label" in read_names(path, opener)[1]
+    labelled = not (opener is open_file and is_pipe(path)) and "label" in read_names(path, opener)[1]
     return _read(path, labelled, threads, progress, opener)[0]
 
 

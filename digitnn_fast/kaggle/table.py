@@ -47,24 +47,28 @@ def _size(file: io.BufferedReader) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-class _Directory(io.BufferedIOBase):
+class Directory(io.BufferedIOBase):
     """A file from whose end zipfile reads the list of members, if that is not too long."""
 
     def __init__(self, file: io.BufferedReader) -> None:
         self._file = file
 
     def read(self, size: int | None = -1) -> bytes:
+        """As a file; NotImplementedError for more than the list may have."""
         if size is not None and size > MAX_DIRECTORY:
             raise NotImplementedError(f"its list of members has {size:,} bytes, more than {MAX_DIRECTORY:,}")
         return self._file.read(size)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As a file."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
+        """As a file."""
         return self._file.tell()
 
     def seekable(self) -> bool:
+        """Always."""
         return True
 
 
@@ -233,7 +237,7 @@ class Table:
 
             if self.size is None:
                 raise self.error("a zip can't be read from a pipe")
-            directory: Any = _Directory(self._file)
+            directory: Any = Directory(self._file)
             archive = zipfile.ZipFile(directory)
             archive.fp = self._file  # the bound was for the list, not for the members
             member = archive.getinfo(self._choose(archive, role))

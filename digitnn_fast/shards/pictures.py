@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.images import PictureError, is_picture, preprocess
+from digitnn_fast.kaggle.table import UTF16
 from digitnn_fast.shards import store
 from digitnn_fast.shards.store import ShardError
 
@@ -82,7 +83,8 @@ def _members(source: str) -> tuple[str, list[str]]:
         return source[: -len(store.name_of(source))], [store.name_of(source)]
     if source.lower().endswith(".txt") and not store.is_folder(source):
         try:
-            lines = store.read_whole(source, MAX_LIST_BYTES).decode().splitlines()
+            content = store.read_whole(source, MAX_LIST_BYTES)
+            lines = content.decode("utf-16" if content[:2] in UTF16 else "utf-8-sig").splitlines()
         except UnicodeDecodeError:
             raise ShardError(f"{source}: a list of pictures must be UTF-8 text, a path in each line") from None
         names, folder = [line.strip() for line in lines if line.strip()], source[: -len(store.name_of(source))]

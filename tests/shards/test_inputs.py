@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import os
+import pickle
 import re
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -21,8 +23,10 @@ from shard_files import (
     SQUARES,
     idx,
     npy,
+    npz,
     parquet,
     pixel_columns,
+    pngs,
     rows_of,
     table,
     zipped,
@@ -57,9 +61,10 @@ def test_pictures(folder):
     predict_shard("scans", "out.csv", PREDICTOR)
     assert rows_of("out.csv") == expected
     assert predict_shard("scans", "out.csv", PREDICTOR).skipped
-    (folder / "scans" / "list.txt").write_text("2.png\n\n0.png\n")
-    predict_shard("scans/list.txt", "list.csv", PREDICTOR)
-    assert rows_of("list.csv") == [expected[0], expected[3], expected[1]]
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        (folder / "scans" / "list.txt").write_text("2.png\n\n0.png\n", encoding)
+        predict_shard("scans/list.txt", "list.csv", PREDICTOR)
+        assert rows_of("list.csv") == [expected[0], expected[3], expected[1]]
     predict_shard("scans/1.png", "one.csv", PREDICTOR)
     assert rows_of("one.csv") == [expected[0], expected[2]]
     Image.new("L", (30, 30), 255).save(folder / "scans" / "3.png")
@@ -126,8 +131,31 @@ BAD = {
         r"row 600, pixel300: images of >i2 must lie in 0\.\.255, .*",
     ),
     "NaN": ("part.npy", lambda: npy(changed(np.nan, "f4")), r"row 600, pixel300: images of float32 .*, but hold NaN"),
-    "npz": ("part.npz", lambda: zipped(npy(IMAGES), "images.npy"), r"this zip must hold one CSV file .*images\.npy"),
-    "idx of labels": ("labels", lambda: idx(LABELS), "an IDX file of labels, not of images"),
+    "npz of other arrays": (
+        "part.npz",
+        lambda: npz(a=IMAGES, b=LABELS),
+        "there must be arrays x_test, or images; there are a, b",
+    ),
+    "npz with a pickle": ("part.npz", lambda: npz(x_test=np.array([{}] * 9)), "x_test: images must be .*, not object"),
+    "cut npz": ("part.npz", lambda: npz(x_test=IMAGES)[:-99], "damaged or cut-off zip: .*"),
+    "damaged npz": (
+        "part.npz",
+        lambda: npz(x_test=IMAGES)[:9000] + bytes(99) + npz(x_test=IMAGES)[9099:],
+        "x_test: damaged: .*",
+    ),
+    "npz bomb": (
+        "part.npz",
+        lambda: npz(x_test=np.zeros((200_000, 784), np.uint8)),
+        "unpacks to more than 200 times its size; .*",
+    ),
+    "npz by LZMA": (
+        "part.npz",
+        lambda: zipped(npy(IMAGES), "images.npy", zipfile.ZIP_LZMA),
+        "compressed by another method than deflate; .*",
+    ),
+    "a true pickle": ("part.pkl", lambda: pickle.dumps(IMAGES), "a pickle, which could run any code; .*"),
+    "HDF5": ("part.h5", lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), "HDF5; .*"),
+    "idx of labels": ("labels", lambda: idx(LABELS), "a file of labels, not of images"),
     "idx of other sizes": ("i", lambda: idx(np.zeros((5, 27, 28), np.uint8)), r"images must be .*, not \(5, 27, 28\)"),
     "idx of no type": ("i", lambda: b"\0\0\x07\x03" + bytes(99), "not a format that can be read"),
     "cut idx": ("i", lambda: idx(SQUARES)[:-5], "cut off: .*"),
@@ -181,7 +209,21 @@ BAD = {
     ),
     "parquet of few bytes": ("p", lambda: parquet({"pixels": [b"12"]}), "row 1, column pixels: 2 bytes instead of 784"),
     "parquet of text": ("p", lambda: parquet({"pixels": ["a"]}), "column pixels: images must hold numbers, not .*"),
-    "parquet of mixed kinds": ("p", lambda: parquet(pixel_columns() | {"pixel5": [0.5] * 600}), "some columns hold .*"),
+    "parquet of mixed scales": (
+        "p",
+        lambda: parquet(pixel_columns() | {"pixel5": [0.5] * 600}),
+        r"images of float64 must lie in 0\.\.1, or be whole numbers up to 255, but hold 255\.0",
+    ),
+    "parquet of damaged pictures": (
+        "p",
+        lambda: parquet({"image": [{"bytes": pngs()[0][:50], "path": "/etc/passwd"}]}),
+        "row 1, column image: (damaged|not a picture).*",
+    ),
+    "parquet of paths alone": (
+        "p",
+        lambda: parquet({"image": [{"bytes": b"12", "path": "a.png"}, {"bytes": None, "path": "/etc/passwd"}]}),
+        "row 2, column image: null",
+    ),
     "parquet with pixel 256": ("p", lambda: parquet(pixel_columns(changed(256, "i2"))), r"row 600, pixel300: .*"),
 }
 
