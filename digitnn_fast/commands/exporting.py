@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from digitnn_fast.commands.options import MODEL_HELP, Threads, WithTable, file_option
+from digitnn_fast.commands.options import KINDS, MODEL_HELP, Threads, WithTable, file_option
 from digitnn_fast.commands.progress import bytes_shown, compile_kernels, epochs_shown, is_terminal, printable
 from digitnn_fast.commands.report import print_facts, print_verdicts, shape_text
 
@@ -90,14 +90,15 @@ def export(
 
 def verify(
     model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
-    data: Annotated[str, file_option("--data", "Digits, in the form of Kaggle's train.csv or test.csv.")],
+    data: Annotated[str, file_option("--data", f"Digits, as Kaggle's train.csv or test.csv, {KINDS}")],
     threads: Threads = None,
 ) -> None:
     """Run a network in every way that this machine can, on your digits, and compare.
 
     These are the specifications in NumPy, the kernels, and each target of "export". Exit code 1 if one of them differs.
     """
-    from digitnn_fast import kaggle, verification
+    from digitnn_fast import verification
+    from digitnn_fast.formats import DigitFile
     from digitnn_fast.kernels import FORWARD
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
@@ -106,7 +107,7 @@ def verify(
     network = Network.load(model_path(model))
     compile_kernels(*predicting(network.preprocessing, *FORWARD))
     with bytes_shown("reading") as progress:
-        images = kaggle.read_images(data, threads, progress)
+        images = DigitFile(data).read(threads, progress)
     verdicts = []
     for verdict in verification.verify(network, images, threads):
         verdicts.append(verdict)

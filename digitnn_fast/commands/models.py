@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from digitnn_fast.commands.options import Mistakes, Model, Plot, Threads, file_option
+from digitnn_fast.commands.options import Data, Labels, Mistakes, Model, Plot, Threads, file_option
 from digitnn_fast.commands.progress import bytes_shown, compile_kernels
 from digitnn_fast.commands.report import (
     accuracy_text,
@@ -22,8 +22,9 @@ from digitnn_fast.jobs.watch import Stages
 
 
 def evaluate(
-    data: Annotated[str, file_option("--data", "Digits with labels, in the form of Kaggle's train.csv.")],
+    data: Data,
     model: Model = None,
+    labels: Labels = None,
     plot: Plot = None,
     mistakes: Mistakes = None,
     threads: Threads = None,
@@ -32,7 +33,8 @@ def evaluate(
 
     Shows accuracy with its standard error, loss, precision and recall of each digit, and the confusion matrix.
     """
-    from digitnn_fast import evaluation, kaggle, plots
+    from digitnn_fast import evaluation, plots
+    from digitnn_fast.formats import DigitFile
     from digitnn_fast.network import data_digest
     from digitnn_fast.predictor import Predictor
     from digitnn_fast.preprocessing import predicting
@@ -41,28 +43,30 @@ def evaluate(
     predictor = Predictor.load(model, threads=threads)
     compile_kernels(*predicting(predictor.network.preprocessing, "float32"))
     with bytes_shown("reading") as progress:
-        images, labels = kaggle.read_train(data, threads, progress)
+        images, digits = DigitFile(data, labels).read_labelled(threads, progress)
     record = predictor.network.training
-    if record and record.data_digest == data_digest(images, labels):
+    if record and record.data_digest == data_digest(images, digits):
         print(trained_on_these(record))
     probabilities = predictor.predict_proba(images)
-    result = evaluation.evaluate(labels, probabilities)
+    result = evaluation.evaluate(digits, probabilities)
     print_evaluation(result)
     if plot is not None:
-        figures = [plots.confusion(result), plots.mistakes(images, labels, probabilities)]
-        plots.write_figures(plot, [*figures, plots.reliability(labels, probabilities)])
+        figures = [plots.confusion(result), plots.mistakes(images, digits, probabilities)]
+        plots.write_figures(plot, [*figures, plots.reliability(digits, probabilities)])
     if mistakes is not None:
-        plots.write_figures(mistakes, [plots.mistakes(images, labels, probabilities, plots.SHEET)])
+        plots.write_figures(mistakes, [plots.mistakes(images, digits, probabilities, plots.SHEET)])
 
 
 def report(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Model file.")],
-    data: Annotated[str, file_option("--data", "Digits with labels, in the form of Kaggle's train.csv.")],
+    data: Data,
+    labels: Labels = None,
     out: Annotated[str, file_option("--out", "Where to write the page.")] = "report.html",
     threads: Threads = None,
 ) -> None:
     """Write one web page with all that can be said of a network: its card, curves, mistakes, units, reliability."""
-    from digitnn_fast import evaluation, kaggle, plots
+    from digitnn_fast import evaluation, plots
+    from digitnn_fast.formats import DigitFile
     from digitnn_fast.network import data_digest
     from digitnn_fast.predictor import Predictor
 
@@ -70,25 +74,25 @@ def report(
     predictor = Predictor.load(model, threads=threads)
     network, record = predictor.network, predictor.network.training
     with bytes_shown("reading") as progress:
-        images, labels = kaggle.read_train(data, threads, progress)
+        images, digits = DigitFile(data, labels).read_labelled(threads, progress)
     probabilities = predictor.predict_proba(images)
-    result = evaluation.evaluate(labels, probabilities)
+    result = evaluation.evaluate(digits, probabilities)
     facts = [("network", shape_text(network)), ("pixels", network.preprocessing)]
     facts += [fact for fact in training_facts(record) if fact[0]]
     facts += [
-        ("measured on", f"{data} ({len(labels):,} rows)"),
+        ("measured on", f"{data} ({len(digits):,} rows)"),
         ("accuracy there", accuracy_text(result.accuracy, result.rows)),
         ("cross-entropy there", f"{result.cross_entropy:.4f} nats"),
     ]
-    if record and record.data_digest == data_digest(images, labels):
+    if record and record.data_digest == data_digest(images, digits):
         print(trained_on_these(record))
         facts.insert(0, ("WARNING", trained_on_these(record).strip().removeprefix("WARNING: ")))
     figures = {
         **({"Training": plots.curves(record, stacked=True)} if record and len(record.history) else {}),
         "Confusion": plots.confusion(result),
-        "Worst mistakes": plots.mistakes(images, labels, probabilities, across=plots.ACROSS_A_PHONE),
+        "Worst mistakes": plots.mistakes(images, digits, probabilities, across=plots.ACROSS_A_PHONE),
         "Hidden units": plots.hidden_units(network),
-        "Reliability": plots.reliability(labels, probabilities),
+        "Reliability": plots.reliability(digits, probabilities),
     }
     plots.write_report(out, f"digitnn-fast: {os.path.basename(model)}", facts, figures)
     print_facts([("accuracy", accuracy_text(result.accuracy, result.rows)), ("report", out)])

@@ -9,11 +9,18 @@ import typer
 from digitnn_fast.commands.options import (
     TEST_HELP,
     TRAIN_HELP,
+    Batch,
+    Epochs,
+    Hidden,
+    Labels,
     Mistakes,
     Out,
     Patience,
     Plot,
+    Preprocessing,
+    Rate,
     Recipe,
+    Sample,
     Seed,
     Threads,
     file_option,
@@ -32,15 +39,23 @@ from digitnn_fast.commands.report import (
 )
 
 HELDOUT = 0.1
+USUAL = "fast"  # recipe
 
 
 def submit(
     train: Annotated[str | None, file_option("--train", TRAIN_HELP)] = None,
     test: Annotated[str | None, file_option("--test", TEST_HELP)] = None,
     out: Out = "submission.csv",
+    labels: Labels = None,
+    sample: Sample = None,
     recipe: Annotated[
         str | None, typer.Option("--recipe", metavar="NAME", help="How to train; by default fast, see below.")
     ] = None,
+    hidden: Hidden = None,
+    epochs: Epochs = None,
+    rate: Rate = None,
+    batch: Batch = None,
+    preprocessing: Preprocessing = None,
     model: Annotated[
         str | None, file_option("--model", "Do not train: a model file, or a bundled one such as accurate.")
     ] = None,
@@ -55,19 +70,24 @@ def submit(
     """
     watch = Shown()
     from digitnn_fast.jobs import training
+    from digitnn_fast.training.recipes import changed_recipe
     from digitnn_fast.utils import get_accuracy
 
-    if model is not None and (recipe, model_out, plot) != (None, None, None):
-        raise ValueError("--model submits without training: it goes without --recipe, --model-out and --plot")
+    changes = _changes(hidden, epochs, rate, batch, preprocessing)
+    if model is not None and (recipe, model_out, plot, *changes.values()) != (None,) * 8:
+        text = "it goes without --recipe and what changes it, --model-out and --plot"
+        raise ValueError(f"--model submits without training: {text}")
     done = training.submit(
         train,
         test,
         out,
         watch,
-        recipe=recipe,
+        recipe=None if model else changed_recipe(recipe or USUAL, **changes),
         model=model,
         heldout=HELDOUT,
         seed=seed,
+        labels=labels,
+        sample=sample,
         model_out=model_out,
         plot=plot,
         threads=threads,
@@ -89,10 +109,24 @@ def submit(
     print_facts(facts, report_stream(out))
 
 
+def _changes(
+    hidden: int | None, epochs: int | None, rate: float | None, batch: int | None, preprocessing: str | None
+) -> dict[str, int | float | str | None]:
+    """What takes the place of the recipe's own, by the names of its fields."""
+    named = {"hidden": hidden, "epochs": epochs, "learning_rate": rate, "batch": batch}
+    return {**named, "preprocessing": preprocessing}
+
+
 def train(
     train: Annotated[str, file_option("--train", TRAIN_HELP)],
     out: Annotated[str, file_option("--out", "Where to write the model file.")],
-    recipe: Recipe = "fast",
+    labels: Labels = None,
+    recipe: Recipe = USUAL,
+    hidden: Hidden = None,
+    epochs: Epochs = None,
+    rate: Rate = None,
+    batch: Batch = None,
+    preprocessing: Preprocessing = None,
     seed: Seed = 0,
     heldout: Annotated[
         float, typer.Option("--heldout", metavar="SHARE", help="Share of the rows that only measure.")
@@ -115,17 +149,19 @@ def train(
     """
     watch = Shown()
     from digitnn_fast.jobs import training
+    from digitnn_fast.training.recipes import changed_recipe
 
     done = training.train(
         train,
         out,
         watch,
-        recipe=recipe,
+        recipe=changed_recipe(recipe, **_changes(hidden, epochs, rate, batch, preprocessing)),
         heldout=heldout,
         seed=seed,
         folds=folds,
         checkpoint=checkpoint,
         patience=patience,
+        labels=labels,
         plot=plot,
         mistakes=mistakes,
         threads=threads,

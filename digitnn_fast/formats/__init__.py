@@ -18,7 +18,7 @@ from digitnn_fast import kaggle
 from digitnn_fast.files import Path, is_pipe
 from digitnn_fast.formats.archives import names_of
 from digitnn_fast.formats.contents import Block, Contents, Wanted, check_pairs, read_contents, read_label_file
-from digitnn_fast.formats.kinds import FormatError, Kind, identify
+from digitnn_fast.formats.kinds import FormatError, Kind, Shared, identify
 from digitnn_fast.formats.spool import Spool
 from digitnn_fast.kaggle.table import Opener, open_file, os_reason
 
@@ -77,7 +77,7 @@ class DigitFile:
                 raise FormatError(f"{self.name}: there are no labels with these images; give them {text}")
             return images, labels
         images = self.read(threads, progress)
-        with _reasons(beside), open_file(beside) as file:
+        with self._shared(beside) as file:
             labels = read_label_file(file, beside)
         check_pairs(len(images), labels, f"{self.name} and {beside}")
         return images, labels
@@ -104,8 +104,8 @@ class DigitFile:
     ) -> Answers:
         """The results of `function` for images to predict, and their ids; see `kaggle.map_test`."""
         if self._kind is not Kind.TABLE:
-            contents = self._contents(Wanted())
-            return self._answers(contents.blocks, function, contents.id_name)
+            with self._contents(Wanted()) as contents:
+                return self._answers(contents.blocks, function, contents.id_name)
         names, usual = kaggle.read_names(self.name, self._opener)
         own = kaggle.own_id(names)
         if own is None or "label" in usual:
@@ -124,24 +124,31 @@ class DigitFile:
     def _holds_several(self) -> bool:
         if self._kind is not Kind.NPZ:
             return False
-        with self._opener(self.name) as file:
+        with self._shared() as file:
             return len(names_of(file)) > 1
 
     def _open_path(self, _name: Path) -> Any:
         return open_file(self.path)
 
+    @contextmanager
+    def _shared(self, path: str | None = None) -> Iterator[Shared]:
+        """The file, or another one, open for several readers."""
+        name = path or self.name
+        with _reasons(name):
+            file = open_file(path) if path else self._opener(name)
+        with file, _reasons(name):
+            yield Shared(file)
+
     @cached_property
     def _kind(self) -> Kind:
-        with _reasons(self.name), self._opener(self.name) as file:
+        with self._shared() as file:
             return identify(file, self.name)[0]
 
-    def _contents(self, wanted: Wanted) -> Contents:
-        with _reasons(self.name):
-            file: Any = self._opener(self.name)
-            size = file.seek(0, os.SEEK_END)
-            file.seek(0)
-        kind, stream = identify(file, self.name)
-        return read_contents(kind, stream, file, size, self.name, wanted)
+    @contextmanager
+    def _contents(self, wanted: Wanted) -> Iterator[Contents]:
+        with self._shared() as file:
+            kind, stream = identify(file, self.name)
+            yield read_contents(kind, stream, file, file.size, self.name, wanted)
 
     def _answers(
         self, blocks: Iterator[Block], function: Callable[[Bytes], NDArray[Any]], id_name: str | None
@@ -163,11 +170,13 @@ class DigitFile:
     def _all(self, wanted: Wanted) -> tuple[Bytes, Bytes | None]:
         parts: list[Block] = []
         rows = 0
-        for block in self._contents(wanted).blocks:
-            rows += len(block.images)
-            if rows > kaggle.MAX_ROWS:
-                raise FormatError(f"{self.name}: more than {kaggle.MAX_ROWS:,} rows, which is too many for one array")
-            parts.append(block)
+        with self._contents(wanted) as contents:
+            for block in contents.blocks:
+                rows += len(block.images)
+                if rows > kaggle.MAX_ROWS:
+                    text = f"more than {kaggle.MAX_ROWS:,} rows, which is too many for one array"
+                    raise FormatError(f"{self.name}: {text}")
+                parts.append(block)
         if not parts:
             raise FormatError(f"{self.name}: there are no images in it")
         labels = [part.labels for part in parts if part.labels is not None]

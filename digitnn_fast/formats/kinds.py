@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -27,6 +28,38 @@ REFUSED = (
 
 class FormatError(ValueError):
     """A file of digits that can't be used; the text is one line with the file's name and the reason."""
+
+
+class Shared(io.RawIOBase):
+    """A file with several readers, in buffers and archives of their own: only `file` itself closes it."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.size: int = file.seek(0, os.SEEK_END)
+        file.seek(0)
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go there."""
+        return int(self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        """Where we are."""
+        return int(self._file.tell())
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill as much of the buffer as comes at once."""
+        return int(self._file.readinto(buffer) or 0)
+
+    def close(self) -> None:
+        """Nothing: others may still want to read."""
 
 
 class Kind(Enum):

@@ -9,7 +9,7 @@ from typing import Any
 
 from digitnn_fast.checks import require
 from digitnn_fast.files import Path
-from digitnn_fast.formats.kinds import FormatError, Kind, identify
+from digitnn_fast.formats.kinds import FormatError, Kind, Shared, identify
 from digitnn_fast.kaggle import KaggleFileError, read_names
 from digitnn_fast.kaggle.table import open_file, os_reason
 
@@ -45,7 +45,8 @@ class Spool:
     def _is_digits(self, name: str) -> bool:
         """Whether it is worth reading on: else what has come is enough to say what is wrong with it."""
         try:
-            kind, _ = identify(self(), name)
+            with self() as file:
+                kind, _ = identify(Shared(file), name)
             return kind is not Kind.TABLE or "pixel0" in read_names(name, self)[1]
         except (FormatError, KaggleFileError):
             return False

@@ -19,7 +19,14 @@ from digitnn_fast.files import Path, is_pipe
 from digitnn_fast.kaggle import plain
 from digitnn_fast.kaggle.stream import find_id, iter_images, own_id, read_names
 from digitnn_fast.kaggle.submission import (
+    FORMS,
+    USUAL,
+    Form,
+    check_ids,
+    check_submission,
     number_lines,
+    quoted,
+    read_form,
     validate_submission,
     write_checked,
     write_probabilities,
@@ -31,7 +38,12 @@ from digitnn_fast.sizes import PIXELS
 from digitnn_fast.threads import thread_count
 
 __all__ = [
+    "FORMS",
+    "USUAL",
+    "Form",
     "KaggleFileError",
+    "check_ids",
+    "check_submission",
     "count_rows",
     "find_id",
     "find_kaggle_input",
@@ -39,6 +51,8 @@ __all__ = [
     "map_test",
     "number_lines",
     "own_id",
+    "quoted",
+    "read_form",
     "read_images",
     "read_names",
     "read_test",
@@ -54,7 +68,7 @@ Progress = plain.Progress
 Result = TypeVar("Result")
 
 LARGE = 1 << 26  # bytes of pixels, after which memory goes back to the system at once: a freed array's rarely does
-TEST_ROWS = 28_000  # of Kaggle's own test.csv
+TEST_ROWS = {"ImageId": 28_000, "id": 5_000}  # of Kaggle's own test.csv: of Digit Recognizer, of Kannada MNIST
 MAX_ROWS = 2_000_000  # 1.6 GB of pixels: a gzip of a few MB can hold more rows than memory
 
 

@@ -49,10 +49,7 @@ class CsvWriter:
 
 def _quoted(value: Any) -> str:
     """As a value in a line of CSV; nothing of None."""
-    text = "" if value is None else str(value)
-    if any(c in text for c in ',"\r\n'):
-        return '"' + text.replace('"', '""') + '"'
-    return text
+    return "" if value is None else kaggle.quoted(str(value))
 
 
 WRITERS: dict[str, Callable[..., Writer]] = {"csv": CsvWriter, "parquet": ParquetWriter}

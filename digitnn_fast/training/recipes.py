@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitnn_fast.preprocessing import predicting
+from digitnn_fast.preprocessing import PREPROCESSINGS, predicting
 
 
 @dataclass(frozen=True)
@@ -156,3 +157,14 @@ def find_recipe(recipe: str | Recipe) -> Recipe:
     if recipe not in RECIPES:
         raise ValueError(f"no recipe {recipe!r}: there are {', '.join(RECIPES)}")
     return RECIPES[recipe]
+
+
+def changed_recipe(recipe: str, **changes: int | float | str | None) -> Recipe:
+    """The recipe of that name, its own fields replaced by those that are not None; ValueError if that can't be."""
+    own = {name: value for name, value in changes.items() if value is not None}
+    if own.get("preprocessing", "raw") not in PREPROCESSINGS:
+        raise ValueError(f"no preprocessing {own['preprocessing']!r}: there are {', '.join(PREPROCESSINGS)}")
+    rate = own.get("learning_rate", 1.0)
+    if not (isinstance(rate, float) and 0 < rate < math.inf):
+        raise ValueError(f"the learning rate must be more than 0, got {rate}")
+    return replace(find_recipe(recipe), **own)  # type: ignore[arg-type]
