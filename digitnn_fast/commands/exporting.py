@@ -105,9 +105,10 @@ def verify(
     from digitnn_fast.preprocessing import predicting
 
     network = Network.load(model_path(model))
-    compile_kernels(*predicting(network.preprocessing, *FORWARD))
+    file = DigitFile(data)
+    compile_kernels(*predicting(network.preprocessing, *FORWARD, table=file.is_table))
     with bytes_shown("reading") as progress:
-        images = DigitFile(data).read(threads, progress)
+        images = file.read(threads, progress)
     verdicts = []
     for verdict in verification.verify(network, images, threads):
         verdicts.append(verdict)

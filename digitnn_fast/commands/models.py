@@ -41,9 +41,10 @@ def evaluate(
 
     plots.check_plots([plot, mistakes], [data, model])
     predictor = Predictor.load(model, threads=threads)
-    compile_kernels(*predicting(predictor.network.preprocessing, "float32"))
+    file = DigitFile(data, labels)
+    compile_kernels(*predicting(predictor.network.preprocessing, "float32", table=file.is_table))
     with bytes_shown("reading") as progress:
-        images, digits = DigitFile(data, labels).read_labelled(threads, progress)
+        images, digits = file.read_labelled(threads, progress)
     record = predictor.network.training
     if record and record.data_digest == data_digest(images, digits):
         print(trained_on_these(record))
@@ -126,7 +127,7 @@ def bench(model: Model = None, threads: Threads = None) -> None:
     from digitnn_fast.preprocessing import predicting
 
     network = Predictor.load(model, threads=threads).network
-    compile_kernels(*predicting(network.preprocessing, *FORWARD))
+    compile_kernels(*predicting(network.preprocessing, *FORWARD, table=False))
     print_facts([("CPU", benchmark.cpu_name()), ("network", shape_text(network))])
     print_speeds(benchmark.measure(network, threads))
 

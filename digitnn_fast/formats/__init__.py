@@ -57,6 +57,11 @@ class DigitFile:
         self.path, self._labels = os.fspath(path), labels
         self.name = "standard input" if path == "-" else os.fsdecode(path)
 
+    @property
+    def is_table(self) -> bool:
+        """Whether it is text, which takes a kernel to read."""
+        return self._kind is Kind.TABLE
+
     def read(self, threads: int | None = None, progress: Progress | None = None) -> Bytes:
         """Images (n, 784), with or without labels in the file."""
         if self._kind is Kind.TABLE:

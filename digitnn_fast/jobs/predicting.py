@@ -36,11 +36,12 @@ def predict(
     check_output(out, [test, model, sample])
     given = kaggle.read_form(sample) if sample else None
     network = Network.load(model_path(model))
-    watch.compile(*predicting(network.preprocessing, "float32"))
+    file = DigitFile(test)
+    watch.compile(*predicting(network.preprocessing, "float32", table=file.is_table))
     predictor = Predictor(network, threads=1)  # the file is read by threads, which predict
     function = predictor.predict_proba if probabilities else predictor.predict
     with watch.stages("predict"), watch.bytes("predicting") as progress:
-        answers, ids = DigitFile(test).map(function, threads, progress)
+        answers, ids = file.map(function, threads, progress)
     form = form_of(ids, given)
     if probabilities:
         with watch.stages("write"):

@@ -28,6 +28,10 @@ class Source(Protocol):
     text: str
     test_labels: Bytes | None
 
+    @property
+    def is_table(self) -> bool:
+        """Whether it takes a kernel to read it."""
+
     def check_test(self, threads: int | None) -> int:
         """Number of rows to predict, all checked before minutes of training."""
 
@@ -42,6 +46,8 @@ class Sample:
     """The embedded digits."""
 
     text = "the embedded sample of real digits (10,000 to train on, 2,000 to predict), as no files were given"
+
+    is_table = False
 
     def __init__(self) -> None:
         self._sample = load_sample()
@@ -70,6 +76,11 @@ class Files:
             raise ValueError("standard input can't be both --train and --test")
         self._train, self._test = DigitFile(train, labels) if train else None, DigitFile(test)
         self.text = f"{found}{self._train.name} and {self._test.name}" if self._train else self._test.name
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it takes a kernel to read one of them."""
+        return any(file.is_table for file in (self._train, self._test) if file)
 
     def check_test(self, threads: int | None) -> int:
         """Reads the file once more than predicting needs, 0.05 s."""

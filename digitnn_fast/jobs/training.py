@@ -71,13 +71,13 @@ def submit(
     if model is not None:
         return _submit_with(model, train, test, out, watch, form, threads)
     chosen = find_recipe(recipe or USUAL)
-    watch.compile(*chosen.kernels)
+    source = find_source(train, test, labels=labels)
+    watch.compile(*chosen.kernels(source.is_table))
     check_output(out, [train, test, model_out, labels, sample])
     if model_out is not None:
         check_output(model_out, [train, test, labels, sample], device=False)
     _check_plots([plot], [train, test, out, model_out])
     with watch.stages("check test rows"):
-        source = find_source(train, test, labels=labels)
         rows = source.check_test(threads)
         if form:
             kaggle.check_ids(form, rows)
@@ -109,8 +109,8 @@ def _submit_with(
     """The same with an existing network."""
     check_output(out, [train, test, model])
     network = Network.load(model_path(model))
-    watch.compile(*predicting(network.preprocessing, "float32"))
     source = find_source(train, test, trains=False)
+    watch.compile(*predicting(network.preprocessing, "float32", table=source.is_table))
     with watch.stages("predict"), watch.bytes("predicting") as progress:
         answers, ids = source.predict(network, threads, progress)
     with watch.stages("write and validate"):
@@ -139,7 +139,8 @@ def train(
     ValueError or OSError, one line, for a bad file or options that do not go together.
     """
     chosen = find_recipe(recipe)
-    watch.compile(*chosen.kernels)
+    file = DigitFile(data, labels)
+    watch.compile(*chosen.kernels(file.is_table))
     check_output(out, [data, labels, checkpoint], device=False)
     if checkpoint is not None:
         check_output(checkpoint, [data, labels], device=False)
@@ -151,7 +152,7 @@ def train(
         raise ValueError("--mistakes needs --folds: else ask `evaluate`, with digits that were not learned from")
     _check_plots([plot, mistakes], [data, labels, out, checkpoint])
     with watch.stages("read"), watch.bytes("reading") as progress:
-        images, digits = DigitFile(data, labels).read_labelled(threads, progress, train=True)
+        images, digits = file.read_labelled(threads, progress, train=True)
     validation = None
     with watch.stages("train"):
         if folds:

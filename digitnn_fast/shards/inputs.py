@@ -20,12 +20,21 @@ from digitnn_fast.shards.store import ShardError, Stamp
 ROW = "row"  # what identifies an image that has no id: its number in the shard, from 1
 
 
+class Rows(NamedTuple):
+    """Images (m, 784), their ids, or None, and why some can't be read, else ""; None if that can't be."""
+
+    images: NDArray[np.uint8]
+    ids: Any
+    reasons: list[str] | None = None
+
+
 class Contents(NamedTuple):
-    """Images (m, 784) with their ids, or None, block by block; what the ids are called, and their type in Parquet."""
+    """The rows block by block; what the ids are called, their type in Parquet, and whether there are reasons."""
 
     id_name: str
     id_type: Any
-    blocks: Iterator[tuple[NDArray[np.uint8], Any]]
+    blocks: Iterator[Rows]
+    pictures: bool = False
 
 
 class Shard:
@@ -58,7 +67,7 @@ class Shard:
         if self._pictures is not None:
             if id_column:
                 raise ShardError(f"{self.name}: pictures have no column {id_column}")
-            return Contents("file", TEXT, self._all_pictures())
+            return Contents("file", TEXT, self._all_pictures(), pictures=True)
         assert self._file is not None
         self._file.seek(0)
         with store.reached(self.name):
@@ -69,9 +78,10 @@ class Shard:
             found = read_contents(kind, stream, self._file, self._file.size, self.name, wanted)
         return Contents(found.id_name or ROW, found.id_type, self._reached(found.blocks))
 
-    def _all_pictures(self) -> Iterator[tuple[NDArray[np.uint8], Any]]:
+    def _all_pictures(self) -> Iterator[Rows]:
         assert self._pictures is not None
-        yield from self._pictures.blocks()
+        for block in self._pictures.blocks():
+            yield Rows(*block)
         self._read = True
 
     def _table(self, id_column: str | None) -> Contents:
@@ -88,11 +98,11 @@ class Shard:
         blocks = (Block(*block) for block in kaggle.iter_images(self.name, id_column, opened))
         return Contents(id_column or ROW, kind, self._reached(checked(blocks, self.name, file.size)))
 
-    def _reached(self, blocks: Iterator[Block]) -> Iterator[tuple[NDArray[np.uint8], Any]]:
+    def _reached(self, blocks: Iterator[Block]) -> Iterator[Rows]:
         """The blocks; ShardError for any fault."""
         while True:
             with store.reached(self.name):
                 block = next(blocks, None)
             if block is None:
                 return
-            yield block.images, block.ids
+            yield Rows(block.images, block.ids)

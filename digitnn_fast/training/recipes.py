@@ -55,15 +55,14 @@ class Recipe:
         """Whether each epoch is one step, on the same images as the last one."""
         return self.batch is None and self.distortion is None
 
-    @property
-    def kernels(self) -> tuple[str, ...]:
-        """The kernels for training by this recipe from a file; the slowest to compile come first."""
+    def kernels(self, table: bool = True) -> tuple[str, ...]:
+        """The kernels for training by this recipe, from a `table` of text; the slowest to compile come first."""
         learn = (
             ("descent.fullbatch.epoch", "descent.listing.list_blocks")
             if self.full_batch
             else ("descent.minibatch.epoch",)
         )
-        return (*learn, *predicting(self.preprocessing, "float32"))
+        return (*learn, *predicting(self.preprocessing, "float32", table=table))
 
     def settings(self) -> dict[str, int | float | str]:
         """The fields that differ from their defaults, as numbers and text: what a training record keeps."""

@@ -77,7 +77,8 @@ def test_submit_with_a_model_trains_nothing(command, folder, tmp_path):
     for wrong in (("--recipe", "fast"), ("--model-out", tmp_path / "m.npz"), ("--plot", tmp_path / "p.png")):
         outcome = command("submit", "--model", model, *wrong, "--out", out)
         assert outcome.code == 2
-        reason = "--model submits without training: it goes without --recipe and what changes it, --model-out and --plot"
+        reason = "--model submits without training: it goes without --recipe and what changes it, "
+        reason += "--model-out and --plot"
         assert outcome.err == f"error: {reason}\n"
 
 
