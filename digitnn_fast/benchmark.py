@@ -23,6 +23,7 @@ from digitnn_fast.threads import thread_count
 BATCHES = 1, 100, 10_000
 ENOUGH = 0.02  # seconds that a measurement takes at least: a clock and a scheduler are not exact
 RUNS = 7
+CREDIBLE = 0.15  # spread; of a machine that does nothing else it is 0.02
 
 
 class WrongResultError(RuntimeError):
@@ -32,7 +33,8 @@ class WrongResultError(RuntimeError):
 class Speed(NamedTuple):
     """Images per second of `predict`, `batch` of them at once, and the same of NumPy's matrix products.
 
-    NumPy gets its images prepared: deskewed, for instance.
+    NumPy gets its images prepared: deskewed, for instance. Rates are medians; a spread is half the distance of the
+    quartiles, as a share of the median.
     """
 
     precision: Precision
@@ -40,6 +42,13 @@ class Speed(NamedTuple):
     batch: int
     rate: float
     numpy_rate: float
+    spread: float = 0.0
+    numpy_spread: float = 0.0
+
+    @property
+    def credible(self) -> bool:
+        """Whether both vary so little that one can be divided by the other."""
+        return max(self.spread, self.numpy_spread) <= CREDIBLE
 
 
 def measure(network: Network, threads: int | None = None) -> Iterator[Speed]:
@@ -54,8 +63,14 @@ def measure(network: Network, threads: int | None = None) -> Iterator[Speed]:
                 some = images[0] if batch == 1 else images[:batch]
                 seen = prepared[0] if batch == 1 else prepared[:batch]
                 ours, numpys = in_turn([_timed(predictor.predict, some), _timed(peer, seen)], RUNS)
-                rates = (batch / statistics.median(seconds) for seconds in (ours, numpys))
-                yield Speed(precision, count, batch, *rates)
+                rate, numpy_rate = (batch / statistics.median(seconds) for seconds in (ours, numpys))
+                yield Speed(precision, count, batch, rate, numpy_rate, spread(ours), spread(numpys))
+
+
+def spread(seconds: Sequence[float]) -> float:
+    """Half the distance of the quartiles, as a share of the median."""
+    first, middle, third = statistics.quantiles(seconds, n=4)
+    return (third - first) / 2 / middle
 
 
 def check(network: Network, precision: Precision, images: NDArray[np.uint8]) -> None:

@@ -7,12 +7,26 @@ from typing import Annotated
 
 import typer
 
-from digitnn_fast.commands.options import Data, Labels, Mistakes, Model, Plot, Threads, file_option
+from digitnn_fast.commands.options import (
+    Data,
+    Json,
+    Labels,
+    Mistakes,
+    Model,
+    Named,
+    Plot,
+    Threads,
+    file_option,
+    one_model,
+)
 from digitnn_fast.commands.progress import bytes_shown, compile_kernels
 from digitnn_fast.commands.report import (
     accuracy_text,
+    evaluation_data,
+    network_data,
     print_evaluation,
     print_facts,
+    print_json,
     print_speeds,
     shape_text,
     trained_on_these,
@@ -23,10 +37,12 @@ from digitnn_fast.jobs.watch import Stages
 
 def evaluate(
     data: Data,
+    named: Named = None,
     model: Model = None,
     labels: Labels = None,
     plot: Plot = None,
     mistakes: Mistakes = None,
+    as_json: Json = False,
     threads: Threads = None,
 ) -> None:
     """Measure a network on digits with labels.
@@ -39,6 +55,7 @@ def evaluate(
     from digitnn_fast.predictor import Predictor
     from digitnn_fast.preprocessing import predicting
 
+    model = one_model(named, model)
     plots.check_plots([plot, mistakes], [data, model])
     predictor = Predictor.load(model, threads=threads)
     file = DigitFile(data, labels)
@@ -46,11 +63,15 @@ def evaluate(
     with bytes_shown("reading") as progress:
         images, digits = file.read_labelled(threads, progress)
     record = predictor.network.training
-    if record and record.data_digest == data_digest(images, digits):
+    trained = bool(record and record.data_digest == data_digest(images, digits))
+    if record and trained and not as_json:
         print(trained_on_these(record))
     probabilities = predictor.predict_proba(images)
     result = evaluation.evaluate(digits, probabilities)
-    print_evaluation(result)
+    if as_json:
+        print_json({"data": data, **evaluation_data(result), "trained_on_these": trained})
+    else:
+        print_evaluation(result)
     if plot is not None:
         figures = [plots.confusion(result), plots.mistakes(images, digits, probabilities)]
         plots.write_figures(plot, [*figures, plots.reliability(digits, probabilities)])
@@ -59,55 +80,40 @@ def evaluate(
 
 
 def report(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model file.")],
     data: Data,
+    named: Named = None,
+    model: Model = None,
     labels: Labels = None,
     out: Annotated[str, file_option("--out", "Where to write the page.")] = "report.html",
     threads: Threads = None,
 ) -> None:
     """Write one web page with all that can be said of a network: its card, curves, mistakes, units, reliability."""
-    from digitnn_fast import evaluation, plots
+    from digitnn_fast import plots
+    from digitnn_fast.commands.card import ENDINGS, Measured, write_card
     from digitnn_fast.formats import DigitFile
-    from digitnn_fast.network import data_digest
-    from digitnn_fast.predictor import Predictor
+    from digitnn_fast.predictor import Predictor, model_path
 
-    plots.check_plots([out], [model, data], (".html", ".htm"))
+    model = one_model(named, model)
+    plots.check_plots([out], [model, data], ENDINGS)
     predictor = Predictor.load(model, threads=threads)
-    network, record = predictor.network, predictor.network.training
     with bytes_shown("reading") as progress:
         images, digits = DigitFile(data, labels).read_labelled(threads, progress)
-    probabilities = predictor.predict_proba(images)
-    result = evaluation.evaluate(digits, probabilities)
-    facts = [("network", shape_text(network)), ("pixels", network.preprocessing)]
-    facts += [fact for fact in training_facts(record) if fact[0]]
-    facts += [
-        ("measured on", f"{data} ({len(digits):,} rows)"),
-        ("accuracy there", accuracy_text(result.accuracy, result.rows)),
-        ("cross-entropy there", f"{result.cross_entropy:.4f} nats"),
-    ]
-    if record and record.data_digest == data_digest(images, digits):
-        print(trained_on_these(record))
-        facts.insert(0, ("WARNING", trained_on_these(record).strip().removeprefix("WARNING: ")))
-    figures = {
-        **({"Training": plots.curves(record, stacked=True)} if record and len(record.history) else {}),
-        "Confusion": plots.confusion(result),
-        "Worst mistakes": plots.mistakes(images, digits, probabilities, across=plots.ACROSS_A_PHONE),
-        "Hidden units": plots.hidden_units(network),
-        "Reliability": plots.reliability(digits, probabilities),
-    }
-    plots.write_report(out, f"digitnn-fast: {os.path.basename(model)}", facts, figures)
-    print_facts([("accuracy", accuracy_text(result.accuracy, result.rows)), ("report", out)])
+    measured = Measured(data, images, digits, predictor.predict_proba(images))
+    title = f"digitnn-fast: {os.path.basename(model_path(model))}"
+    if result := write_card(out, title, predictor.network, measured):
+        print_facts([("accuracy", accuracy_text(result.accuracy, result.rows)), ("report", out)])
 
 
-def info(
-    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Or small, accurate; by default small.")] = None,
-) -> None:
+def info(named: Named = None, model: Model = None, as_json: Json = False) -> None:
     """Show a model file and how it was trained."""
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
 
-    path = os.fspath(model_path(model))
+    path = os.fspath(model_path(one_model(named, model)))
     network = Network.load(path)
+    if as_json:
+        print_json({"file": path, "bytes": os.path.getsize(path), **network_data(network)})
+        return
     facts = [
         ("file", f"{path} ({os.path.getsize(path):,} bytes)"),
         ("network", shape_text(network)),
@@ -116,7 +122,7 @@ def info(
     print_facts(facts + training_facts(network.training))
 
 
-def bench(model: Model = None, threads: Threads = None) -> None:
+def bench(named: Named = None, model: Model = None, as_json: Json = False, threads: Threads = None) -> None:
     """Measure how fast a network runs on this CPU, against NumPy, in less than a minute.
 
     All results are checked first. `python -m bench` in the repository measures everything, against more rivals.
@@ -126,8 +132,12 @@ def bench(model: Model = None, threads: Threads = None) -> None:
     from digitnn_fast.predictor import Predictor
     from digitnn_fast.preprocessing import predicting
 
-    network = Predictor.load(model, threads=threads).network
+    network = Predictor.load(one_model(named, model), threads=threads).network
     compile_kernels(*predicting(network.preprocessing, *FORWARD, table=False))
+    if as_json:
+        speeds = [{**speed._asdict(), "credible": speed.credible} for speed in benchmark.measure(network, threads)]
+        print_json({"cpu": benchmark.cpu_name(), "hidden": network.hidden, "speeds": speeds})
+        return
     print_facts([("CPU", benchmark.cpu_name()), ("network", shape_text(network))])
     print_speeds(benchmark.measure(network, threads))
 

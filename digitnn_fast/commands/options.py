@@ -55,6 +55,8 @@ Out = Annotated[str, file_option("--out", "Where to write, - for stdout; an olde
 MODEL_HELP = f"Model file, or a bundled one: {NAMES}."
 Model = Annotated[str | None, file_option("--model", f"Model file, or a bundled one: {NAMES_AND_DEFAULT}.")]
 DATA_HELP = f"Digits with labels, as Kaggle's train.csv, {KINDS}"
+Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+Named = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The same as --model.", show_default=False)]
 Data = Annotated[str, file_option("--data", DATA_HELP)]
 Plot = Annotated[str | None, file_option("--plot", "Also draw it: a .png, .svg or .pdf (needs the extra `plots`).")]
 Mistakes = Annotated[str | None, file_option("--mistakes", "Draw the wrong digits, up to 400: a .png, .svg or .pdf.")]
@@ -72,3 +74,10 @@ Patience = Annotated[
     int | None, _number("--patience", "Stop when the loss on held-out rows has not fallen for N epochs.", 1)
 ]
 Threads = Annotated[int | None, _number("--threads", "By default DIGITNN_THREADS, or one per CPU.", 1, MAX_THREADS)]
+
+
+def one_model(named: str | None, model: str | None) -> str | None:
+    """The model, which may be given as an argument or as an option; ValueError for both."""
+    if named is not None and model is not None:
+        raise ValueError("MODEL and --model are the same: give one of them")
+    return model if named is None else named

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from digitnn_fast.commands.options import Model, file_option
+from digitnn_fast.commands.options import Model, Named, file_option, one_model
 from digitnn_fast.commands.progress import printable
 from digitnn_fast.commands.report import print_facts
 
@@ -60,6 +60,7 @@ def image(
 
 def draw(
     out: Annotated[str, file_option("--out", "Where to write the page.")] = "draw.html",
+    named: Named = None,
     model: Model = None,
     browse: Annotated[bool, typer.Option("--open/--no-open", help="Open it in the browser.")] = True,
 ) -> None:
@@ -72,6 +73,7 @@ def draw(
     from digitnn_fast.predictor import model_path
     from digitnn_fast.writing import check_output
 
+    model = one_model(named, model)
     check_output(out, [model], device=False)
     write_page(out, Network.load(model_path(model)))
     opened = browse and webbrowser.open(Path(out).resolve().as_uri())

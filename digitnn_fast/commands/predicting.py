@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from digitnn_fast.commands.options import TEST_HELP, Model, Out, Sample, Threads, file_option
-from digitnn_fast.commands.progress import Shown, printable
-from digitnn_fast.commands.report import print_facts, rate_text, report_stream
+from digitnn_fast.commands.options import TEST_HELP, Json, Model, Named, Out, Sample, Threads, file_option, one_model
+from digitnn_fast.commands.progress import Loudness, Shown, printable
+from digitnn_fast.commands.report import print_facts, print_json, rate_text, report_stream
 
 
 def predict(
     test: Annotated[str, file_option("--test", TEST_HELP)],
     out: Out,
+    named: Named = None,
     model: Model = None,
     sample: Sample = None,
     probabilities: Annotated[
@@ -30,14 +31,15 @@ def predict(
     from digitnn_fast.jobs import predicting
 
     rows = predicting.predict(
-        test, out, watch, model=model, sample=sample, probabilities=probabilities, threads=threads
+        test, out, watch, model=one_model(named, model), sample=sample, probabilities=probabilities, threads=threads
     )
     facts = [
         ("predicted", rate_text(rows, watch.stages.seconds["predict"])),
         ("time", str(watch.stages)),
         ("probabilities", out) if probabilities else ("submission", f"{out} (valid, {rows:,} rows)"),
     ]
-    print_facts(facts, report_stream(out))
+    if not Loudness.quiet:
+        print_facts(facts, report_stream(out))
 
 
 def validate(
@@ -46,6 +48,7 @@ def validate(
     ],
     test: Annotated[str | None, file_option("--test", "Compare it with this test file: rows and ids.")] = None,
     sample: Sample = None,
+    as_json: Json = False,
     threads: Threads = None,
 ) -> None:
     """Check that Kaggle would take a submission.
@@ -59,5 +62,8 @@ def validate(
     if checked.usual is not None and checked.rows != checked.usual:
         text = f"WARNING: {checked.rows:,} rows, but Kaggle's own test.csv has {checked.usual:,}"
         print(printable(text), file=sys.stderr)
+    if as_json:
+        print_json({"submission": submission, "valid": True, "rows": checked.rows, "compared_with": checked.compared})
+        return
     compared = f"as many as in {checked.compared}" if checked.compared else "not compared with a test.csv"
     print_facts([("valid", f"{submission} ({checked.rows:,} rows, {compared})")])

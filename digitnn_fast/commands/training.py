@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from digitnn_fast.commands.options import (
     Batch,
     Epochs,
     Hidden,
+    Json,
     Labels,
     Mistakes,
     Out,
@@ -25,18 +26,23 @@ from digitnn_fast.commands.options import (
     Threads,
     file_option,
 )
-from digitnn_fast.commands.progress import Shown
+from digitnn_fast.commands.progress import Loudness, Shown
 from digitnn_fast.commands.report import (
     accuracy_text,
     heldout_fact,
+    network_data,
     next_step_facts,
     print_facts,
+    print_json,
     rate_text,
     report_stream,
     shape_text,
     upload_text,
     validation_facts,
 )
+
+if TYPE_CHECKING:
+    from digitnn_fast.jobs.training import Submitted
 
 HELDOUT = 0.1
 USUAL = "fast"  # recipe
@@ -61,6 +67,11 @@ def submit(
     ] = None,
     model_out: Annotated[str | None, file_option("--model-out", "Also keep the trained network here.")] = None,
     plot: Plot = None,
+    report: Annotated[
+        str | None,
+        file_option("--report", "Also write a web page about it: an .html (needs the extra `plots`)."),
+    ] = None,
+    as_json: Json = False,
     seed: Seed = 0,
     threads: Threads = None,
 ) -> None:
@@ -69,14 +80,20 @@ def submit(
     Without files: Kaggle's input folder when this runs on Kaggle, else the built-in sample of real digits.
     """
     watch = Shown()
+    from digitnn_fast.files import is_device
     from digitnn_fast.jobs import training
     from digitnn_fast.training.recipes import changed_recipe
     from digitnn_fast.utils import get_accuracy
 
     changes = _changes(hidden, epochs, rate, batch, preprocessing)
-    if model is not None and (recipe, model_out, plot, *changes.values()) != (None,) * 8:
-        text = "it goes without --recipe and what changes it, --model-out and --plot"
+    if model is not None and (recipe, model_out, plot, report, *changes.values()) != (None,) * 9:
+        text = "it goes without --recipe and what changes it, --model-out, --plot and --report"
         raise ValueError(f"--model submits without training: {text}")
+    if report is not None:
+        from digitnn_fast.commands.card import ENDINGS
+        from digitnn_fast.plots import check_plots
+
+        check_plots([report], [train, test, out, labels, sample, model_out, plot], ENDINGS)
     done = training.submit(
         train,
         test,
@@ -92,6 +109,19 @@ def submit(
         plot=plot,
         threads=threads,
     )
+    if report is not None:
+        _write_report(report, done, threads)
+    if as_json and not is_device(out):
+        print_json(
+            {
+                "data": done.data,
+                **network_data(done.network),
+                "submission": out,
+                "rows": len(done.answers),
+                "seconds": watch.stages.seconds,
+            }
+        )
+        return
     facts = [("data", done.data), ("network", shape_text(done.network)), heldout_fact(done.network.training)]
     rows, upload = len(done.answers), upload_text(out, done.network)
     if done.test_labels is not None:
@@ -102,11 +132,27 @@ def submit(
         ("time", str(watch.stages)),
         *([("model", model_out)] if model_out else []),
         *([("plot", plot)] if plot else []),
+        *([("report", report)] if report else []),
         ("submission", f"{out} (valid, {rows:,} rows)"),
         ("upload", upload),
         *next_step_facts(done.network),
     ]
-    print_facts(facts, report_stream(out))
+    if not Loudness.quiet:
+        print_facts(facts, report_stream(out))
+
+
+def _write_report(path: str, done: Submitted, threads: int | None) -> None:
+    """The page of the network, and of the sample's digits how it did on them."""
+    from digitnn_fast.commands.card import Measured, write_card
+    from digitnn_fast.predictor import Predictor
+    from digitnn_fast.sample import load_sample
+
+    measured = None
+    if done.test_labels is not None:
+        images = load_sample().test_images
+        probabilities = Predictor(done.network, threads=threads).predict_proba(images)
+        measured = Measured("the sample's test digits", images, done.test_labels, probabilities)
+    write_card(path, "digitnn-fast: submit", done.network, measured)
 
 
 def _changes(
@@ -166,6 +212,8 @@ def train(
         mistakes=mistakes,
         threads=threads,
     )
+    if Loudness.quiet:
+        return
     print_facts(
         [
             ("data", f"{train} ({done.rows:,} rows)"),

@@ -39,7 +39,7 @@ def predict(
     file = DigitFile(test)
     watch.compile(*predicting(network.preprocessing, "float32", table=file.is_table))
     predictor = Predictor(network, threads=1)  # the file is read by threads, which predict
-    function = predictor.predict_proba if probabilities else predictor.predict
+    function = predictor.predict_proba if probabilities else predictor.predict_many
     with watch.stages("predict"), watch.bytes("predicting") as progress:
         answers, ids = file.map(function, threads, progress)
     form = form_of(ids, given)

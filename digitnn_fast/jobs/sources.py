@@ -63,7 +63,7 @@ class Sample:
 
     def predict(self, network: Network, threads: int | None, progress: Progress) -> Answers:
         """Digits (2000,)."""
-        return Answers(Predictor.from_network(network, threads=threads).predict(self._sample.test_images))
+        return Answers(Predictor.from_network(network, threads=threads).predict_many(self._sample.test_images))
 
 
 class Files:
@@ -94,7 +94,7 @@ class Files:
     def predict(self, network: Network, threads: int | None, progress: Progress) -> Answers:
         """Digits (m,), in memory for a few blocks of the file."""
         predictor = Predictor.from_network(network, threads=1)  # the file is read by threads, which predict
-        return self._test.map(predictor.predict, threads, progress)
+        return self._test.map(predictor.predict_many, threads, progress)
 
 
 def form_of(ids: Ids | None, sample: kaggle.Form | None) -> kaggle.Form:

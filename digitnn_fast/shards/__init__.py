@@ -136,7 +136,7 @@ def _write(contents: Contents, result: str, predictor: Predictor, options: Optio
 def _answers(images: NDArray[np.uint8], predictor: Predictor, options: Options) -> Answers:
     if options.probabilities:
         return Answers(*predictor.predict_both(images))
-    return Answers(predictor.predict(images), NO_PROBABILITIES)
+    return Answers(predictor.predict_many(images), NO_PROBABILITIES)
 
 
 def attempt_shard(task: Task, predictor: Predictor, options: Options) -> Outcome:

@@ -78,7 +78,7 @@ def test_submit_with_a_model_trains_nothing(command, folder, tmp_path):
         outcome = command("submit", "--model", model, *wrong, "--out", out)
         assert outcome.code == 2
         reason = "--model submits without training: it goes without --recipe and what changes it, "
-        reason += "--model-out and --plot"
+        reason += "--model-out, --plot and --report"
         assert outcome.err == f"error: {reason}\n"
 
 
