@@ -255,7 +255,7 @@ def print_speeds(speeds: Iterable[Speed]) -> None:
     ]
     print_table("", ["predict", "threads", "at once", "images/s", "spread", "NumPy"], lines)
     if wrong := sum(not speed.credible for speed in every):
-        text = f"WARNING: {wrong} of {len(every)} measurements vary too much to be compared: is this machine busy?"
+        text = f"WARNING: {wrong} of {len(every)} measurements are not credible: this machine is doing something else"
         print(text, file=sys.stderr)
 
 

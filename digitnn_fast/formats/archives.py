@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from digitnn_fast.checks import shortened
-from digitnn_fast.formats.kinds import BUFFER, FormatError
+from digitnn_fast.formats.kinds import BUFFER, FormatError, damage
 from digitnn_fast.kaggle.table import Directory
 
 TRAIN = ("x_train", "y_train"), ("X_train", "y_train"), ("train_images", "train_labels")
@@ -37,14 +37,15 @@ def choose(names: Sequence[str], train: bool, labelled: bool, file: str) -> tupl
 
 def open_array(file: Any, array: str, name: str) -> io.BufferedReader:
     """A stream of the array's .npy; FormatError unless it is stored or deflated, as NumPy writes it."""
-    archive = _archive(file)
-    archive.fp = file  # the bound was for the list of members, not for them
-    member = archive.getinfo(array + END)
-    # What bzip2 and LZMA unpack to has no bound.
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise FormatError(f"{name}: compressed by another method than deflate; save it by numpy.savez_compressed")
-    opened: Any = archive.open(member)
-    return io.BufferedReader(opened, BUFFER)
+    with damage(name):
+        archive = _archive(file)
+        archive.fp = file  # the bound was for the list of members, not for them
+        member = archive.getinfo(array + END)
+        # What bzip2 and LZMA unpack to has no bound.
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise FormatError(f"{name}: compressed by another method than deflate; save it by numpy.savez_compressed")
+        opened: Any = archive.open(member)
+        return io.BufferedReader(opened, BUFFER)
 
 
 def _archive(file: Any) -> zipfile.ZipFile:

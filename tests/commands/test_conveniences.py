@@ -151,15 +151,17 @@ def test_submit_writes_a_report(files, command, tmp_path):
 def test_a_spread_that_is_too_wide_is_no_comparison(capsys):
     steady = benchmark.Speed("float32", 1, 100, 1e6, 5e5, 0.01, 0.02)
     shaken = benchmark.Speed("int8", 1, 100, 1e6, 2e3, 0.01, 0.9)
-    report.print_speeds([steady, shaken])
+    crowded = steady._replace(crowding=4.0)
+    report.print_speeds([steady, shaken, crowded])
     out, err = capsys.readouterr()
-    rows = [line.split() for line in out.splitlines()[-2:]]
-    assert [row[-1] for row in rows] == ["2.0×", "-"]
-    assert [row[-2] for row in rows] == ["±1%", "±1%"]
-    assert err.startswith("WARNING: 1 of 2 measurements vary too much")
+    rows = [line.split() for line in out.splitlines()[-3:]]
+    assert [row[-1] for row in rows] == ["2.0×", "-", "-"]
+    assert [row[-2] for row in rows] == ["±1%", "±1%", "±1%"]
+    assert err.startswith("WARNING: 2 of 3 measurements are not credible")
     seconds = [1.0, 1.1, 0.9, 1.0, 3.0, 1.05, 0.95]
     first, middle, third = statistics.quantiles(seconds, n=4)
     assert math.isclose(benchmark.spread(seconds), (third - first) / 2 / middle)
+    assert 0.9 < benchmark.crowding() < 1000
 
 
 def test_info_names_each_line(files, command):
