@@ -27,6 +27,7 @@ from digitnn_fast.commands.report import (
     print_evaluation,
     print_facts,
     print_json,
+    print_made,
     print_speeds,
     shape_text,
     trained_on_these,
@@ -101,7 +102,7 @@ def report(
     measured = Measured(data, images, digits, predictor.predict_proba(images))
     title = f"digitnn-fast: {os.path.basename(model_path(model))}"
     if result := write_card(out, title, predictor.network, measured):
-        print_facts([("accuracy", accuracy_text(result.accuracy, result.rows)), ("report", out)])
+        print_made([("accuracy", accuracy_text(result.accuracy, result.rows)), ("report", out)])
 
 
 def info(named: Named = None, model: Model = None, as_json: Json = False) -> None:

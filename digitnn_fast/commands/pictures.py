@@ -9,7 +9,7 @@ import typer
 
 from digitnn_fast.commands.options import Model, Named, file_option, one_model
 from digitnn_fast.commands.progress import printable
-from digitnn_fast.commands.report import print_facts
+from digitnn_fast.commands.report import print_facts, print_made
 
 USER_ERROR = 2  # as in `app`
 
@@ -77,4 +77,4 @@ def draw(
     check_output(out, [model], device=False)
     write_page(out, Network.load(model_path(model)))
     opened = browse and webbrowser.open(Path(out).resolve().as_uri())
-    print_facts([("page", out if opened else f"{out} (open it in a browser)")])
+    print_made([("page", out if opened else f"{out} (open it in a browser)")])

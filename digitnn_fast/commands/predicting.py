@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from digitnn_fast.commands.options import TEST_HELP, Json, Model, Named, Out, Sample, Threads, file_option, one_model
-from digitnn_fast.commands.progress import Loudness, Shown, printable
-from digitnn_fast.commands.report import print_facts, print_json, rate_text, report_stream
+from digitnn_fast.commands.progress import Shown, printable
+from digitnn_fast.commands.report import print_facts, print_json, print_made, rate_text, report_stream
 
 
 def predict(
@@ -38,8 +38,7 @@ def predict(
         ("time", str(watch.stages)),
         ("probabilities", out) if probabilities else ("submission", f"{out} (valid, {rows:,} rows)"),
     ]
-    if not Loudness.quiet:
-        print_facts(facts, report_stream(out))
+    print_made(facts, report_stream(out))
 
 
 def validate(

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from digitnn_fast.commands.progress import epoch_line, is_terminal, printable
+from digitnn_fast.commands.progress import Loudness, epoch_line, is_terminal, printable
 from digitnn_fast.version import VERSION
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Fact = tuple[str, str]
 
+USUAL = "ImageId,Label"  # header of a submission to Digit Recognizer; its twins have others
 LAST_EPOCHS = 3  # that `info` shows
 
 
@@ -69,6 +70,12 @@ def network_data(network: Network) -> dict[str, Any]:
     parameters = sum(array.size for array in network.parameters)
     shape = {"hidden": network.hidden, "parameters": parameters, "preprocessing": network.preprocessing}
     return {**shape, "training": asdict(network.training) if network.training else None}
+
+
+def print_made(facts: Iterable[Fact], file: TextIO | None = None) -> None:
+    """The same about a file that was made, which `-q` leaves out."""
+    if not Loudness.quiet:
+        print_facts(facts, file)
 
 
 def report_stream(out: str) -> TextIO:
@@ -165,8 +172,8 @@ def _rate(per_second: float) -> str:
     return f"{float(f'{per_second:.3g}'):,.0f}"
 
 
-def upload_text(path: str, network: Network) -> str:
-    """The command that sends a submission to Kaggle."""
+def upload_text(path: str, network: Network, header: str) -> str:
+    """The command that sends a submission with that header to Kaggle."""
     import shlex
     from importlib.util import find_spec
 
@@ -177,6 +184,8 @@ def upload_text(path: str, network: Network) -> str:
         message += f", estimated accuracy {record.estimated_accuracy:.2%}" if record.estimated_rows else ""
         message += f", cross-validated accuracy {record.cross_validated_accuracy:.2%}" if record.folds else ""
     quoted_path, quoted = shlex.quote(path), shlex.quote(message)
+    if header != USUAL:
+        return f"kaggle competitions submit -c COMPETITION -f {quoted_path} -m {quoted}"
     if find_spec("kaggle"):  # Kaggle's client is here, so the command that checks before it sends works
         return f"digitnn-fast kaggle submit {quoted_path} --message {quoted}"
     return f"kaggle competitions submit -c digit-recognizer -f {quoted_path} -m {quoted}"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digitnn_fast.commands.options import MAX_THREADS, Model
-from digitnn_fast.commands.progress import compile_kernels, printable, shards_shown
-from digitnn_fast.commands.report import print_facts, print_table, rate_text
+from digitnn_fast.commands.progress import Loudness, compile_kernels, printable, shards_shown
+from digitnn_fast.commands.report import print_made, print_table, rate_text
 from digitnn_fast.jobs.watch import Stages
 
 if TYPE_CHECKING:
@@ -140,14 +140,15 @@ def _report_outcomes(outcomes: list[Outcome], stages: Stages, out: str, unread_o
         if group
     ]
     predicted = sum(one.rows for one in groups["done"])
-    print_facts(
+    print_made(
         [
             ("predicted", rate_text(predicted, stages.seconds["predict"])),
             ("time", str(stages)),
             ("results", out),
         ]
     )
-    print_table("", ["shards", "number", "images", "seconds of workers"], rows)
+    if not Loudness.quiet:
+        print_table("", ["shards", "number", "images", "seconds of workers"], rows)
     failed = sorted(one.error for one in groups["failed"])
     for error in failed:
         print(printable(f"error: {error}"), file=sys.stderr)

@@ -26,14 +26,14 @@ from digitnn_fast.commands.options import (
     Threads,
     file_option,
 )
-from digitnn_fast.commands.progress import Loudness, Shown
+from digitnn_fast.commands.progress import Shown
 from digitnn_fast.commands.report import (
     accuracy_text,
     heldout_fact,
     network_data,
     next_step_facts,
-    print_facts,
     print_json,
+    print_made,
     rate_text,
     report_stream,
     shape_text,
@@ -123,7 +123,7 @@ def submit(
         )
         return
     facts = [("data", done.data), ("network", shape_text(done.network)), heldout_fact(done.network.training)]
-    rows, upload = len(done.answers), upload_text(out, done.network)
+    rows, upload = len(done.answers), upload_text(out, done.network, done.header)
     if done.test_labels is not None:
         facts.append(("test accuracy", accuracy_text(get_accuracy(done.answers, done.test_labels), rows)))
         upload = "not possible: these are the sample's digits, not those of Kaggle's test.csv"
@@ -137,8 +137,7 @@ def submit(
         ("upload", upload),
         *next_step_facts(done.network),
     ]
-    if not Loudness.quiet:
-        print_facts(facts, report_stream(out))
+    print_made(facts, report_stream(out))
 
 
 def _write_report(path: str, done: Submitted, threads: int | None) -> None:
@@ -212,9 +211,7 @@ def train(
         mistakes=mistakes,
         threads=threads,
     )
-    if Loudness.quiet:
-        return
-    print_facts(
+    print_made(
         [
             ("data", f"{train} ({done.rows:,} rows)"),
             ("network", shape_text(done.network)),

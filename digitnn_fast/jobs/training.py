@@ -29,12 +29,16 @@ USUAL = "fast"  # recipe
 
 
 class Submitted(NamedTuple):
-    """The result of `submit`: what the digits are, the network, its answers (m,), and the true ones if known."""
+    """The result of `submit`: what the digits are, the network, its answers (m,), and the true ones if known.
+
+    `header` is that of the submission, by which its competition is known.
+    """
 
     data: str
     network: Network
     answers: Bytes
     test_labels: Bytes | None
+    header: str
 
 
 class Trained(NamedTuple):
@@ -90,11 +94,12 @@ def submit(
     with watch.stages("predict"), watch.bytes("predicting") as progress:
         answers, ids = source.predict(network, threads, progress)
     with watch.stages("write and validate"):
-        kaggle.write_checked(out, answers, rows, form_of(ids, form))
+        form = form_of(ids, form)
+        kaggle.write_checked(out, answers, rows, form)
         if model_out is not None:
             network.save(model_out)
     _plot_curves(plot, network)
-    return Submitted(source.text, network, answers, source.test_labels)
+    return Submitted(source.text, network, answers, source.test_labels, form.header)
 
 
 def _submit_with(
@@ -114,8 +119,9 @@ def _submit_with(
     with watch.stages("predict"), watch.bytes("predicting") as progress:
         answers, ids = source.predict(network, threads, progress)
     with watch.stages("write and validate"):
-        kaggle.write_checked(out, answers, form=form_of(ids, form))
-    return Submitted(source.text, network, answers, source.test_labels)
+        form = form_of(ids, form)
+        kaggle.write_checked(out, answers, form=form)
+    return Submitted(source.text, network, answers, source.test_labels, form.header)
 
 
 def train(

@@ -125,14 +125,15 @@ def count_rows(path: Path, threads: int | None = None, opener: Opener = open_fil
 
 
 def find_kaggle_input(root: Path = "/kaggle/input") -> tuple[str, str] | None:
-    """Paths of train.csv and test.csv of Digit Recognizer in Kaggle's input folder; None if they are not there."""
+    """Paths of train.csv and test.csv, of Digit Recognizer or a twin, in Kaggle's input folder; None without them."""
     for folder, folders, files in os.walk(root):
         folders.sort()
         if folder.count(os.sep) - os.fspath(root).count(os.sep) >= 3:
             folders.clear()  # other inputs may hold a million files
         train, test = (os.path.join(folder, name) for name in ("train.csv", "test.csv"))
-        # Many competitions use these names.
-        if {"train.csv", "test.csv"}.issubset(files) and _starts(train, b"label,pixel0") and _starts(test, b"pixel0"):
+        # Many competitions use these names. The second test file is Kannada MNIST's.
+        there = {"train.csv", "test.csv"}.issubset(files) and _starts(train, b"label,pixel0")
+        if there and any(_starts(test, start) for start in (b"pixel0", b"id,pixel0")):
             return train, test
     return None
 

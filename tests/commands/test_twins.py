@@ -60,6 +60,8 @@ def test_ids_go_into_the_submission_under_their_header(name, door, here, command
     expected = [line.rpartition(",")[2] for line in (here / "s.csv").read_text().splitlines()[1:]]
     outcome = command(*DOORS[door].split(), *options.split())
     assert outcome.code == 0, outcome.err
+    if "submit" in door:
+        assert ("-c COMPETITION" in outcome.fact("upload")) == (header != "ImageId,Label")
     lines = [f"{text},{label}" for text, label in zip(ids, expected, strict=True)]
     assert (here / "s.csv").read_text().splitlines() == [header, *lines]
     outcome = command("validate", "s.csv", *options.split())

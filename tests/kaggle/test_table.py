@@ -325,3 +325,7 @@ def test_finds_kaggles_input(tmp_path: Path) -> None:
         assert kaggle.find_kaggle_input(tmp_path) is None
         (folder / "test.csv").write_bytes(text(TEST))
     assert kaggle.find_kaggle_input(tmp_path) == expected
+    (digits / "test.csv").write_bytes(b"id," + text(TEST))
+    assert kaggle.find_kaggle_input(tmp_path) == expected
+    (digits / "test.csv").write_bytes(b"name," + text(TEST))
+    assert kaggle.find_kaggle_input(tmp_path) is None
