@@ -1,8 +1,8 @@
 """The network in JavaScript, and the page to draw on: files with the model inside, for use without a connection.
 
 `network.js` is the network, number for number as in Python. `page.html` is the page, for which `digits.js`,
-`close.js` and `fit.js` do what `images` does. `module.mjs` turns the network into an ES module; `module.d.mts` has its
-types.
+`close.js` and `fit.js` do what `images` does. `module.mjs` turns the network into an ES module, `wasm.mjs` its machine
+code; `module.d.mts` has their types.
 """
 
 from __future__ import annotations
@@ -51,6 +51,18 @@ def module(network: Network, quantized: QuantizedParameters | None = None) -> di
     return {ending: _filled(f"module.{ending}", marks) for ending in ("mjs", "d.mts")}
 
 
+def wasm_module(network: Network, code: bytes, scale: float) -> dict[str, str]:
+    """The endings and texts of an ES module around WebAssembly `code`, and its types; `scale` is its logits'."""
+    marks = {
+        "about": f"Made by digitnn-fast; the network is 784-{network.hidden}-10, in int8.",
+        "wasm": base64.b64encode(code).decode(),
+        "scale": repr(float(scale)),
+    }
+    types = _filled("module.d.mts", {"logits": "Int32Array"})
+    canvas, preprocess = types.index("/** What `CanvasRendering"), types.index("/** The digits of n images")
+    return {"mjs": _filled("wasm.mjs", marks), "d.mts": types[:canvas] + types[preprocess:]}
+
+
 def write_page(path: str | os.PathLike[str], network: Network) -> None:
     """Write the HTML file; an older one is replaced all at once."""
     content = page(network).encode()
@@ -81,7 +93,7 @@ def _script(preprocessing: str) -> str:
 def _filled(name: str, texts: dict[str, str]) -> str:
     """A template with each `/*name*/` replaced, also by the file of that name."""
     text = _text(name)
-    scripts = {script: _text(script) for script in ("network.js", "digits.js", "close.js", "fit.js")}
+    scripts = {script: _text(script) for script in ("network.js", "digits.js", "close.js", "fit.js", "check.js")}
     for mark, content in {**scripts, **texts}.items():
         text = text.replace(f"/*{mark}*/", content)
     return text
