@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from digitnn_fast import kaggle
 from digitnn_fast.files import Path, is_pipe
 from digitnn_fast.formats.archives import names_of
-from digitnn_fast.formats.contents import Block, Contents, Wanted, check_pairs, read_contents, read_label_file
+from digitnn_fast.formats.contents import Block, Contents, Wanted, check_pairs, checked, read_contents, read_label_file
 from digitnn_fast.formats.kinds import FormatError, Kind, Shared, identify
 from digitnn_fast.formats.spool import Spool
 from digitnn_fast.kaggle.table import Opener, open_file, os_reason
@@ -115,8 +115,10 @@ class DigitFile:
         own = kaggle.own_id(names)
         if own is None or "label" in usual:
             return Answers(kaggle.map_test(self.name, function, threads, progress, opener=self._opener))
-        blocks = kaggle.iter_images(self.name, own, self._opener)
-        return self._answers((Block(images, ids) for images, ids in blocks), function, own)
+        with self._shared() as file:
+            size = file.size
+        blocks = (Block(images, ids) for images, ids in kaggle.iter_images(self.name, own, self._opener))
+        return self._answers(checked(blocks, self.name, size), function, own)
 
     def check(self, threads: int | None = None) -> Answers:
         """The same of a function that does nothing, which checks each row; there are as many results as images."""

@@ -75,6 +75,16 @@ def test_probabilities_have_the_ids(here, command):
     assert [int(line.split(",")[0]) for line in lines] == IDS.tolist()
 
 
+@pytest.mark.parametrize("door", DOORS)
+def test_levels_are_checked_with_ids_too(door, here, command):
+    (here / "mask.csv").write_bytes(
+        table(["id", *NAMES], np.insert(IMAGES.astype(int) // 128, 0, IDS, axis=1).tolist())
+    )
+    outcome = command(*DOORS[door].split(), "--test", "mask.csv")
+    assert (outcome.code, (here / "s.csv").exists()) == (2, False)
+    assert outcome.err.startswith("error: mask.csv: images: no level is above 1, but")
+
+
 def test_ids_in_parquet(here, command):
     (here / "test.parquet").write_bytes(parquet({"id": IDS, "pixels": list(IMAGES)}))
     expected = command(*DOORS["predict"].split(), "--test", "test.csv") and (here / "s.csv").read_bytes()

@@ -68,6 +68,7 @@ ALONE = {  # images without labels
     "npz": lambda: {"a.npz": npz(x_test=SQUARES)},
     "parquet": lambda: {"a.parquet": parquet({"image": pngs(IMAGES)})},
 }
+PIPED = "csv with semicolons", "Keras' npz", "Hugging Face's parquet"
 NO_LABELS = r"a\.\w+(\.gz)?: there are no labels with these images; give them with --labels, .*"
 REFUSED = {  # what every door says of it
     "a pickle": (lambda: {"a.pkl": pickle.dumps(IMAGES)}, r"a\.pkl: a pickle, which could run any code; .*"),
@@ -233,7 +234,7 @@ def write_all(number: int, content: bytes) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX pipes")
 @pytest.mark.parametrize("piped", [True, False])
 @pytest.mark.parametrize("door", ["train", "evaluate", "submit", "predict", "submit a model", "validate"])
-@pytest.mark.parametrize("name", ["csv", "csv with semicolons", "Keras' npz", "Hugging Face's parquet"])
+@pytest.mark.parametrize("name", ["csv", *(pytest.param(name, marks=pytest.mark.once) for name in PIPED)])
 def test_standard_input(name, door, piped, here, capsys):
     text, made = {**LEARN, **PREDICT}[door]
     (content,) = LABELLED[name]().values()
