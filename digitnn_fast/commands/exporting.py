@@ -10,9 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from digitnn_fast.commands.options import MODEL_HELP, Threads, WithTable, file_option
+from digitnn_fast.commands.options import (
+    KINDS,
+    MODEL_HELP,
+    Json,
+    Model,
+    Named,
+    Threads,
+    WithTable,
+    file_option,
+    one_model,
+)
 from digitnn_fast.commands.progress import bytes_shown, compile_kernels, epochs_shown, is_terminal, printable
-from digitnn_fast.commands.report import print_facts, print_verdicts, shape_text
+from digitnn_fast.commands.report import print_facts, print_json, print_verdicts, shape_text
 
 FAILED = 1  # a check that failed; 2 is the user's mistake, as in `app`
 
@@ -94,24 +104,28 @@ def export(
 
 
 def verify(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
-    data: Annotated[str, file_option("--data", "Digits, in the form of Kaggle's train.csv or test.csv.")],
+    data: Annotated[str, file_option("--data", f"Digits, as Kaggle's train.csv or test.csv, {KINDS}")],
+    named: Named = None,
+    model: Model = None,
+    as_json: Json = False,
     threads: Threads = None,
 ) -> None:
     """Run a network in every way that this machine can, on your digits, and compare.
 
     These are the specifications in NumPy, the kernels, and each target of "export". Exit code 1 if one of them differs.
     """
-    from digitnn_fast import kaggle, verification
+    from digitnn_fast import verification
+    from digitnn_fast.formats import DigitFile
     from digitnn_fast.kernels import FORWARD
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
     from digitnn_fast.preprocessing import predicting
 
-    network = Network.load(model_path(model))
-    compile_kernels(*predicting(network.preprocessing, *FORWARD))
+    network = Network.load(model_path(one_model(named, model)))
+    file = DigitFile(data)
+    compile_kernels(*predicting(network.preprocessing, *FORWARD, table=file.is_table))
     with bytes_shown("reading") as progress:
-        images = kaggle.read_images(data, threads, progress)
+        images = file.read(threads, progress)
     verdicts = []
     for verdict in verification.verify(network, images, threads):
         verdicts.append(verdict)
@@ -120,7 +134,10 @@ def verify(
     ran = [verdict for verdict in verdicts if verdict.agrees is not None]
     wrong = sum(not verdict.agrees for verdict in ran)
     text = f"{wrong} of {len(ran)} paths do not agree" if wrong else f"all {len(ran)} paths that could run agree"
-    print_facts([("network", shape_text(network)), ("data", data), ("verdict", text)])
-    print_verdicts(verdicts)
+    if as_json:
+        print_json({"data": data, "agrees": not wrong, "paths": verdicts})
+    else:
+        print_facts([("network", shape_text(network)), ("data", data), ("verdict", text)])
+        print_verdicts(verdicts)
     if wrong:
         raise typer.Exit(FAILED)
