@@ -43,7 +43,15 @@ APART = 0.15  # of a digit's height: so far apart are the lines of a page
 LOWEST = 0.3  # of the tallest digit's height: what is lower is a full stop or a comma
 
 Floats = NDArray[np.float64]
-_Written = tuple[Floats, NDArray[np.int64], list[Part]]
+
+
+class _Written(NamedTuple):
+    """Ink (h, w), the number (h, w) of the part that each pixel of it belongs to, the parts; whether they fill it."""
+
+    ink: Floats
+    labels: NDArray[np.int64]
+    parts: list[Part]
+    fills: bool = False
 
 
 class Cut(NamedTuple):
@@ -72,15 +80,15 @@ def preprocess(picture: Source) -> NDArray[np.uint8]:
 
 def cut_out(colours: NDArray[np.uint8]) -> Cut:
     """The digit in colours (h, w, 3); BlankPictureError if nothing is written there."""
-    ink, labels, parts = _written(colours)
-    return _cut(ink, labels, choose(parts))
+    written = _written(colours)
+    return _cut(written, choose(written.parts), written.fills)
 
 
 def cut_out_one(colours: NDArray[np.uint8]) -> tuple[Cut, int]:
     """The same, and how many digits there seem to be: groups side by side that are nearly as tall as the tallest."""
-    ink, labels, parts = _written(colours)
-    heights = [_box(group).height for group in columns(choose(parts, far=np.inf), OVERLAP)]
-    return _cut(ink, labels, choose(parts)), sum(height >= TALL * max(heights) for height in heights)
+    written = _written(colours)
+    heights = [_box(group).height for group in columns(choose(written.parts, far=np.inf), OVERLAP)]
+    return _cut(written, choose(written.parts), written.fills), sum(height >= TALL * max(heights) for height in heights)
 
 
 def cut_out_number(colours: NDArray[np.uint8]) -> list[Cut]:
@@ -88,22 +96,22 @@ def cut_out_number(colours: NDArray[np.uint8]) -> list[Cut]:
 
     PictureError if there are lines of them, one above the other.
     """
-    ink, labels, parts = _written(colours)
-    groups = columns(choose(parts, far=np.inf), OVERLAP)
+    written = _written(colours)
+    groups = columns(choose(written.parts, far=np.inf), OVERLAP)
     tall = TALL * max(part.box.height for group in groups for part in group)
     for group in groups:
         boxes = sorted((part.box for part in group if part.box.height >= tall), key=lambda box: box.top)
         if any(below.top - above.bottom > APART * tall for above, below in pairwise(boxes)):
             raise PictureError("more than one line of digits; cut the lines apart")
-    cuts = [_cut(ink, labels, group) for group in groups]
+    cuts = [_cut(written, group, written.fills and len(groups) == 1) for group in groups]
     tallest = max(cut.box.height for cut in cuts)
     return [cut for cut in cuts if cut.box.height >= LOWEST * tallest]
 
 
 def _written(colours: NDArray[np.uint8]) -> _Written:
-    """Ink (h, w), the number (h, w) of the part that each pixel of it belongs to, and the parts."""
+    """What is written in colours (h, w, 3); BlankPictureError if nothing is."""
     if found := close_up(colours):
-        return found
+        return _Written(*found, fills=True)
     dark = is_dark_on_light(colours)
     # A border, as of a scan, may have misled.
     written = _written_as(colours, dark, 0) or _written_as(colours, not dark, STRONG)
@@ -122,18 +130,18 @@ def _written_as(colours: NDArray[np.uint8], dark: bool, least: float) -> _Writte
     ink = np.where(mask & ~kept, 0, found.share)
     labels, count = label(kept)
     parts = [part for part in find_parts(labels, count, ink) if not is_shadow(found, labels, part)]
-    return (ink, labels, parts) if any(part.written for part in parts) else None
+    return _Written(ink, labels, parts) if any(part.written for part in parts) else None
 
 
 def _box(parts: list[Part]) -> Box:
     return reduce(Box.with_, (part.box for part in parts))
 
 
-def _cut(ink: Floats, labels: NDArray[np.int64], parts: list[Part]) -> Cut:
-    box = _box(parts)
+def _cut(written: _Written, parts: list[Part], stretched: bool) -> Cut:
+    (ink, labels, _, _), box = written, _box(parts)
     place = slice(box.top, box.bottom), slice(box.left, box.right)
     numbers = labels[place]
     own = np.zeros(int(numbers.max()) + 1, bool)
     own[[0, *(part.number for part in parts)]] = True
     digit = np.where(own[numbers], ink[place], 0)
-    return Cut(box, digit, fit(digit).reshape(-1))
+    return Cut(box, digit, fit(digit, stretched).reshape(-1))

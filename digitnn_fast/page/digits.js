@@ -270,5 +270,5 @@ function preprocess(picture) {
   const { ink, labels, written } = found;
   const chosen = choose(written), own = new Set([0, ...chosen.map((part) => part.number)]);
   const digit = like(ink, (value, i) => (own.has(labels[i]) ? value : 0));
-  return fit(cropped(digit, around(chosen)));
+  return fit(cropped(digit, around(chosen)), found.fills);
 }
