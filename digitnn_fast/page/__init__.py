@@ -1,7 +1,8 @@
 """The network in JavaScript, and the page to draw on: files with the model inside, for use without a connection.
 
 `network.js` is the network, number for number as in Python. `page.html` is the page, for which `digits.js`,
-`close.js` and `fit.js` do what `images` does. `module.mjs` turns the network into an ES module; `module.d.mts` has its
+`close.js` and `fit.js` do what `images` does; `strokes.js` reads what is drawn on it, and `pictures.js` opens files.
+`module.mjs` turns the network into an ES module; `module.d.mts` has its
 types.
 """
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from digitnn_fast.reference.quantization import QuantizedParameters
 
 HERE = Path(__file__).parent
+SCRIPTS = "network.js", "digits.js", "close.js", "fit.js", "strokes.js", "pictures.js"
 VIEWS = {"f4": "Float32", "i1": "Int8", "i2": "Int16", "i4": "Int32"}  # as JavaScript calls these numbers
 
 
@@ -81,7 +83,7 @@ def _script(preprocessing: str) -> str:
 def _filled(name: str, texts: dict[str, str]) -> str:
     """A template with each `/*name*/` replaced, also by the file of that name."""
     text = _text(name)
-    scripts = {script: _text(script) for script in ("network.js", "digits.js", "close.js", "fit.js")}
+    scripts = {script: _text(script) for script in SCRIPTS}
     for mark, content in {**scripts, **texts}.items():
         text = text.replace(f"/*{mark}*/", content)
     return text

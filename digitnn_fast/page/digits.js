@@ -200,7 +200,7 @@ function around(parts) {
     left: edge("left", Math.min), right: edge("right", Math.max) };
 }
 
-function choose(parts) {
+function choose(parts, far = FAR) {
   const written = parts.filter((part) => part.written);
   const main = (written.length ? written : parts).reduce((best, part) => (part.mass > best.mass ? part : best));
   let box = main, near = [main], rest = parts.filter((part) => part !== main && part.mass >= SMALLEST * main.mass);
@@ -208,7 +208,7 @@ function choose(parts) {
   while (near.length) {
     chosen.push(...near);
     box = around(chosen);
-    near = rest.filter((part) => gap(part, box) <= FAR * boxSide(main));
+    near = rest.filter((part) => gap(part, box) <= far * boxSide(main));
     rest = rest.filter((part) => !near.includes(part));
   }
   return chosen;
@@ -259,16 +259,22 @@ function writtenAs(picture, dark, least) {
   return written.some((part) => part.written) ? { ink: found.ink, labels, written } : null;
 }
 
+// What is written: {ink, labels, written: its parts, fills: whether they fill the picture}; null if nothing is.
+function findWritten(picture) {
+  const found = closeUp(picture);
+  if (found) return found;
+  const dark = isDarkOnLight(picture);
+  return writtenAs(picture, dark, 0) ?? writtenAs(picture, !dark, STRONG);
+}
+
+function cutOut({ ink, labels }, parts, stretched) {
+  const own = new Set([0, ...parts.map((part) => part.number)]);
+  const digit = like(ink, (value, i) => (own.has(labels[i]) ? value : 0));
+  return fit(cropped(digit, around(parts)), stretched);
+}
+
 // Pixels (784,) of a picture {width, height, data: RGBA} of at most 512 x 512; null if nothing is written on it.
 function preprocess(picture) {
-  let found = closeUp(picture);
-  if (!found) {
-    const dark = isDarkOnLight(picture);
-    found = writtenAs(picture, dark, 0) ?? writtenAs(picture, !dark, STRONG);
-  }
-  if (!found) return null;
-  const { ink, labels, written } = found;
-  const chosen = choose(written), own = new Set([0, ...chosen.map((part) => part.number)]);
-  const digit = like(ink, (value, i) => (own.has(labels[i]) ? value : 0));
-  return fit(cropped(digit, around(chosen)), found.fills);
+  const found = findWritten(picture);
+  return found && cutOut(found, choose(found.written), found.fills);
 }
