@@ -27,12 +27,22 @@ def fit(ink: Floats, stretched: bool = False) -> NDArray[np.uint8]:
 
     If it may have been stretched to fill a picture and looks so, it gets the usual shape of digits.
     """
+    ink = _thickened(ink)
     height, width = ink.shape
     if stretched and not USUAL[0] * height <= width <= USUAL[2] * height:
         fine = _sized(ink, FINE * BOX, int(USUAL[1] * FINE * BOX + 0.5 + TINY))
     else:
         fine = _resized(ink, FINE * BOX)
     return _centred(_restroked(fine))
+
+
+def _thickened(ink: Floats) -> Floats:
+    """Ink with strokes that do not vanish when it is shrunk, as lines of one pixel in a large picture would."""
+    shrunk, width = max(ink.shape) / (FINE * BOX), stroke_width(ink >= 0.5 - TINY)
+    if width >= shrunk:
+        return ink
+    reach = int((shrunk - width) / 2 + TINY) + 1
+    return highest(np.pad(ink, reach), reach)
 
 
 def stroke_width(mask: Mask) -> float:

@@ -5,7 +5,7 @@
 
 const CELLS = 64, WIDEST_STROKE = 1 / 3, FAINTEST = 0.06, NEAR = 10, SKEWNESS = 2, NOISE = 6, MOSTLY = 0.25, BINS = 256;
 const EDGE = 0.5, SMALLEST = 0.05, FAR = 0.6, FRAME = 0.2, STRONG = 0.8, HELD = 0.1, RIM = 0.06, AROUND = 0.8;
-const HOLLOW = 4, SHEET = 0.4, COMPACT = 0.4, SMALL = [8, 1 / 64];
+const HOLLOW = 4, SHEET = 0.4, COMPACT = 0.4, SMALL = [8, 1 / 64], SMALLER = [3, 1 / 8], BROKEN = 0.4;
 
 // Grids: {height, width, values: Float64Array, row after row}.
 const grid = (height, width, fill = 0) => ({ height, width, values: new Float64Array(height * width).fill(fill) });
@@ -185,7 +185,8 @@ function findParts(ink) {
     }
     part.framed = part.atEdge * FRAME * longer(ink) > part.mass;
     part.stroke = 2 * part.area / Math.max(1, part.outline * Math.PI / 4);
-    part.written = boxSide(part) >= Math.max(SMALL[0], SMALL[1] * longer(ink)) && part.stroke <= COMPACT * boxSide(part);
+    const shortest = Math.max(Math.min(SMALL[0], Math.max(SMALLER[0], SMALLER[1] * longer(ink))), SMALL[1] * longer(ink));
+    part.written = boxSide(part) >= shortest && part.stroke <= COMPACT * boxSide(part);
     parts.push(part);
   }
   return { labels, parts };
@@ -208,7 +209,7 @@ function choose(parts, far = FAR) {
   while (near.length) {
     chosen.push(...near);
     box = around(chosen);
-    near = rest.filter((part) => gap(part, box) <= far * boxSide(main));
+    near = rest.filter((part) => gap(part, box) <= Math.max(far * boxSide(main), BROKEN * boxSide(box)));
     rest = rest.filter((part) => !near.includes(part));
   }
   return chosen;
