@@ -1,9 +1,8 @@
 """The network in JavaScript, and the page to draw on: files with the model inside, for use without a connection.
 
 `network.js` is the network, number for number as in Python. `page.html` is the page, for which `digits.js`,
-`close.js` and `fit.js` do what `images` does; `strokes.js` reads what is drawn on it, and `pictures.js` opens files.
-`module.mjs` turns the network into an ES module; `module.d.mts` has its
-types.
+`lines.js`, `shadows.js`, `close.js` and `fit.js` do what `images` does; `strokes.js` reads what is drawn on it, and
+`pictures.js` opens files. `module.mjs` turns the network into an ES module; `module.d.mts` has its types.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from digitnn_fast.reference.quantization import QuantizedParameters
 
 HERE = Path(__file__).parent
-SCRIPTS = "network.js", "digits.js", "close.js", "fit.js", "strokes.js", "pictures.js"
+SCRIPTS = "network.js", "digits.js", "lines.js", "shadows.js", "close.js", "fit.js", "strokes.js", "pictures.js"
 VIEWS = {"f4": "Float32", "i1": "Int8", "i2": "Int16", "i4": "Int32"}  # as JavaScript calls these numbers
 
 

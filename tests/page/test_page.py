@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from bench.made_blanks import BLANKS, blanks
-from bench.made_crops import CROPS
-from bench.made_drawings import KINDS
 from bench.made_strokes import WAYS
-from digitnn_fast import Network, Predictor, preprocess
+from digitnn_fast import Network, Predictor
 from digitnn_fast.commands import app
-from digitnn_fast.images import BlankPictureError, read_colours
 from digitnn_fast.images.fit import fit
 from digitnn_fast.page import _filled, _script, page
 from digitnn_fast.preprocessing import PREPROCESSINGS, picture_of, prepare
@@ -26,11 +21,6 @@ from digitnn_fast.sample import load_sample
 SAMPLE = load_sample()
 PREDICTOR = Predictor.load(threads=1)
 
-READ = """
-const bytes = Uint8ClampedArray.from(atob(arguments[0]), (c) => c.charCodeAt(0));
-const pixels = preprocess({width: arguments[1], height: arguments[2], data: bytes});
-return pixels && {pixels: Array.from(pixels), probabilities: forward(MODEL, prepared(MODEL, pixels))};
-"""
 PREDICT = """
 return JSON.parse(arguments[0]).map((pixels) => forward(MODEL, prepared(MODEL, pixels)));
 """
@@ -60,42 +50,6 @@ STROKES = {
 def page_script(preprocessing):
     """What a page for that preprocessing knows of the network; a page has the functions of its own one alone."""
     return _filled("network.js", {"preprocessing": _script(preprocessing)})
-
-
-def says_blank(picture):
-    try:
-        preprocess(picture)
-    except BlankPictureError:
-        return True
-    return False
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("no chromium and chromium-driver here")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--window-size=800,900",
-    ):
-        options.add_argument(argument)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    out = tmp_path_factory.mktemp("page") / "draw.html"
-    assert app.run(["draw", "--no-open", "--out", str(out)]) == 0
-    with webdriver.Chrome(options=options, service=webdriver.ChromeService(driver)) as running:
-        running.get(out.as_uri())
-        yield running
-        errors = [entry for entry in running.get_log("browser") if entry["level"] == "SEVERE"]
-        assert not errors, errors
 
 
 def clear(browser):
@@ -217,58 +171,6 @@ def test_the_samples_pixels(browser):
     ours = PREDICTOR.predict_proba(images)
     np.testing.assert_allclose(theirs, ours, atol=1e-4)
     np.testing.assert_array_equal(theirs.argmax(axis=1), ours.argmax(axis=1))
-
-
-@pytest.mark.parametrize("side", [28, 61, 97, 200, 311])
-@pytest.mark.parametrize("dark", [True, False])
-def test_pictures_of_the_sample(browser, side, dark):
-    random = np.random.default_rng(side)
-    for index in random.integers(0, 2000, 8):
-        digit = SAMPLE.test_images[index].reshape(28, 28)
-        picture = Image.fromarray(255 - digit if dark else digit).resize((side, side + 7), Image.Resampling.BICUBIC)
-        levels = np.asarray(picture, int)[..., None] + random.integers(-8, 9, (side + 7, side, 3))
-        picture = Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
-        data = base64.b64encode(np.asarray(picture.convert("RGBA")).tobytes()).decode()
-        theirs = browser.execute_script(READ, data, side, side + 7)
-        pixels = preprocess(picture)
-        np.testing.assert_array_equal(theirs["pixels"], pixels)
-        np.testing.assert_allclose(theirs["probabilities"], PREDICTOR.predict_proba(pixels), atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    "name", ["in_a_box", "scan_with_black_border", "fills_the_frame", "hard_shadow", "dark_screen"]
-)
-def test_pictures_as_people_take_them(browser, name):
-    kind = next(kind for kind in KINDS if kind.__name__ == name)
-    random = np.random.default_rng(1)
-    for digit in SAMPLE.test_images[:4]:
-        picture = kind(random, digit)
-        colours = np.asarray(picture.convert("RGBA"))
-        data = base64.b64encode(colours.tobytes()).decode()
-        theirs = browser.execute_script(READ, data, picture.width, picture.height)
-        np.testing.assert_array_equal(theirs["pixels"], preprocess(picture))
-
-
-@pytest.mark.parametrize("name", [name for name in CROPS if "2,000" not in name])
-def test_digits_that_fill_their_picture(browser, name):
-    for index, digit in enumerate(SAMPLE.test_images[:6]):
-        picture = CROPS[name].picture(digit, dark=bool(index % 2))
-        data = base64.b64encode(np.asarray(picture.convert("RGBA")).tobytes()).decode()
-        theirs = browser.execute_script(READ, data, picture.width, picture.height)
-        if theirs is None:
-            assert says_blank(picture)
-        else:
-            np.testing.assert_array_equal(theirs["pixels"], preprocess(picture))
-
-
-@pytest.mark.parametrize("name", ["plain", "empty_box", "window", "scan_with_black_border"])
-def test_blank_is_blank(browser, name):
-    """Also for Python, which knows of shadows and thin lines besides."""
-    for picture in blanks(BLANKS[name], 4, 1):
-        assert says_blank(picture)
-        colours = read_colours(picture)
-        data = base64.b64encode(np.dstack([colours, np.full(colours.shape[:2], 255, np.uint8)]).tobytes()).decode()
-        assert browser.execute_script(READ, data, colours.shape[1], colours.shape[0]) is None
 
 
 def test_a_dot_is_no_digit(browser):
