@@ -1,6 +1,7 @@
 """Any picture -> the 28x28 grey levels that MNIST would have made of it.
 
-`read` (file to colours), `ink` (colours to ink), `lines` and `parts` (which ink is the digit), `fit` (28x28).
+`read` (file to colours), `ink` (colours to ink), `lines` and `parts` (which ink is the digit), `touching` (which of a
+number), `fit` (28x28).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from digitnn_fast.images.lines import without_lines
 from digitnn_fast.images.parts import EDGE, Box, Part, choose, columns, find_parts, label
 from digitnn_fast.images.read import ENDINGS, BlankPictureError, PictureError, is_picture, name_of, read_colours
 from digitnn_fast.images.shadows import is_shadow
+from digitnn_fast.images.touching import Judge, apart
 
 if TYPE_CHECKING:
     from digitnn_fast.images.read import Source
@@ -40,6 +42,7 @@ OVERLAP = 0.4  # of the narrower one's width: parts that overlap so much are one
 STRONG = 0.8  # contrast of ink that is believed although the picture as a whole looks like the other polarity
 TALL = 0.7  # of the tallest digit's height: digits of one hand are as tall as that
 APART = 0.15  # of a digit's height: so far apart are the lines of a page
+MOST, FEW, LOW = 20, 4, 0.4  # digits of a number; of so many, the share at most that is not as tall
 LOWEST = 0.3  # of the tallest digit's height: what is lower is a full stop or a comma
 
 Floats = NDArray[np.float64]
@@ -91,10 +94,11 @@ def cut_out_one(colours: NDArray[np.uint8]) -> tuple[Cut, int]:
     return _cut(written, choose(written.parts), written.fills), sum(height >= TALL * max(heights) for height in heights)
 
 
-def cut_out_number(colours: NDArray[np.uint8]) -> list[Cut]:
-    """The digits in colours (h, w, 3) from left to right, which must not touch each other; BlankPictureError.
+def cut_out_number(colours: NDArray[np.uint8], judge: Judge | None = None) -> list[Cut]:
+    """The digits in colours (h, w, 3) from left to right; BlankPictureError if nothing is written there.
 
-    PictureError if there are lines of them, one above the other.
+    They may touch each other if `judge` gives probabilities (n, 10) of pixels (n, 784).
+    PictureError if there are lines of them, one above the other, or if it is no number.
     """
     written = _written(colours)
     groups = columns(choose(written.parts, far=np.inf), OVERLAP)
@@ -103,9 +107,27 @@ def cut_out_number(colours: NDArray[np.uint8]) -> list[Cut]:
         boxes = sorted((part.box for part in group if part.box.height >= tall), key=lambda box: box.top)
         if any(below.top - above.bottom > APART * tall for above, below in pairwise(boxes)):
             raise PictureError("more than one line of digits; cut the lines apart")
-    cuts = [_cut(written, group, written.fills and len(groups) == 1) for group in groups]
-    tallest = max(cut.box.height for cut in cuts)
-    return [cut for cut in cuts if cut.box.height >= LOWEST * tallest]
+    whole = [_box(group) for group in groups]
+    kept = [
+        group for group, box in zip(groups, whole, strict=True) if box.height >= LOWEST * max(b.height for b in whole)
+    ]
+    low = sum(_box(group).height < tall for group in kept)
+    if len(kept) > MOST or (len(kept) >= FEW and low > LOW * len(kept)):
+        raise PictureError("this is no number: a few digits of about one height in a line")
+    return [cut for group in kept for cut in _cuts(written, group, judge)]
+
+
+def _cuts(written: _Written, parts: list[Part], judge: Judge | None) -> list[Cut]:
+    """The digits of parts that lie above each other, or touch."""
+    cut = _cut(written, parts, False)
+    pieces = apart(cut.ink, judge) if judge else []
+    if len(pieces) < 2:
+        return [cut]
+    cuts = []
+    for top, left, ink in pieces:
+        (height, width), (y, x) = ink.shape, (cut.box.top + top, cut.box.left + left)
+        cuts.append(Cut(Box(y, y + height, x, x + width), ink, fit(ink).reshape(-1)))
+    return cuts
 
 
 def _written(colours: NDArray[np.uint8]) -> _Written:
