@@ -17,12 +17,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench import charts, files, inference, roofline, training
-from bench.measure import HERE, World
+from bench.measure import HERE, World, amount
 from digitnn_fast import __version__
 from digitnn_fast.benchmark import cpu_name
 
 CASES = (*inference.CASES, *training.CASES, *files.CASES)
-LIBRARIES = "numpy", "numba", "pandas", "polars", "onnxruntime", "scikit-learn", "torch"
+LIBRARIES = (
+    *("numpy", "numba", "pandas", "polars", "onnxruntime", "openvino", "jax", "scikit-learn", "torch"),
+    "opencv-python-headless",
+)
 README = HERE / "README.md"
 BEGIN, END = "<!-- bench -->\n", "<!-- /bench -->"
 
@@ -51,8 +54,9 @@ def main() -> None:
 def _about() -> str:
     return (
         f"digitnn-fast {__version__}, {date.today()}, {cpu_name()}, {os.cpu_count()} CPUs, Python "
-        f"{platform.python_version()}, {', '.join(_versions())}. Medians of one run of `python -m bench`; each rival "
-        "with its best batch size, its threads set, and what helps it (see bench/peers)."
+        f"{platform.python_version()}, {', '.join(_versions())}. Medians of one run of `python -m bench`, with "
+        "the quartiles behind them; each rival with its best batch size, its threads set, and what helps it (see "
+        "bench/peers). Where half of the runs lie too far apart, no ratio is shown."
     )
 
 
@@ -86,13 +90,12 @@ def _sections(world: World) -> Iterator[str]:
         chart = HERE / f"throughput-{threads.replace(' ', '-')}.svg"
         charts.throughput(chart, {n.rpartition(", ")[0]: p for n, p in series.items() if n.endswith(threads)}, threads)
         yield from ("", f"![Images per second by batch size, {threads}]({chart.name})")
-    yield from ("", "## As the work grows", "", "| rows of test.csv | `predict` | per row | peak memory |")
-    yield "|---|---|---|---|"
-    for rows, figures in files.growth(world):
-        yield f"| {rows} | {' | '.join(figures)} |"
-    yield from ("", "| rows | hidden units | a training epoch | per row and hidden unit |", "|---|---|---|---|")
-    for figures in training.growth(world):
-        yield f"| {' | '.join(figures)} |"
+    grown = {**files.growth(world), **training.growth(world)}
+    charts.growth(HERE / "growth.svg", grown)
+    yield from ("", "## As the work grows", "", "![Seconds as the work grows](growth.svg)", "")
+    yield from ("| what grows | seconds |", "|---|---|")
+    for name, points in grown.items():
+        yield f"| {name} | {', '.join(f'{size:,}: {amount(seconds)}' for size, seconds in points.items())} |"
 
 
 if __name__ == "__main__":

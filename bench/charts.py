@@ -27,3 +27,18 @@ def throughput(path: Path, series: Mapping[str, Mapping[int, float]], title: str
     axes.legend(frameon=False, fontsize=8)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
+
+
+def growth(path: Path, series: Mapping[str, Mapping[int, float]]) -> None:
+    """A panel for each thing that grows: seconds over how much of it there is, beside a line of the same slope."""
+    figure, panels = plt.subplots(1, len(series), figsize=(2.6 * len(series), 2.6), layout="constrained")
+    for axes, (name, points) in zip(panels, series.items(), strict=True):
+        what, _, title = name.partition(": ")
+        sizes, seconds = list(points), list(points.values())
+        axes.plot(sizes, seconds, color=OURS[0], marker="o", markersize=3)
+        power = -1 if what == "threads" else 1
+        axes.plot(sizes, [seconds[0] * (size / sizes[0]) ** power for size in sizes], color="#9aa0a6", linewidth=0.8)
+        axes.set(xscale="log", yscale="log", xlabel=what, ylabel="seconds", title=title)
+        axes.grid(alpha=0.3)
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)

@@ -17,6 +17,9 @@ from bench.measure import OURS, PAUSE, Case, Result, World, race, ratio, require
 from bench.peers import inference as peers
 from digitnn_fast import Network, Predictor, kaggle, reference
 from digitnn_fast.benchmark import check, in_turn
+from digitnn_fast.export.onnx import float32_model
+from digitnn_fast.predictor import model_path
+from digitnn_fast.preprocessing import PREPROCESSINGS, prepare
 from digitnn_fast.reference.quantization import quantize
 from digitnn_fast.threads import available_cpus
 
@@ -27,14 +30,40 @@ RUNS = 15
 Predict = Callable[[np.ndarray], np.ndarray]
 
 
-def float32_one_thread(world: World) -> Result:
-    check(world.network, "float32", world.images)
-    return _against(world, Predictor(world.network, threads=1).predict_proba, peers.FLOAT32)
+def float32_one_thread(network: Network, images: np.ndarray) -> Result:
+    """Probabilities, ours from pixels; the rivals get what the network sees of them."""
+    check(network, "float32", images)
+    return _against(network, images, Predictor(network, threads=1).predict_proba, peers.FLOAT32)
 
 
-def int8_one_thread(world: World) -> Result:
-    check(world.network, "int8", world.images)
-    return _against(world, Predictor(world.network, threads=1, precision="int8").predict, peers.INT8)
+def int8_one_thread(network: Network, images: np.ndarray) -> Result:
+    check(network, "int8", images)
+    return _against(network, images, Predictor(network, threads=1, precision="int8").predict, peers.INT8)
+
+
+def whole_graph(world: World) -> Result:
+    """Our own export in onnxruntime, which prepares the images, too."""
+    network, images = world.directions, world.images
+    predictor = Predictor(network, threads=1)
+    session = peers.session(float32_model(network), 1)
+    require(np.abs(session(images) - predictor.predict_proba(images)).max() < 1e-4, "the export disagrees")
+    works = {
+        OURS: lambda: predictor.predict_proba(images),
+        "onnxruntime (batch 64)": partial(_in_batches, session, images, 64),
+    }
+    return ratio(race(works, 7))
+
+
+def description(world: World) -> Result:
+    """Deskewing and describing, against the description that OpenCV has: it does not deskew, and its values differ."""
+    images = np.ascontiguousarray(world.images)
+    require(
+        np.array_equal(prepare(images, "directions"), PREPROCESSINGS["directions"].reference(images)),
+        "the values are not those of the reference",
+    )
+    works = {OURS: lambda: prepare(images, "directions"), **peers.descriptions(images)}
+    require(len(works) > 1, "a rival for describing is missing: install opencv-python-headless<5")
+    return ratio(race(works, RUNS))
 
 
 def two_threads(world: World) -> Result:
@@ -123,24 +152,24 @@ def _seconds_per_image(batch: int) -> float:
     return (time.perf_counter() - start) / (calls * batch)
 
 
-def _against(world: World, ours: Predict, rivals: dict) -> Result:
-    """Our time for test.csv's images against that of each rival, one thread, in the batches that suit it best."""
-    images = world.images
+def _against(network: Network, images: np.ndarray, ours: Predict, rivals: dict) -> Result:
+    """Our time for the images against that of each rival, one thread, in the batches that suit it best."""
     works = {OURS: lambda: ours(images)}
+    seen = prepare(images, network.preprocessing)
     for name, peer in rivals.items():
-        predict = peer(world.network, 1)
-        _check(world, name, predict(images))
-        best = min(TUNED, key=lambda size: _seconds(predict, images, size))
-        works[f"{name} (batch {best:,})"] = partial(_in_batches, predict, images, best)
+        predict = peer(network, 1)
+        _check(network, seen, name, predict(seen))
+        best = min(TUNED, key=lambda size: _seconds(predict, seen, size))
+        works[f"{name} (batch {best:,})"] = partial(_in_batches, predict, seen, best)
     return ratio(race(works, RUNS))
 
 
-def _check(world: World, name: str, answer: np.ndarray) -> None:
+def _check(network: Network, seen: np.ndarray, name: str, answer: np.ndarray) -> None:
     if answer.ndim == 2:
-        wanted = reference.forward(world.network.parameters, world.images).probabilities
+        wanted = reference.forward(network.parameters, seen).probabilities
         require(np.abs(answer - wanted).max() < 1e-4, f"{name} gives other probabilities")
     else:
-        labels = reference.forward_int8(quantize(world.network.parameters), world.images).argmax(axis=1)
+        labels = reference.forward_int8(quantize(network.parameters), seen).argmax(axis=1)
         require((answer == labels).mean() > 0.999, f"{name} gives other labels")
 
 
@@ -159,8 +188,33 @@ def _in_batches(predict: Predict, images: np.ndarray, size: int) -> None:
 
 
 CASES = (
-    Case("float32 probabilities of test.csv, one thread, against the best rival", "3×", "4×", float32_one_thread),
-    Case("int8 labels of test.csv, one thread, against onnxruntime", "2.5×", "4×", int8_one_thread),
+    Case(
+        "784-64-10 on pixels: float32 probabilities of test.csv, one thread, against the best rival",
+        *("3×", "4×"),
+        lambda world: float32_one_thread(world.network, world.images),
+    ),
+    Case(
+        "784-64-10 on pixels: int8 labels of test.csv, one thread, against onnxruntime",
+        *("2.5×", "4×"),
+        lambda world: int8_one_thread(world.network, world.images),
+    ),
+    Case(
+        "784-64-10 on directions: float32 probabilities, ours from pixels, rivals from prepared values",
+        *("0.5×", "1×"),
+        lambda world: float32_one_thread(world.directions, world.images),
+    ),
+    Case(
+        "784-64-10 on directions: int8 labels, ours from pixels, onnxruntime from prepared values",
+        *("0.3×", "0.5×"),
+        lambda world: int8_one_thread(world.directions, world.images),
+    ),
+    Case("784-64-10 on directions from pixels, against our own export in onnxruntime", "20×", "", whole_graph),
+    Case(
+        "784-1024-10 on directions: float32 probabilities, ours from pixels, rivals from prepared values",
+        *("1×", "2×"),
+        lambda world: float32_one_thread(Network.load(model_path("accurate")), world.images),
+    ),
+    Case("deskewing and describing, one thread, against OpenCV's HOGDescriptor", "5×", "", description),
     Case("two threads against one, float32, 84,000 images", "1.8×", "1.95×", two_threads),
     Case("one image through `Predictor.predict`, against the fastest rival's call", "1×", "2×", one_image),
     Case("accuracy that int8 costs, on rows held out", "≤ 0.03 points", "", int8_accuracy),

@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 OURS = "digitnn-fast"
 CLI = [sys.executable, "-m", "digitnn_fast"]
 PAUSE = 0.15  # seconds before each work: the threads of OpenBLAS spin for 0.1 after their last one
+CREDIBLE = 0.3  # of a median: a ratio is shown only if the middle half of the runs lies within
 
 Work = Callable[[], object]
 Times = dict[str, list[float]]  # seconds of each run, by name
@@ -43,6 +44,11 @@ class World:
     def network(self) -> Network:
         """Of the recipe `pixels`: of pixels as they are, which all rivals take, and with rows held out."""
         return train(*self.training_rows, "pixels")
+
+    @cached_property
+    def directions(self) -> Network:
+        """Of the recipe `fast`: of edges in directions, and with rows held out."""
+        return train(*self.training_rows, "fast")
 
     @cached_property
     def images(self) -> np.ndarray:
@@ -108,11 +114,37 @@ def race(works: Mapping[str, Work], runs: int) -> Times:
     return dict(zip(works, in_turn([_timed(work) for work in works.values()], runs), strict=True))
 
 
+class Spread(NamedTuple):
+    """Quartiles of the seconds of some runs."""
+
+    lower: float
+    median: float
+    upper: float
+
+    @classmethod
+    def of(cls, seconds: list[float]) -> Spread:
+        """That of some runs."""
+        return cls(*statistics.quantiles(seconds, n=4, method="inclusive"))
+
+    @property
+    def width(self) -> float:
+        """Of the middle half of the runs, as a share of the median."""
+        return (self.upper - self.lower) / self.median
+
+    def __str__(self) -> str:
+        return f"{amount(self.median)} ({amount(self.lower)} to {amount(self.upper)})"
+
+
 def ratio(times: Times) -> Result:
-    """How much longer the fastest rival took than we did, by the medians."""
-    medians = {name: statistics.median(seconds) for name, seconds in times.items()}
-    fastest = min(seconds for name, seconds in medians.items() if name != OURS)
-    return Result(f"{fastest / medians[OURS]:.1f}×", "; ".join(f"{name} {amount(s)}" for name, s in medians.items()))
+    """How much longer the fastest rival took than we did, by the medians; no figure if the machine was too busy."""
+    spreads = {name: Spread.of(seconds) for name, seconds in times.items()}
+    fastest = min((name for name in spreads if name != OURS), key=lambda name: spreads[name].median)
+    widest = max((OURS, fastest), key=lambda name: spreads[name].width)
+    if spreads[widest].width > CREDIBLE:
+        figure = f"not credible: half of the runs of {widest} lie {spreads[widest].width:.0%} apart"
+    else:
+        figure = f"{spreads[fastest].median / spreads[OURS].median:.1f}×"
+    return Result(figure, "; ".join(f"{name} {spread}" for name, spread in spreads.items()))
 
 
 def amount(seconds: float) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
 
-from bench.measure import OURS, Case, Result, Work, World, amount, race, ratio, require
+from bench.measure import OURS, Case, Result, Work, World, race, ratio, require
 from digitnn_fast import reference
 from digitnn_fast.kernels.layout import ADAM, MOMENTUM
+from digitnn_fast.preprocessing import picture_of, prepare, view_distorted
 from digitnn_fast.threads import available_cpus
 from digitnn_fast.training import train
 from digitnn_fast.training.descent import Descent, Schedule, descent_for
@@ -54,14 +57,54 @@ def full_batch(world: World) -> Result:
     return ratio(race({OURS: ours, "NumPy reference": numpys}, 7))
 
 
-def growth(world: World) -> list[list[str]]:
-    """Time of an epoch with a tenth of the rows, all of them, and 16 times the hidden units."""
-    lines = []
-    for rows, hidden in ((4_200, 64), (42_000, 64), (42_000, 1024)):
-        images, labels = (array[:rows] for array in world.training_rows)
-        seconds = statistics.median(race({"": _our_epoch(images, labels, hidden)}, 5)[""])
-        lines.append([f"{rows:,}", f"{hidden:,}", amount(seconds), amount(seconds / rows / hidden)])
-    return lines
+def described(world: World) -> Result:
+    return _described(world, 64, 7)
+
+
+def described_wide(world: World) -> Result:
+    return _described(world, 1024, 3)
+
+
+def growth(world: World) -> dict[str, dict[int, float]]:
+    """Seconds of an epoch as rows, hidden units and threads grow, and of whole trainings as epochs do."""
+    images, labels = world.training_rows
+    rows = {n: _seconds(_our_epoch(images[:n], labels[:n], 64)) for n in (2_625, 5_250, 10_500, 21_000, 42_000)}
+    units = {hidden: _seconds(_our_epoch(images, labels, hidden)) for hidden in (16, 64, 256, 1024)}
+    counts = sorted({1, 2, available_cpus()})
+    threads = {count: _seconds(_our_epoch(images, labels, 256, count)) for count in counts if count <= available_cpus()}
+    fast = RECIPES["fast"]
+    epochs = {
+        count: _seconds(partial(train, images, labels, replace(fast, epochs=count), heldout=0))
+        for count in (5, 10, 20, 40)
+    }
+    return {
+        "rows: an epoch, 64 hidden units": rows,
+        "hidden units: an epoch, 42,000 rows": units,
+        "threads: an epoch, 256 hidden units": threads,
+        "epochs: a training by `fast`": epochs,
+    }
+
+
+def _seconds(work: Work) -> float:
+    return statistics.median(race({"": work}, 5)[""])
+
+
+def _described(world: World, hidden: int, runs: int) -> Result:
+    """An epoch of the recipe `fast`: distorted, described, learned from; PyTorch's values were prepared once."""
+    images, labels = world.training_rows
+    recipe = replace(RECIPES["fast"], hidden=hidden, epochs=2)
+    record = train(images, labels, recipe).training
+    require(record and record.heldout_accuracy > 0.97, "two epochs do not learn what they should")
+    require(find_spec("torch"), "a rival for training is missing: install torch")
+    assert recipe.distortion
+    limits, pictures = recipe.distortion.limits(), picture_of(images, "directions")
+    learn, random = _our_descent(images, labels, hidden, available_cpus()), np.random.default_rng(0)
+
+    def epoch() -> None:
+        key = int(random.integers(2**62))
+        learn(view_distorted(pictures, "directions", key, limits, available_cpus()))
+
+    return ratio(race({OURS: epoch, "PyTorch": _torch_epoch(prepare(images, "directions"), labels, hidden)}, runs))
 
 
 def _epoch(world: World, hidden: int, runs: int) -> Result:
@@ -77,13 +120,24 @@ def _epoch(world: World, hidden: int, runs: int) -> Result:
     return ratio(race(works, runs))
 
 
-def _our_epoch(images: np.ndarray, labels: np.ndarray, hidden: int) -> Work:
-    descent = Descent(initialize_parameters(0, hidden), images, labels, available_cpus())
+def _our_epoch(images: np.ndarray, labels: np.ndarray, hidden: int, threads: int | None = None) -> Work:
+    learn = _our_descent(images, labels, hidden, threads or available_cpus())
+    return lambda: learn(images)
+
+
+def _our_descent(images: np.ndarray, labels: np.ndarray, hidden: int, threads: int) -> Callable[[np.ndarray], None]:
+    """A call makes an epoch over the images, which may be others of the same labels."""
+    descent = Descent(initialize_parameters(0, hidden), images, labels, threads)
     schedule = Schedule.of_batches(len(labels), BATCH)
     rates = schedule.rates
     rates.step_size[:], rates.decay[:], rates.second_decay[:], rates.correction[:] = RATE, 0.9, 0.999, 1
     random = np.random.default_rng(0)
-    return lambda: descent.epoch(ADAM, random.permutation(len(labels)), schedule)
+
+    def learn(seen: np.ndarray) -> None:
+        descent.images = seen
+        descent.epoch(ADAM, random.permutation(len(labels)), schedule)
+
+    return learn
 
 
 def _torch_epoch(images: np.ndarray, labels: np.ndarray, hidden: int) -> Work:
@@ -111,5 +165,11 @@ def _torch_epoch(images: np.ndarray, labels: np.ndarray, hidden: int) -> Work:
 CASES = (
     Case("one training epoch, 784-64-10, batches of 128, against PyTorch, all threads", "5×", "10×", narrow),
     Case("one training epoch, 784-1024-10, batches of 128, against PyTorch, all threads", "2×", "4×", wide),
+    Case(
+        "one epoch of `fast`, distorted and described, against PyTorch on prepared values, all threads",
+        *("3×", "5×"),
+        described,
+    ),
+    Case("the same with 1,024 hidden units", "2×", "4×", described_wide),
     Case("full-batch epochs of the recipe `seed`, against the NumPy reference", "20×", "40×", full_batch),
 )

@@ -53,7 +53,7 @@ class Float32:
 
     def call(self, most: int = BLOCK) -> Call:
         block = _block(most)
-        scratch = allocate(ForwardScratch, block=block, room=block * PIXELS + 64)
+        scratch = allocate(ForwardScratch, block=block, room=block * PIXELS + 128)
         return KERNELS["inference.forward"].bind(self._weights, scratch, *NO_IMAGES)
 
 
@@ -78,7 +78,7 @@ class Int8:
     def call(self, most: int = BLOCK, out: NDArray[np.int32] = NO_LOGITS) -> Call:
         """As `Engine` says, and it also fills the logits `out` (n, 10) unless that has no rows."""
         block = _block(most)
-        scratch = allocate(Int8Scratch, block=block, room=block * PIXELS // 4 + 16)
+        scratch = allocate(Int8Scratch, block=block, room=block * PIXELS // 4 + 32)
         return KERNELS["int8.forward"].bind(self._weights, scratch, out, *NO_IMAGES)
 
 

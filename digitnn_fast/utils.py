@@ -46,6 +46,8 @@ def check_labels(labels: ArrayLike, classes: int = CLASSES) -> NDArray[np.intege
     array = np.asarray(labels)
     if array.size == 0:  # an empty list becomes float64
         array = array.astype(np.uint8)
+    if array.dtype == object and all(type(label) is int for label in array.flat):  # of pandas' nullable integers
+        array = array.astype(np.int64)
     if array.ndim != 1:
         raise ValueError(f"labels must be one-dimensional, got shape {array.shape}")
     if not np.issubdtype(array.dtype, np.integer):

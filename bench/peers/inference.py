@@ -6,6 +6,7 @@ A rival that is not installed is left out.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib.util import find_spec
 
@@ -80,12 +81,43 @@ def with_torch(network: Network, threads: int) -> Predict:
     return predict
 
 
+def with_jax(network: Network, threads: int) -> Predict:
+    """XLA takes as many threads as there are CPUs for it when it starts, so it sees as many as it may use."""
+    import jax
+    import jax.numpy as jnp
+
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(cpus)[:threads])
+    jax.devices("cpu")
+    os.sched_setaffinity(0, cpus)
+
+    W1, b1, W2, b2 = network.parameters
+    W1 = W1 * np.float32(PIXEL_SCALE)
+
+    @jax.jit
+    def forward(images: jax.Array) -> jax.Array:
+        hidden = jax.nn.relu(images.astype(jnp.float32) @ W1 + b1)
+        return jax.nn.softmax(hidden @ W2 + b2)
+
+    return lambda images: np.asarray(forward(images))
+
+
+def with_openvino(network: Network, threads: int) -> Predict:
+    import openvino
+
+    settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    core = openvino.Core()
+    model = core.compile_model(core.read_model(onnx_float32(network)), "CPU", settings)
+    request = model.create_infer_request()
+    return lambda images: request.infer([images], share_inputs=True)[0]
+
+
 def with_onnxruntime(network: Network, threads: int) -> Predict:
-    return _session(onnx_float32(network), threads)
+    return session(onnx_float32(network), threads)
 
 
 def with_onnxruntime_int8(network: Network, threads: int) -> Predict:
-    return _session(onnx_int8(network), threads)
+    return session(onnx_int8(network), threads)
 
 
 def onnx_float32(network: Network) -> bytes:
@@ -108,7 +140,7 @@ def onnx_int8(network: Network) -> bytes:
     return g.model({"answer": (np.int64, ())}, {})
 
 
-def _session(model: bytes, threads: int) -> Predict:
+def session(model: bytes, threads: int) -> Predict:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -116,6 +148,18 @@ def _session(model: bytes, threads: int) -> Predict:
     options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
     return lambda images: session.run(None, {"images": images})[0]
+
+
+def descriptions(images: np.ndarray) -> dict[str, Callable[[], object]]:
+    """Works that describe images (n, 784) by the histograms of gradients that others would take, one thread."""
+    if not find_spec("cv2"):
+        return {}
+    import cv2
+
+    cv2.setNumThreads(1)
+    hog = cv2.HOGDescriptor((28, 28), (8, 8), (4, 4), (4, 4), 9)  # 36 blocks of 4 cells, 9 directions
+    squares = list(images.reshape(-1, 28, 28))
+    return {"OpenCV's HOGDescriptor (1,296 values)": lambda: [hog.compute(square) for square in squares]}
 
 
 def _installed(table: dict[str, tuple[str, Callable[[Network, int], Predict]]]) -> dict:
@@ -128,6 +172,8 @@ FLOAT32 = _installed(
         "onnxruntime": ("onnxruntime", with_onnxruntime),
         "scikit-learn": ("sklearn", with_sklearn),
         "PyTorch": ("torch", with_torch),
+        "OpenVINO": ("openvino", with_openvino),
+        "JAX": ("jax", with_jax),
     }
 )
 INT8 = _installed({"onnxruntime int8": ("onnxruntime", with_onnxruntime_int8)})

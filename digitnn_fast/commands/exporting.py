@@ -53,6 +53,9 @@ def export(
     ] = None,
     seed: Annotated[int | None, _c("--seed", "N", "of training and fine-tuning.", 0)] = None,
     layout: Annotated[str | None, _c("--layout", "plain|arduino", "how the files lie.")] = None,
+    prefix: Annotated[
+        str | None, _c("--prefix", "NAME", "of all names and files, for two networks in one program.")
+    ] = None,
     clock: Annotated[float | None, _c("--clock", "MHZ", "of the board, to estimate times.", 0.001)] = None,
     max_flash: Annotated[int | None, _c("--max-flash", "BYTES", "fail if it needs more.", 0)] = None,
     max_ram: Annotated[int | None, _c("--max-ram", "BYTES", "fail if RAM and stack need more.", 0)] = None,
@@ -64,7 +67,6 @@ def export(
     """
     from digitnn_fast.export import SelfTestError, options_of
     from digitnn_fast.export import export as export_network
-    from digitnn_fast.export.c import MODEL
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
 
@@ -81,7 +83,7 @@ def export(
         print(printable(f"error: {error}; nothing was written"), file=sys.stderr)
         raise typer.Exit(FAILED) from error
     if options.learns:  # another network was trained, or this one learned on
-        network = Network.load(os.path.join(out, MODEL))
+        network = Network.load(os.path.join(out, options.model))
     facts = [("network", shape_text(network)), ("folder", out)]
     facts += [(name, f"{size:,} bytes") for name, size in result.files]
     facts += [(f"test of {name}", text) for name, text in result.tests]

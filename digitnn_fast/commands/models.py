@@ -127,14 +127,32 @@ def bench(model: Model = None, threads: Threads = None) -> None:
     print_speeds(benchmark.measure(network, threads))
 
 
-def warmup() -> None:
-    """Compile all kernels now, not at first use."""
+def warmup(
+    processors: Annotated[
+        str | None, typer.Option("--for", metavar="NAMES", help="For other machines: x86-64-v3, x86-64-v4, ...")
+    ] = None,
+) -> None:
+    """Compile all kernels now, not at first use.
+
+    With --for, for machines that have at least these processors: then an image that is built on one starts on all.
+    """
     from digitnn_fast.kernels import KERNELS, start_compiling
-    from digitnn_fast.kernels.machine.jit import DISABLE_JIT
+    from digitnn_fast.kernels.machine.jit import DISABLE_JIT, settings_for
     from digitnn_fast.threads import available_cpus
 
     if DISABLE_JIT:
         print("nothing to compile: NUMBA_DISABLE_JIT is set")
+        return
+    if processors is not None:
+        import subprocess
+        import sys
+
+        every = [(name, settings_for(name)) for name in processors.split(",")]  # before the first one takes its time
+        for name, settings in every:
+            print(f"for {name}:", flush=True)
+            done = subprocess.run([sys.executable, "-m", "digitnn_fast", "warmup"], env=os.environ | settings)
+            if done.returncode:  # it has said why
+                raise typer.Exit(done.returncode)
         return
     stages = Stages()
     names = list(KERNELS)

@@ -54,12 +54,12 @@ class Weights(NamedTuple):
 
 
 class ForwardScratch(NamedTuple):
-    """One thread's memory for `inference.forward`; room is for 784 pixels of each image and 64 more."""
+    """One thread's memory for `inference.forward`; room is for 784 pixels of each image and 128 more."""
 
-    places: Annotated[Words, "room"]  # of the pixels that are not zero
-    values: Annotated[Floats, "room"]  # their grey levels
+    places: Annotated[Words, "room"]  # of the pixels that are not zero, of a pair of images in either
+    values: Annotated[Floats, "room"]  # their grey levels; from the middle on those of each pair's second image
     bytes_: Annotated[Bytes, "room"]  # the same as bytes
-    starts: Annotated[Counts, "2*block + 1"]  # where each of an image's two bands begins in the lists
+    starts: Annotated[Counts, "4*block + 1"]  # where each band begins in the lists
     hidden: Annotated[Floats, "block*64"]  # one tile
     logits: Annotated[Floats, "block*16"]
 
@@ -76,11 +76,11 @@ class Int8Weights(NamedTuple):
 
 
 class Int8Scratch(NamedTuple):
-    """One thread's memory for `int8.forward`; room is for 196 groups of each image and 16 more."""
+    """One thread's memory for `int8.forward`; room is for 196 groups of each image and 32 more."""
 
     groups: Annotated[Integers, "room"]  # places of the groups of four pixels that are not all zero
-    quads: Annotated[Integers, "room"]  # their four grey levels
-    starts: Annotated[Counts, "2*block + 1"]  # where each of an image's two bands begins in the lists
+    quads: Annotated[Integers, "room"]  # their four grey levels; from the middle on of each pair's second image
+    starts: Annotated[Counts, "4*block + 1"]  # where each band begins in the lists
     sums: Annotated[Integers, "block*64"]  # hidden units of one tile before their ReLU
     hidden: Annotated[Shorts, "block*64"]
     logits: Annotated[Integers, "block*16"]
@@ -242,7 +242,7 @@ class Lists(NamedTuple):
     offsets: Annotated[Counts, "blocks + 1"]
     places: Annotated[Words, "entries"]  # of each image's pixels
     values: Annotated[Floats, "entries"]  # theirs, 0 to 1
-    spans: Annotated[Counts, "blocks, 2*block + 1"]  # where each image's two bands begin
+    spans: Annotated[Counts, "blocks, 4*block + 1"]  # where each image's four bands begin
     rows: Annotated[Words, "entries"]  # the images in which each pair of pixels is not zero: both, the left, the right
     levels: Annotated[Floats, "entries"]  # the values there: two for an entry of `both`
     pair_spans: Annotated[Counts, "blocks, 1177"]  # where each pair's three lists begin

@@ -7,6 +7,7 @@ weighted by running sums in registers, and each block adds to its cells once. Bl
 import numpy as np
 
 from digitnn_fast.kernels.machine.jit import helper
+from digitnn_fast.kernels.vectors.bytes import lowest_bit
 from digitnn_fast.kernels.vectors.integers import (
     add_int,
     dot_halves,
@@ -101,6 +102,31 @@ def add_block(slopes, at, sums, cell):
     add_to(sums, cell + ROW + DIRECTIONS, rising(lower, lower_left))
 
 
+@helper
+def add_blocks(slopes, edges, row, sums):
+    """Add a row of eight blocks to the cells around them. Bit c of the result: whether block c has an edge."""
+    top = 2 + 3 * row  # no cell sees the two pixels along the border
+    lit = edges[top] | edges[top + 1] | edges[top + 2]
+    blocks = np.uint64(0)
+    for column in range(CELLS + 1):
+        if lit >> (2 + 3 * column) & 7:
+            blocks |= np.uint64(1) << np.uint64(column)
+            add_block(slopes, top * STRIDE + 2 + 3 * column, sums, row * ROW + column * DIRECTIONS)
+    return blocks
+
+
+@helper
+def store_cells(sums, row, blocks, out, at):
+    """Write a row of cells, of which those beside the given blocks have edges, and make their sums zero again."""
+    cells = (blocks | blocks >> np.uint64(1)) & np.uint64((1 << CELLS) - 1)
+    while cells != 0:
+        column = lowest_bit(cells)
+        cell = row * ROW + (column + 1) * DIRECTIONS
+        store_roots(out, at + column * DIRECTIONS, load_int(sums, cell), SHIFT, FAINT)
+        store_int(sums, cell, splat_int(ZERO))
+        cells &= cells - np.uint64(1)
+
+
 def describe(scratch, mapped):
     """Fill mapped.out (n, 784) with the edges of its images (n, 784).
 
@@ -110,17 +136,15 @@ def describe(scratch, mapped):
     images, out = mapped
     for k in range(padded.size):
         padded[k] = 0
+    for k in range(sums.size):
+        sums[k] = 0
     for image in range(images.shape[0]):
         find_slopes(images, image, padded, slopes, edges)
-        for k in range(sums.size):
-            sums[k] = 0
+        for k in range(PIXELS):
+            out[image, k] = 0
+        above = np.uint64(0)
         for row in range(CELLS + 1):
-            top = 2 + 3 * row
-            lit = edges[top] | edges[top + 1] | edges[top + 2]
-            for column in range(CELLS + 1):  # no cell sees the two pixels along the border
-                if lit >> (2 + 3 * column) & 7:
-                    add_block(slopes, top * STRIDE + 2 + 3 * column, sums, row * ROW + column * DIRECTIONS)
-        for row in range(CELLS):
-            for column in range(CELLS):
-                cell = image * PIXELS + (row * CELLS + column) * DIRECTIONS
-                store_roots(out, cell, load_int(sums, (row + 1) * ROW + (column + 1) * DIRECTIONS), SHIFT, FAINT)
+            blocks = add_blocks(slopes, edges, row, sums)
+            if row > 0:
+                store_cells(sums, row, above | blocks, out, image * PIXELS + (row - 1) * CELLS * DIRECTIONS)
+            above = blocks

@@ -1,16 +1,19 @@
 """The forward pass, fused and without a matrix product; its specification is `reference.forward`.
 
-Only non-zero pixels (about 150 of 784) are visited: each adds pixel * W1[pixel] to the hidden units.
-Hidden units are taken in tiles of 64, which live in registers while an image's pixels go by;
-images in blocks of 128, so that a tile's weights (200 kB) are read from the nearest cache that
-holds them once for the block and not once for every image.
+Only values that are not zero (150 of 784 pixels, 327 of directions) are visited: each adds value * W1[value's row] to the
+hidden units. These are taken in tiles of 64, which live in registers while an image's values go by. With AVX-512 the
+registers hold the tiles of two images: then the rows are visited that either needs (229, 467), and each is read once.
+
+What is read decides the time. So images are taken in blocks of 128, and their values in four bands: the rows of a band
+that are visited (about 30 kB) stay in the nearest cache while the block goes by. With two bands and one image at a time,
+directions take 402 ns instead of 273.
 """
 
 import numpy as np
 
-from digitnn_fast.kernels.layout import BLOCK, NO_CLASS, SHARE, TILE
+from digitnn_fast.kernels.layout import BANDS, BLOCK, NO_CLASS, SHARE, TILE
 from digitnn_fast.kernels.machine.jit import helper
-from digitnn_fast.kernels.nonzero import list_nonzero, prefetch_image
+from digitnn_fast.kernels.nonzero import list_nonzero, list_pair, prefetch_image
 from digitnn_fast.kernels.vectors.floats import (
     add,
     atomic_add,
@@ -29,7 +32,7 @@ from digitnn_fast.kernels.vectors.floats import (
     sum_lanes,
 )
 from digitnn_fast.kernels.vectors.floats import relu as relu_lanes
-from digitnn_fast.kernels.vectors.fours import fma_four, load_four, store_four
+from digitnn_fast.kernels.vectors.fours import TOGETHER, fma_four, load_four, store_four
 from digitnn_fast.sizes import CLASSES, PIXELS
 
 ZERO = np.float32(0)
@@ -43,6 +46,19 @@ def add_pixels(W1, base, places, values, first, last, hidden, image):
     for k in range(first, last):
         sums = fma_four(splat_at(values, k), load_four(W1, base + place_at(places, k) * TILE), sums)
     store_four(hidden, unit, sums)
+
+
+@helper
+def add_pixels_of_two(W1, base, places, values, first, last, hidden, image):
+    """`add_pixels` of an image and the next one: what is read from W1 serves both."""
+    unit, half = image * TILE, values.size // 2
+    sums, more = load_four(hidden, unit), load_four(hidden, unit + TILE)
+    for k in range(first, last):
+        weights = load_four(W1, base + place_at(places, k) * TILE)
+        sums = fma_four(splat_at(values, k), weights, sums)
+        more = fma_four(splat_at(values, half + k), weights, more)
+    store_four(hidden, unit, sums)
+    store_four(hidden, unit + TILE, more)
 
 
 @helper
@@ -73,20 +89,29 @@ def forward_block(first, size, weights, scratch, batch):
     places, values, bytes_, starts, hidden, logits = scratch
     images = batch.images
     starts[0] = 0
+    for i in range(0, size, TOGETHER):
+        start = i // TOGETHER * BANDS
+        if TOGETHER == 2:
+            list_pair(images, first + i, first + min(i + 1, size - 1), places, values, bytes_, starts, start)
+        else:
+            list_nonzero(images, first + i, places, values, bytes_, starts, start)
     for i in range(size):
-        starts[2 * i + 1], starts[2 * i + 2] = list_nonzero(images, first + i, places, values, bytes_, starts[2 * i])
         store(logits, i * 16, load(b2, 0))
     for tile in range(b1.size // TILE):
         base = tile * PIXELS * TILE
-        for i in range(size):
-            prefetch_image(images, first + BLOCK + i)
-            for unit in range(0, TILE, 16):
-                store(hidden, i * TILE + unit, load(b1, tile * TILE + unit))
-            add_pixels(W1, base, places, values, starts[2 * i], starts[2 * i + 1], hidden, i)
-        for i in range(size):
-            add_pixels(W1, base, places, values, starts[2 * i + 1], starts[2 * i + 2], hidden, i)
-            for unit in range(0, TILE, 16):
-                store(hidden, i * TILE + unit, relu_lanes(load(hidden, i * TILE + unit)))
+        for unit in range(0, size * TILE, 16):
+            store(hidden, unit, load(b1, tile * TILE + unit % TILE))
+        for band in range(BANDS):
+            for i in range(0, size, TOGETHER):
+                start = i // TOGETHER * BANDS + band
+                if TOGETHER == 2:
+                    add_pixels_of_two(W1, base, places, values, starts[start], starts[start + 1], hidden, i)
+                else:
+                    add_pixels(W1, base, places, values, starts[start], starts[start + 1], hidden, i)
+                if band < TOGETHER:
+                    prefetch_image(images, first + BLOCK + i + band)
+        for unit in range(0, size * TILE, 16):
+            store(hidden, unit, relu_lanes(load(hidden, unit)))
         for i in range(0, size, 4):
             add_hidden(hidden, i, W2, tile, logits)
     for i in range(size):

@@ -5,11 +5,11 @@ in each lane. Blocks, tiles and bands are the same, and for the same reasons.
 """
 
 from digitnn_fast.kernels.inference import softmax_lanes
-from digitnn_fast.kernels.layout import BLOCK, MIDDLE, NO_CLASS, SHARE, TILE
+from digitnn_fast.kernels.layout import BAND, BANDS, BLOCK, NO_CLASS, SHARE, TILE
 from digitnn_fast.kernels.machine.jit import helper
 from digitnn_fast.kernels.nonzero import prefetch_image
 from digitnn_fast.kernels.vectors.floats import atomic_add, keep_first, multiply, splat, store_first
-from digitnn_fast.kernels.vectors.fours import load_four_int, store_four_int
+from digitnn_fast.kernels.vectors.fours import TOGETHER, load_four_int, store_four_int
 from digitnn_fast.kernels.vectors.integers import (
     dot_bytes,
     dot_pair,
@@ -28,17 +28,19 @@ GROUPS = PIXELS // 4
 
 
 @helper
-def list_groups(images, image, groups, quads, at):
-    """List an image's groups that are not zero from `at` on; where its second band begins, and where it ends."""
-    row = image * PIXELS
-    end = at
-    for pixel in range(0, MIDDLE, 64):
-        end = list_quads(images, row + pixel, pixel // 4, 0, groups, quads, end)
-    middle = end
-    for pixel in range(MIDDLE, PIXELS - 64, 64):
-        end = list_quads(images, row + pixel, pixel // 4, 0, groups, quads, end)
-    end = list_quads(images, row + PIXELS - 64, GROUPS - 16, 12, groups, quads, end)
-    return middle, end
+def list_groups(images, image, other, groups, quads, starts, first):
+    """List the groups that are not zero in either of two images from starts[first] on; the next starts: the bands' ends.
+
+    The two may be the same. The second one's pixels go to the second half of quads, if the registers hold both.
+    """
+    row, second, last, half = image * PIXELS, other * PIXELS, PIXELS - 64, quads.size // 2
+    at = starts[first]
+    for band in range(BANDS):
+        for pixel in range(band * BAND, (band + 1) * BAND, 64):
+            at = list_quads(images, row + pixel, second + pixel, pixel // 4, 0, groups, quads, at, half)
+        if band == BANDS - 1:
+            at = list_quads(images, row + last, second + last, GROUPS - 16, 12, groups, quads, at, half)
+        starts[first + band + 1] = at
 
 
 @helper
@@ -55,6 +57,29 @@ def add_groups(W1, tile, groups, quads, first, last, sums, image):
         s2 = dot_bytes(s2, x, W1, row + 128)
         s3 = dot_bytes(s3, x, W1, row + 192)
     store_four_int(sums, unit, (s0, s1, s2, s3))
+
+
+@helper
+def add_groups_of_two(W1, tile, groups, quads, first, last, sums, image):
+    """`add_groups` of an image and the next one: what is read from W1 serves both."""
+    base = tile * GROUPS * TILE * 4
+    unit, half = image * TILE, quads.size // 2
+    s0, s1, s2, s3 = load_four_int(sums, unit)
+    t0, t1, t2, t3 = load_four_int(sums, unit + TILE)
+    for k in range(first, last):
+        row = base + group_at(groups, k) * TILE * 4
+        x = splat_int_at(quads, k)
+        y = splat_int_at(quads, half + k)
+        s0 = dot_bytes(s0, x, W1, row)
+        t0 = dot_bytes(t0, y, W1, row)
+        s1 = dot_bytes(s1, x, W1, row + 64)
+        t1 = dot_bytes(t1, y, W1, row + 64)
+        s2 = dot_bytes(s2, x, W1, row + 128)
+        t2 = dot_bytes(t2, y, W1, row + 128)
+        s3 = dot_bytes(s3, x, W1, row + 192)
+        t3 = dot_bytes(t3, y, W1, row + 192)
+    store_four_int(sums, unit, (s0, s1, s2, s3))
+    store_four_int(sums, unit + TILE, (t0, t1, t2, t3))
 
 
 @helper
@@ -77,19 +102,25 @@ def forward_block(images, first, size, weights, scratch):
     W1, b1, W2, b2, shift, _ = weights
     groups, quads, starts, sums, hidden, logits = scratch
     starts[0] = 0
+    for i in range(0, size, TOGETHER):
+        other = first + min(i + TOGETHER - 1, size - 1)
+        list_groups(images, first + i, other, groups, quads, starts, i // TOGETHER * BANDS)
     for i in range(size):
-        starts[2 * i + 1], starts[2 * i + 2] = list_groups(images, first + i, groups, quads, starts[2 * i])
         store_int(logits, i * 16, load_int(b2, 0))
     for tile in range(b1.size // TILE):
-        for i in range(size):
-            prefetch_image(images, first + BLOCK + i)
-            for unit in range(0, TILE, 16):
-                store_int(sums, i * TILE + unit, load_int(b1, tile * TILE + unit))
-            add_groups(W1, tile, groups, quads, starts[2 * i], starts[2 * i + 1], sums, i)
-        for i in range(size):
-            add_groups(W1, tile, groups, quads, starts[2 * i + 1], starts[2 * i + 2], sums, i)
-            for unit in range(0, TILE, 16):
-                store_hidden(hidden, i * TILE + unit, load_int(sums, i * TILE + unit), shift)
+        for unit in range(0, size * TILE, 16):
+            store_int(sums, unit, load_int(b1, tile * TILE + unit % TILE))
+        for band in range(BANDS):
+            for i in range(0, size, TOGETHER):
+                start = i // TOGETHER * BANDS + band
+                if TOGETHER == 2:
+                    add_groups_of_two(W1, tile, groups, quads, starts[start], starts[start + 1], sums, i)
+                else:
+                    add_groups(W1, tile, groups, quads, starts[start], starts[start + 1], sums, i)
+                if band < TOGETHER:
+                    prefetch_image(images, first + BLOCK + i + band)
+        for unit in range(0, size * TILE, 16):
+            store_hidden(hidden, unit, load_int(sums, unit), shift)
         for i in range(0, size, 4):
             add_logits(hidden, i, W2, tile, logits)
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
 TILE = 64  # hidden units that one pass over an image's pixels serves: four AVX-512 registers
-MIDDLE = 384  # the first pixel of the second band
+BANDS, BAND = 4, 192  # of an image's pixels, whose weights the first-level cache holds; the last has 16 pixels more
 BLOCK = 128  # images that share one reading of a tile's weights
 SHARE = 256  # images that a thread takes at a time: 0.1 ms of work, in order of memory
 NO_CLASS = np.float32(-1e30)  # the logit of lanes 10 to 15: too low to be the maximum or to count in a sum

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from digitnn_fast.kernels.layout import MIDDLE
+from digitnn_fast.kernels.layout import BAND, BANDS
 from digitnn_fast.kernels.layout import TRAINING_BLOCK as BLOCK
 from digitnn_fast.kernels.machine.jit import helper
 from digitnn_fast.kernels.vectors.bytes import (
     HAS_COMPRESS,
     byte_at,
+    compress_either,
     compress_nonzero,
     copy_bytes,
     load_bytes,
@@ -48,19 +49,61 @@ def list_chunk(data, index, place, skip, places, bytes_, at):
 
 
 @helper
-def list_nonzero(images, image, places, values, bytes_, at):
-    """List an image's non-zero pixels from `at` on; where its second band begins, and where it ends."""
+def list_either(data, index, other, place, skip, places, bytes_, at, half):
+    """As `list_chunk`, of 64 uint8 at `index` and 64 at `other`: the places where either is not zero.
+
+    The values of the second ones go to bytes_[half + at].
+    """
+    if HAS_COMPRESS:
+        return compress_either(data, index, other, place, skip, places, bytes_, at, half)
+    mask = (nonzero_mask(data, index) | nonzero_mask(data, other)) >> np.uint64(skip)
+    while mask != 0:
+        lane = skip + lowest_bit(mask)
+        places[at] = place + lane
+        bytes_[at] = byte_at(data, index + lane)
+        bytes_[half + at] = byte_at(data, other + lane)
+        at += 1
+        mask &= mask - np.uint64(1)
+    return at
+
+
+@helper
+def list_band(images, image, band, places, bytes_, at):
+    """List the non-zero pixels of a band of an image from `at` on; where they end."""
     row = image * PIXELS
-    end = at
-    for pixel in range(0, MIDDLE, 64):
-        end = list_chunk(images, row + pixel, pixel, 0, places, bytes_, end)
-    middle = end
-    for pixel in range(MIDDLE, PIXELS - 64, 64):
-        end = list_chunk(images, row + pixel, pixel, 0, places, bytes_, end)
-    end = list_chunk(images, row + PIXELS - 64, PIXELS - 64, 48, places, bytes_, end)
-    for k in range(at, end, 16):
+    for pixel in range(band * BAND, (band + 1) * BAND, 64):
+        at = list_chunk(images, row + pixel, pixel, 0, places, bytes_, at)
+    if band == BANDS - 1:
+        at = list_chunk(images, row + PIXELS - 64, PIXELS - 64, 48, places, bytes_, at)
+    return at
+
+
+@helper
+def list_nonzero(images, image, places, values, bytes_, starts, first):
+    """List an image's non-zero pixels from starts[first] on; the next starts receive where each band ends."""
+    for band in range(BANDS):
+        starts[first + band + 1] = list_band(images, image, band, places, bytes_, starts[first + band])
+    for k in range(starts[first], starts[first + BANDS], 16):
         store(values, k, load_bytes(bytes_, k))
-    return middle, end
+
+
+@helper
+def list_pair(images, image, other, places, values, bytes_, starts, first):
+    """As `list_nonzero`, of two images: the pixels that are not zero in either.
+
+    What they are in the second image goes to the second half of values.
+    """
+    row, second, last, half = image * PIXELS, other * PIXELS, PIXELS - 64, values.size // 2
+    at = starts[first]
+    for band in range(BANDS):
+        for pixel in range(band * BAND, (band + 1) * BAND, 64):
+            at = list_either(images, row + pixel, second + pixel, pixel, 0, places, bytes_, at, half)
+        if band == BANDS - 1:
+            at = list_either(images, row + last, second + last, last, 48, places, bytes_, at, half)
+        starts[first + band + 1] = at
+    for k in range(starts[first], at, 16):
+        store(values, k, load_bytes(bytes_, k))
+        store(values, half + k, load_bytes(bytes_, half + k))
 
 
 @helper
@@ -73,11 +116,11 @@ def copy_image(images, image, out, row):
 
 @helper
 def list_bands(size, images, first, places, values, bytes_, spans):
-    """The non-zero pixels of each image, scaled to 0..1, in two bands: image i's end at spans[2i+1] and spans[2i+2]."""
+    """The non-zero pixels of each image, scaled to 0..1, in bands: image i's begin at spans[BANDS * i] and the next."""
     spans[0] = 0
     for i in range(size):
-        spans[2 * i + 1], spans[2 * i + 2] = list_nonzero(images, first + i, places, values, bytes_, spans[2 * i])
-    for k in range(0, spans[2 * size], 16):
+        list_nonzero(images, first + i, places, values, bytes_, spans, BANDS * i)
+    for k in range(0, spans[BANDS * size], 16):
         store(values, k, multiply(load(values, k), splat(SCALE)))
 
 
@@ -87,9 +130,11 @@ def list_images(size, seen, slot, places, values, bytes_, spans):
     at = 0
     for i in range(size):
         spans[i] = at
-        _, end = list_nonzero(seen, slot * BLOCK + i, places, values, bytes_, at)
+        end = at
+        for band in range(BANDS):
+            end = list_band(seen, slot * BLOCK + i, band, places, bytes_, end)
         for k in range(at, end, 16):
-            store(values, k, multiply(load(values, k), splat(SCALE)))
+            store(values, k, multiply(load_bytes(bytes_, k), splat(SCALE)))
         places[end] = PIXELS
         values[end] = ONE
         at = end + 1

@@ -216,6 +216,7 @@ def can_unshare() -> bool:
     return subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0
 
 
+@pytest.mark.once
 @pytest.mark.skipif(not can_unshare(), reason="needs root and mounts of its own")
 def test_root_replaces_no_device(here):
     """Whatever /dev/stdout is: a pipe, a file, one that is deleted, a terminal."""

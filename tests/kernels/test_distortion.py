@@ -9,6 +9,9 @@ from reference_training import IMAGES, SMALL
 from digitnn_fast.kernels import KERNELS
 from digitnn_fast.reference import distortion
 
+# The hash is meant to wrap: in plain Python NumPy warns of that.
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered in scalar:RuntimeWarning")
+
 
 def distorted(images, key, limits):
     out = np.full((len(images) + 2, 784), 77, np.uint8)

@@ -15,7 +15,7 @@ import numpy as np
 from digitnn_fast.kernels.descent.backward import ROWS, backward_tile
 from digitnn_fast.kernels.descent.learning import descend, output_errors, wait_for_all
 from digitnn_fast.kernels.inference import add_hidden, add_pixels
-from digitnn_fast.kernels.layout import TILE
+from digitnn_fast.kernels.layout import BANDS, TILE
 from digitnn_fast.kernels.layout import TRAINING_BLOCK as BLOCK
 from digitnn_fast.kernels.machine.jit import helper
 from digitnn_fast.kernels.vectors.floats import add, atomic_add, load, relu, splat, store
@@ -32,12 +32,12 @@ def forward_tile(weights, tile, outgoing, size, places, values, spans, hidden, l
         h = (tile * BLOCK + i) * TILE
         for unit in range(0, TILE, 16):
             store(hidden, h + unit, load(weights, base + PIXELS * TILE + unit))
-        add_pixels(weights, base, places, values, spans[2 * i], spans[2 * i + 1], hidden, tile * BLOCK + i)
-    for i in range(size):
-        h = (tile * BLOCK + i) * TILE
-        add_pixels(weights, base, places, values, spans[2 * i + 1], spans[2 * i + 2], hidden, tile * BLOCK + i)
-        for unit in range(h, h + TILE, 16):
-            store(hidden, unit, relu(load(hidden, unit)))
+    for band in range(BANDS):
+        for i in range(size):
+            at = BANDS * i + band
+            add_pixels(weights, base, places, values, spans[at], spans[at + 1], hidden, tile * BLOCK + i)
+    for unit in range(tile * BLOCK * TILE, (tile * BLOCK + size) * TILE, 16):
+        store(hidden, unit, relu(load(hidden, unit)))
     for i in range(0, size, 4):
         add_hidden(hidden[tile * BLOCK * TILE :], i, outgoing, tile, logits)
 

@@ -109,12 +109,6 @@ def _say(reason: str) -> None:
     warnings.warn(f"cache of machine code: {reason}", CacheWarning, stacklevel=2)
 
 
-def read(stem: str) -> bytes | None:
-    """Machine code whose checksum is right, or None."""
-    found = find(stem)
-    return found[1] if found else None
-
-
 def sealed(name: str, machine_code: bytes) -> bytes:
     """Machine code behind a checksum, of the name too: another kernel's code would be linked to address 0."""
     return hashlib.sha256(name.encode() + machine_code).digest() + machine_code

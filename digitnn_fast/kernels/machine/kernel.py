@@ -27,7 +27,7 @@ from typing import Any
 from digitnn_fast.kernels.machine import cache
 from digitnn_fast.kernels.machine.arguments import Field, fields_of, numba_type
 from digitnn_fast.kernels.machine.compiling import Compiler, compile_alone, compile_here
-from digitnn_fast.kernels.machine.jit import DISABLE_JIT, processor
+from digitnn_fast.kernels.machine.jit import DISABLE_JIT, Processor, levels_below, processor
 from digitnn_fast.kernels.machine.linking import Engine
 
 HOME = "digitnn_fast.kernels"
@@ -96,23 +96,27 @@ class Kernel:
         """The entry as a C function: from this process, else from the cache, else compiled now."""
         with self._lock:
             if self.entry is None:
-                symbol, stem = self._symbol(), f"{self.name}-{self._digest()}"
-                machine_code = cache.read(stem)
-                if machine_code is None:
-                    machine_code = self._compiled(symbol)
-                    cache.write(stem, machine_code)
+                symbol, found = self._symbol(), self._find()
+                machine_code = found[1] if found else self._compiled(symbol)
+                if not found:
+                    cache.write(self._stem(processor()), machine_code)
                 prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)
                 self.entry = prototype(Engine.get().link(machine_code, symbol))
             return self.entry
 
     def is_cached(self) -> bool:
         """Whether the machine code is already on disk."""
-        return cache.read(f"{self.name}-{self._digest()}") is not None
+        return self._find() is not None
 
     def folder(self) -> Path | None:
         """Where the machine code is kept; None if it is nowhere."""
-        found = cache.find(f"{self.name}-{self._digest()}")
+        found = self._find()
         return found[0] if found else None
+
+    def _find(self) -> tuple[Path, bytes] | None:
+        """Its folder and machine code: for this processor, else for the best one that this one can stand in for."""
+        targets = processor(), *levels_below()
+        return next((found for target in targets if (found := cache.find(self._stem(target)))), None)
 
     def _symbol(self) -> str:
         return "digitnn_" + self.name.replace(".", "_")
@@ -121,10 +125,11 @@ class Kernel:
         module, function = self.name.rsplit(".", 1)
         return getattr(importlib.import_module(f"{self.home}.{module}"), function)
 
-    def _digest(self) -> str:
-        """Names everything that decides the machine code: kernel sources, LLVM, processor."""
+    def _stem(self, target: Processor) -> str:
+        """What its file is called: by everything that decides the machine code, kernel sources, LLVM, processor."""
         own = "" if self.home == HOME else _source(f"{self.home}.{self.name.rsplit('.', 1)[0]}")
-        return hashlib.sha256(f"{self.name} {_environment()}{own}".encode()).hexdigest()[:16]
+        decides = f"{self.name} {_environment()} {target.name} {target.features}{own}"
+        return f"{self.name}-{hashlib.sha256(decides.encode()).hexdigest()[:16]}"
 
     def is_missing(self) -> bool:
         """Whether it has neither been loaded, nor compiled on this machine, nor is just being compiled."""
@@ -192,7 +197,7 @@ def _environment() -> str:
         package / "utils.py",  # which the reference imports
     ]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()
-    return f"{digest} {llvmlite.__version__} {sys.platform} {processor()}"
+    return f"{digest} {llvmlite.__version__} {sys.platform}"
 
 
 def _source(module: str) -> str:

@@ -67,6 +67,13 @@ def load_bytes_int(builder: Any, data: Any, index: Any) -> Any:
     return builder.zext(row, WORD)
 
 
+@operation(types.void, _int_store_twin)
+def store_bytes_int(builder: Any, data: Any, index: Any, vector: Any) -> Any:
+    """Write 16 values, which are 0 to 255, to a uint8 array from flat index `index`."""
+    narrow = ir.VectorType(ir.IntType(8), LANES)
+    builder.store(builder.trunc(vector, narrow), vector_at(builder, data, index, narrow), align=1)
+
+
 @operation(I32x16, lambda value: np.full(LANES, value, np.int32))
 def splat_int(builder: Any, value: Any) -> Any:
     """An int32 in all lanes."""
@@ -249,37 +256,53 @@ def find_highest(builder: Any, a: Any) -> Any:
     return builder.zext(builder.cttz(lanes, ir.Constant(ir.IntType(1), 0)), ir.IntType(64))
 
 
-def _quads_twin(pixels: Any, index: int, group: int, skip: int, groups: Any, quads: Any, at: int) -> int:
-    quad = pixels.reshape(-1)[index : index + 4 * LANES].view(np.int32)
+def _quads_twin(
+    pixels: Any, index: int, other: int, group: int, skip: int, groups: Any, quads: Any, at: int, half: int
+) -> int:
+    quad, second = (pixels.reshape(-1)[start : start + 4 * LANES].view(np.int32) for start in (index, other))
     for lane in range(skip, LANES):
-        if quad[lane]:
+        if quad[lane] or second[lane]:
             groups[at], quads[at] = group + lane, quad[lane]
+            if index != other:
+                quads[half + at] = second[lane]
             at += 1
     return at
 
 
 @operation(types.int64, _quads_twin)
-def list_quads(builder: Any, pixels: Any, index: Any, group: Any, skip: Any, groups: Any, quads: Any, at: Any) -> Any:
-    """Append the groups of four among 64 uint8 that are not all zero to two lists; the lists' new length.
+def list_quads(
+    builder: Any,
+    pixels: Any,
+    index: Any,
+    other: Any,
+    group: Any,
+    skip: Any,
+    groups: Any,
+    quads: Any,
+    at: Any,
+    half: Any,
+) -> Any:
+    """Append the groups of four that are not all zero, among 64 uint8 at `index` or 64 at `other`; the new length.
 
-    groups (int32) receives group + lane, quads (int32) the four bytes; the first `skip` lanes are passed over.
-    All 16 lanes are written at `at`: both lists need 16 places more than they will hold.
+    groups (int32) receives group + lane, quads (int32) the four bytes at `index`, quads[half:] those at `other`; the
+    first `skip` lanes are passed over. All 16 lanes are written at `at`: lists need 16 places more than they will hold.
     """
-    i32 = ir.IntType(32)
-    quad = builder.load(vector_at(builder, pixels, index, WORD), align=1)
+    i32, zero = ir.IntType(32), ir.Constant(WORD, None)
+    quad, second = (builder.load(vector_at(builder, pixels, start, WORD), align=1) for start in (index, other))
     lane = ir.Constant(WORD, list(range(LANES)))
     late = builder.icmp_signed(">=", lane, splat_scalar(builder, builder.trunc(skip, i32)))
-    mask = builder.and_(builder.icmp_unsigned("!=", quad, ir.Constant(WORD, None)), late)
+    mask = builder.and_(builder.icmp_unsigned("!=", builder.or_(quad, second), zero), late)
     number = builder.add(splat_scalar(builder, builder.trunc(group, i32)), lane)
     bits = builder.bitcast(mask, ir.IntType(LANES))
+    lists = (groups, number), (quads, quad), (builder.gep(quads, [half]), second)
     if has_feature("avx512f"):
-        for data, vector in ((groups, number), (quads, quad)):
-            packed = call(builder, "llvm.x86.avx512.mask.compress.v16i32", WORD, vector, ir.Constant(WORD, None), mask)
+        for data, vector in lists:
+            packed = call(builder, "llvm.x86.avx512.mask.compress.v16i32", WORD, vector, zero, mask)
             builder.store(packed, vector_at(builder, data, at, WORD), align=4)
         return builder.add(at, builder.zext(builder.ctpop(bits), at.type))
     for k in range(LANES):  # every lane is written, but only what is not zero moves the end of the list
         position = ir.Constant(i32, k)
-        for data, vector in ((groups, number), (quads, quad)):
+        for data, vector in lists[:2]:
             builder.store(builder.extract_element(vector, position), builder.gep(data, [at]))
         at = builder.add(at, builder.zext(builder.extract_element(mask, position), at.type))
     return at

@@ -32,7 +32,7 @@ def copy_row(builder: Any, source: Any, index: Any, target: Any, at: Any) -> Any
 
 
 def _levels_twin(pixels: Any, index: int) -> Any:
-    return pixels[index : index + 2 * LANES].astype(np.int16)
+    return pixels.reshape(-1)[index : index + 2 * LANES].astype(np.int16)
 
 
 @operation(I16x32, _levels_twin)
@@ -50,6 +50,23 @@ def add_levels(builder: Any, a: Any, b: Any) -> Any:
 @operation(I16x32, lambda a, b: a - b)
 def subtract_levels(builder: Any, a: Any, b: Any) -> Any:
     return builder.sub(a, b)
+
+
+def _thirds_twin(levels: Any) -> Any:
+    a, b, c = levels[: 3 * LANES // 2].reshape(-1, 3).astype(np.int32).T
+    return np.stack([2 * a + b, b + 2 * c], 1).reshape(LANES)
+
+
+@operation(I32x16, _thirds_twin)
+def mix_thirds(builder: Any, levels: Any) -> Any:
+    """Of the first 24 levels, 16 sums: three neighbours a, b, c become 2 a + b and b + 2 c."""
+
+    def chosen(offsets: tuple[int, int]) -> Any:
+        order = [3 * (lane // 2) + offsets[lane % 2] for lane in range(LANES)]
+        return builder.shuffle_vector(levels, levels, ir.Constant(WORD, order))
+
+    outer, middle = chosen((0, 2)), chosen((1, 1))
+    return builder.zext(builder.add(builder.add(outer, outer), middle), WORD)
 
 
 def _quarters_twin(x: Any, y: Any, words: Any, index: int) -> int:

@@ -7,6 +7,8 @@ import shutil
 import pytest
 from processes import PACKAGE, finish, run, start
 
+from digitnn_fast.kernels.machine.jit import LEVELS, levels_below, settings_for
+
 RELU = """
 import numpy as np
 from digitnn_fast.kernels import KERNELS
@@ -39,6 +41,17 @@ def test_the_cache_is_used(cache):
     before = relu.stat()
     assert run(RELU + 'import sys; print(int("numba" in sys.modules))', NUMBA_CACHE_DIR=str(cache)) == 0
     assert relu.stat().st_mtime_ns == before.st_mtime_ns
+
+
+@pytest.mark.skipif(not levels_below(), reason="this processor is none of those that code is made for in advance")
+def test_code_made_for_many_machines_is_used(tmp_path):
+    level = next(name for name, made in LEVELS.items() if made == levels_below()[-1])
+    run(RELU, NUMBA_CACHE_DIR=str(tmp_path), **settings_for(level))
+    assert len(list(tmp_path.iterdir())) == 1
+    assert run(RELU + 'import sys; print(int("numba" in sys.modules))', NUMBA_CACHE_DIR=str(tmp_path)) == 0
+    assert len(list(tmp_path.iterdir())) == 1
+    run(RELU, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_CPU_NAME="generic")  # another one than is here: nothing stands in
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_folder_that_cannot_be_written_is_done_without(tmp_path):
