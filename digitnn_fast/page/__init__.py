@@ -27,7 +27,17 @@ if TYPE_CHECKING:
     from digitnn_fast.reference.quantization import QuantizedParameters
 
 HERE = Path(__file__).parent
-SCRIPTS = "network.js", "digits.js", "lines.js", "shadows.js", "close.js", "fit.js", "strokes.js", "pictures.js", "check.js"
+SCRIPTS = (
+    "network.js",
+    "digits.js",
+    "lines.js",
+    "shadows.js",
+    "close.js",
+    "fit.js",
+    "strokes.js",
+    "pictures.js",
+    "check.js",
+)
 VIEWS = {"f4": "Float32", "i1": "Int8", "i2": "Int16", "i4": "Int32"}  # as JavaScript calls these numbers
 
 

@@ -295,11 +295,13 @@ function findWritten(picture) {
   return writtenAs(picture, dark, 0) ?? writtenAs(picture, !dark, STRONG);
 }
 
-function cutOut({ ink, labels }, parts, stretched) {
+// The ink of parts in their box.
+function inkOf({ ink, labels }, parts) {
   const own = new Set([0, ...parts.map((part) => part.number)]);
-  const digit = like(ink, (value, i) => (own.has(labels[i]) ? value : 0));
-  return fit(cropped(digit, around(parts)), stretched);
+  return cropped(like(ink, (value, i) => (own.has(labels[i]) ? value : 0)), around(parts));
 }
+
+const cutOut = (found, parts, stretched) => fit(inkOf(found, parts), stretched);
 
 // Pixels (784,) of a picture {width, height, data: RGBA} of at most 512 x 512; null if nothing is written on it.
 function preprocess(picture) {

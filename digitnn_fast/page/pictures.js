@@ -71,7 +71,72 @@ function digitsIn(colours) {
   if (!found) return [];
   const groups = columnsOf(choose(found.written, Infinity)), height = (group) => around(group).bottom - around(group).top;
   const tallest = Math.max(...groups.map(height));
-  const several = groups.filter((group) => height(group) >= GROUPS.tall * tallest).length > 1;
-  const kept = several ? groups.filter((group) => height(group) >= GROUPS.lowest * tallest) : [choose(found.written)];
-  return kept.map((group) => ({ box: around(group), pixels: cutOut(found, group, found.fills && kept.length === 1) }));
+  if (groups.filter((group) => height(group) >= GROUPS.tall * tallest).length > 1)
+    return groups.filter((group) => height(group) >= GROUPS.lowest * tallest).flatMap((group) => digitsOf(found, group));
+  const parts = choose(found.written), box = around(parts);
+  if (box.right - box.left > TOUCHING.wide[1] * (box.bottom - box.top)) return digitsOf(found, parts);
+  return [{ box, pixels: cutOut(found, parts, found.fills) }];
+}
+
+// The digits of parts that lie above each other, or touch.
+function digitsOf(found, parts) {
+  const box = around(parts);
+  return apart(inkOf(found, parts)).map(({ top, left, ink }) => ({
+    box: { top: box.top + top, bottom: box.top + top + ink.height, left: box.left + left, right: box.left + left + ink.width },
+    pixels: fit(ink),
+  }));
+}
+
+// Digits that touch each other, step by step as in images/touching.py; reasons stand there.
+
+const TOUCHING = { wide: [0.9, 1.4], places: [0.25, 0.33, 0.4, 0.5, 0.6, 0.67, 0.75], around: 0.1, slight: 0.02, alike: 0.55, most: 6 };
+
+// The digits in ink from left to right: {top, left, ink} of each.
+function apart(ink, most = TOUCHING.most) {
+  const { height, width } = ink, whole = [{ top: 0, left: 0, ink }];
+  if (width <= TOUCHING.wide[0] * height || most < 2) return whole;
+  const ways = TOUCHING.places.map((place) => cutInTwo(ink, pathIn(ink, place * width))).filter(Boolean);
+  const sure = (piece) => Math.max(...forward(MODEL, prepared(MODEL, fit(piece.ink))));
+  const both = ways.map((way) => sure(way[0]) * sure(way[1])), best = both.reduce((a, b, i) => (b > both[a] ? i : a), 0);
+  if (!ways.length || (width <= TOUCHING.wide[1] * height && both[best] < sure(whole[0]))) return whole;
+  return ways[best].flatMap((piece) => apart(piece.ink, most >> 1).map((own) =>
+    ({ top: piece.top + own.top, left: piece.left + own.left, ink: own.ink })));
+}
+
+function cutInTwo(ink, path) {
+  const pieces = [true, false].map((left) => {
+    const half = like(ink, (value, i) => ((i % ink.width < path[Math.floor(i / ink.width)]) === left ? value : 0));
+    const box = { top: Infinity, bottom: 0, left: Infinity, right: 0 };
+    half.values.forEach((value, i) => {
+      if (value < 0.5 - TINY) return;
+      const y = Math.floor(i / ink.width), x = i % ink.width;
+      box.top = Math.min(box.top, y); box.bottom = Math.max(box.bottom, y + 1);
+      box.left = Math.min(box.left, x); box.right = Math.max(box.right, x + 1);
+    });
+    return box.bottom ? { top: box.top, left: box.left, ink: cropped(half, box) } : null;
+  });
+  if (!pieces.every(Boolean)) return null;
+  const [lower, higher] = pieces.map((piece) => piece.ink.height).sort((a, b) => a - b);
+  return lower >= TOUCHING.alike * higher ? pieces : null;
+}
+
+// The first column right of a path in each row.
+function pathIn({ height, width, values }, expected) {
+  const reach = TOUCHING.around * height, steps = [];
+  const first = Math.max(1, Math.floor(expected - reach + TINY)), last = Math.min(width - 1, Math.floor(expected + reach + TINY));
+  const columns = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  const cost = (y, x) => values[y * width + x] + TOUCHING.slight * Math.abs(x - expected) / height;
+  let sums = columns.map((x) => cost(0, x));
+  for (let y = 1; y < height; y++) {
+    const step = sums.map((own, i) => {
+      const [left, right] = [sums[i - 1] ?? Infinity, sums[i + 1] ?? Infinity];
+      return own <= left && own <= right ? 0 : left <= right ? -1 : 1;
+    });
+    steps.push(step);
+    sums = columns.map((x, i) => sums[i + step[i]] + cost(y, x));
+  }
+  let place = sums.indexOf(Math.min(...sums));
+  const path = [place];
+  for (const step of steps.reverse()) path.push(place += step[place]);
+  return path.reverse().map((i) => columns[i]);
 }
