@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from bench.measure import HERE, World
-from digitnn_fast import Network, __version__, reference
-from digitnn_fast.export.c import INPUTS, boards
+from digitnn_fast import Network, Predictor, __version__, reference
+from digitnn_fast.export.c import INPUTS, COptions, boards
 from digitnn_fast.export.c.source import Integers, numbers, sources
 from digitnn_fast.preprocessing import prepare
 from digitnn_fast.reference.quantization import quantize
@@ -36,7 +36,10 @@ HELDOUT = 0.2
 LARGE = "deskewed"  # of the first table; `small` needs 2 KB of RAM
 PEERS = HERE / "peers"
 FPU = ("-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
-FEW_BYTES = (("16x16", 64, 2), ("16x16", 128, 2), ("7x7x16", 16, 2), ("7x7x16", 32, 2))  # inputs, hidden units, bits
+FEW_BYTES = (  # inputs, hidden units, bits
+    *(("16x16", 64, 2), ("16x16", 128, 2)),
+    *(("7x7x16", 8, 2), ("7x7x16", 16, 2), ("7x7x16", 32, 2)),
+)
 # Size, accuracy on MNIST's test images, time on a CH32V002 at 48 MHz: lines 216 to 223 of documentation_cnn.md.
 BITNETMCU = (
     ("16-wide convolutions, small", "98.92%", "3.2 kB", "14.3 ms"),
@@ -185,9 +188,12 @@ def _few_bytes(world: World, folder: Path) -> Iterator[str]:
     yield from ("", "## In few bytes: other inputs (`--inputs`, 2 bits), and BitNetMCU", "")
     yield "| network | accuracy | weights | flash with code: Cortex-M4, M0 | RAM + stack | time at 48 MHz |"
     yield "|---|---|---|---|---|---|"
+    notes: list[str] = []
     for inputs, hidden, bits in FEW_BYTES:
         recipe = replace(RECIPES[INPUTS[inputs]], hidden=hidden)
-        network = train_on(images, labels, recipe, (np.flatnonzero(~held), np.flatnonzero(held)), 0)
+        rows = np.flatnonzero(~held), np.flatnonzero(held)
+        tried = [train_on(images, labels, recipe, rows, seed) for seed in range(COptions().tries(hidden))]
+        network = min(tried, key=_training_loss)
         tuned = fine_tune(network, images[~held], labels[~held], bits)
         integers = Integers(quantize(tuned.parameters, bits), bits, tuned.preprocessing)
         right = (integers.logits(images[held]).argmax(axis=1) == labels[held]).mean()
@@ -200,11 +206,24 @@ def _few_bytes(world: World, folder: Path) -> Iterator[str]:
             f"| {inputs} inputs, {hidden} hidden units | **{right:.2%} ± {error:.2%}** | {integers.bytes():,} bytes | "
             f"**{m4.flash:,}**, {m0.flash:,} bytes | {m0.ram:,} bytes | {milliseconds:.1f} ms |"
         )
+        if len(tried) > 1:
+            spread = [f"{(Predictor(one).predict(images[held]) == labels[held]).mean():.2%}" for one in tried]
+            notes.append(f"{inputs} inputs, {hidden} hidden units: {', '.join(spread)}")
     for name, accuracy, weights, time in BITNETMCU:
         yield f"| BitNetMCU, {name} | {accuracy} | {weights} | – | – | {time} |"
     yield ""
     yield f"Ours: {held.sum():,} rows of train.csv (fold 1 of 5) that neither training nor choosing saw; {COMPARED}"
+    yield ""
+    yield (
+        "Up to 16 hidden units three seeds were trained, and the one with the least training loss is in the table. In "
+        f"float32 the three reach: {'; '.join(notes)}."
+    )
     yield OUTSIDE.rstrip("\n")
+
+
+def _training_loss(network: Network) -> float:
+    assert network.training
+    return float(network.training.history[-1][0])
 
 
 def _rivals(world: World, folder: Path) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import statistics
 import time
@@ -18,11 +19,13 @@ from digitnn_fast.preprocessing import prepare
 from digitnn_fast.reference.quantization import quantize
 from digitnn_fast.sample import load_sample
 from digitnn_fast.sizes import PIXEL_SCALE
-from digitnn_fast.threads import thread_count
+from digitnn_fast.threads import available_cpus, run_together, thread_count
 
 BATCHES = 1, 100, 10_000
 ENOUGH = 0.02  # seconds that a measurement takes at least: a clock and a scheduler are not exact
 RUNS = 7
+HASHED = 20  # megabytes: 15 ms on a CPU with instructions for it, 60 without
+CREDIBLE = 0.15  # spread; of a machine that does nothing else it is 0.02
 
 
 class WrongResultError(RuntimeError):
@@ -32,7 +35,8 @@ class WrongResultError(RuntimeError):
 class Speed(NamedTuple):
     """Images per second of `predict`, `batch` of them at once, and the same of NumPy's matrix products.
 
-    NumPy gets its images prepared: deskewed, for instance.
+    NumPy gets its images prepared: deskewed, for instance. Rates are medians; a spread is half the distance of the
+    quartiles, as a share of the median. For `crowding` see the function of that name.
     """
 
     precision: Precision
@@ -40,6 +44,14 @@ class Speed(NamedTuple):
     batch: int
     rate: float
     numpy_rate: float
+    spread: float = 0.0
+    numpy_spread: float = 0.0
+    crowding: float = 1.0
+
+    @property
+    def credible(self) -> bool:
+        """Whether both vary so little, on CPUs that do nothing else, that one can be divided by the other."""
+        return max(self.spread, self.numpy_spread) <= CREDIBLE and self.crowding <= 1 + CREDIBLE
 
 
 def measure(network: Network, threads: int | None = None) -> Iterator[Speed]:
@@ -53,9 +65,36 @@ def measure(network: Network, threads: int | None = None) -> Iterator[Speed]:
             for batch in BATCHES:
                 some = images[0] if batch == 1 else images[:batch]
                 seen = prepared[0] if batch == 1 else prepared[:batch]
+                before = crowding()
                 ours, numpys = in_turn([_timed(predictor.predict, some), _timed(peer, seen)], RUNS)
-                rates = (batch / statistics.median(seconds) for seconds in (ours, numpys))
-                yield Speed(precision, count, batch, *rates)
+                rate, numpy_rate = (batch / statistics.median(seconds) for seconds in (ours, numpys))
+                crowded = max(before, crowding())
+                yield Speed(precision, count, batch, rate, numpy_rate, spread(ours), spread(numpys), crowded)
+
+
+def spread(seconds: Sequence[float]) -> float:
+    """Half the distance of the quartiles, as a share of the median."""
+    first, middle, third = statistics.quantiles(seconds, n=4)
+    return (third - first) / 2 / middle
+
+
+def crowding() -> float:
+    """How many times longer work takes than CPUs are busy with it, on all of them: 1 if they do nothing else.
+
+    The work is hashing, for which Python lets all threads run at once.
+    """
+    used: list[float] = []
+    content = bytes(1 << 20)
+
+    def work() -> None:
+        start = time.thread_time()
+        for _ in range(HASHED):
+            hashlib.sha256(content)
+        used.append(time.thread_time() - start)
+
+    start = time.perf_counter()
+    run_together([work] * available_cpus())
+    return (time.perf_counter() - start) * len(used) / sum(used)
 
 
 def check(network: Network, precision: Precision, images: NDArray[np.uint8]) -> None:

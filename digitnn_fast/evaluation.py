@@ -98,18 +98,35 @@ def evaluate(labels: ArrayLike, probabilities: ArrayLike) -> Evaluation:
     return Evaluation(confusion, reference.cross_entropy(table, true), error, rejections)
 
 
+class Reliability(NamedTuple):
+    """Of the answers in each bin of probability (k,): their number, mean probability and share that is right."""
+
+    counts: NDArray[np.int64]
+    sure: NDArray[np.float64]
+    right: NDArray[np.float64]
+
+    @property
+    def error(self) -> float:
+        """The expected calibration error; NaN of no answers."""
+        return float(np.abs(self.right - self.sure) @ self.counts / self.counts.sum()) if len(self.counts) else math.nan
+
+
+def reliability(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]) -> Reliability:
+    """How often answers (n, 10) are right against how sure they are, in those of BINS equal bins that have some."""
+    sure, right = probabilities.max(axis=1, initial=0), get_predictions(probabilities) == labels
+    bins = np.minimum((sure * BINS).astype(np.int64), BINS - 1)
+    counts = np.bincount(bins, minlength=BINS)
+    there = np.flatnonzero(counts)
+    return Reliability(counts[there], *(np.bincount(bins, part, BINS)[there] / counts[there] for part in (sure, right)))
+
+
 def calibration_error(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]) -> float:
     """How far the answers' probabilities (n, 10) are from the share of right answers, 0..1; NaN of none.
 
     The expected calibration error (Naeini, Cooper and Hauskrecht 2015): |share right - mean probability| of the
-    answers in each of 15 equally wide bins of probability, weighted by their number.
+    answers in each of BINS equally wide bins of probability, weighted by their number.
     """
-    if not len(labels):
-        return math.nan
-    sure = probabilities.max(axis=1)
-    bins = np.minimum((sure * BINS).astype(np.int64), BINS - 1)
-    gaps = np.bincount(bins, (get_predictions(probabilities) == labels) - sure, BINS)
-    return float(np.abs(gaps).sum() / len(labels))
+    return reliability(labels, probabilities).error
 
 
 def fit_temperature(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]) -> float:

@@ -12,6 +12,7 @@ Path = str | os.PathLike[str]
 
 SYSTEM = ("/dev", "/proc", "/sys")  # these belong to the system: a file here may be written to, never replaced
 SHARED_MEMORY = "/dev/shm"  # but these are files like all others
+STANDARD = "-"  # standard input or output; a file of that name is called ./-
 MOST_LINKS = 40  # behind one path, as Linux has it
 
 
@@ -32,7 +33,9 @@ class Place(NamedTuple):
 
 
 def find(path: Path) -> Place:
-    """The `Place` of a path; OSError for a loop of links or a name that is too long."""
+    """The `Place` of a path, `-` being standard output; OSError for a loop of links or a name that is too long."""
+    if path == STANDARD:
+        return Place(STANDARD, os.fstat(1), True, 1)
     steps = list(_steps(os.fsdecode(path)))
     try:
         status = os.stat(path)
@@ -86,6 +89,6 @@ def is_device(path: Path) -> bool:
 def is_pipe(path: Path) -> bool:
     """Whether the path can be read only once and in order, as a pipe or a terminal."""
     try:
-        return _goes_through(os.stat(path))
+        return _goes_through(os.fstat(0) if path == STANDARD else os.stat(path))
     except OSError:  # opening it will report the reason
         return False

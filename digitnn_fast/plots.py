@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from digitnn_fast.evaluation import reliability as reliability_of
 from digitnn_fast.preprocessing import PREPROCESSINGS
 from digitnn_fast.sizes import CLASSES
 from digitnn_fast.utils import get_predictions
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 ENDINGS = (".png", ".svg", ".pdf")
 WORST, SHEET = 40, 400  # mistakes that are shown among other figures, and on a sheet of their own
 ACROSS, ACROSS_A_PHONE = 10, 5  # mistakes in a row, of an inch each
-BINS = 10  # of the reliability diagram
 DPI = 110
 
 
@@ -134,20 +134,16 @@ def reliability(labels: Bytes, probabilities: Floats) -> Figure:
 
     The expected calibration error is the mean distance, weighted by images (Guo et al. 2017).
     """
-    sure, right = probabilities.max(axis=1), get_predictions(probabilities) == labels
-    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
-    counts = np.bincount(bins, minlength=BINS)
-    there = np.flatnonzero(counts)
-    confidence, accuracy = (np.bincount(bins, values, BINS)[there] / counts[there] for values in (sure, right))
-    error = float(np.abs(confidence - accuracy) @ counts[there]) / max(1, len(labels))
+    found = reliability_of(labels, probabilities)
+    counts, confidence, accuracy = found
     figure = _figure(5.6, 5.2)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1)
     axes.plot(confidence, accuracy, marker="o")
-    for x, y, count in zip(confidence, accuracy, counts[there], strict=True):
+    for x, y, count in zip(confidence, accuracy, counts, strict=True):
         axes.annotate(f"{count:,}", (x, y), textcoords="offset points", xytext=(6, -10), fontsize=8)
     axes.set(xlabel="confidence of the answer", ylabel="share that is right", xlim=(0, 1.05), ylim=(0, 1.05))
-    axes.set_title(f"Reliability (expected calibration error {error:.2%})")
+    axes.set_title(f"Reliability (expected calibration error {found.error:.2%})")
     return figure
 
 

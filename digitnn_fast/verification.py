@@ -83,7 +83,7 @@ def kernel_ways(network: Network, threads: int | None = None) -> list[Way]:
     predictor = Predictor(network, threads=threads)
 
     def float32(images: Bytes) -> Answers:
-        return Answers(predictor.predict(images), predictor.predict_proba(images))
+        return Answers(predictor.predict_many(images), predictor.predict_proba(images))
 
     return [
         Way("kernels float32", float_answers, float32),

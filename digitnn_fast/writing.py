@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path as FolderPath
 from typing import BinaryIO
 
-from digitnn_fast.files import Path, Place, find
+from digitnn_fast.files import STANDARD, Path, Place, find
 
 OURS = re.compile(r"\.digitnn-fast-([0-9a-f]{8})-(\d{1,9})-[0-9a-f]{8}\.tmp")  # machine, process, chance
 ABANDONED = 86_400.0  # seconds; another machine's process is not seen from here, and nobody writes for so long
@@ -33,7 +33,9 @@ def check_output(path: str, others: Sequence[str | None] = (), device: bool = Tr
     For before the work starts: a file is made beside it and removed again. `device` tells whether it may be /dev/stdout
     and its like.
     """
-    if path and any(other and os.path.realpath(other) == os.path.realpath(path) for other in others):
+    if path not in ("", STANDARD) and any(
+        other and os.path.realpath(other) == os.path.realpath(path) for other in others
+    ):
         raise ValueError(f"{path}: the same command uses this file for something else")
     place = _place(path)
     if place.device:

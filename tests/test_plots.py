@@ -107,6 +107,8 @@ def test_reliability():
     np.testing.assert_allclose(line.get_ydata(), [2 / 3, 1])
     error = (abs(0.6 - 2 / 3) + abs(0.91 - 1)) / 2
     assert f"{error:.2%}" in axes.get_title()
+    found = evaluation.calibration_error(np.array([2, 2, 5, 2, 2, 2]), probabilities)
+    assert found == pytest.approx(error), "evaluate says the same"
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import errno
 import os
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,17 +20,18 @@ import typer
 from digitnn_fast.commands import exporting, models, pictures, predicting, training
 from digitnn_fast.commands.kaggle import app as kaggle_app
 from digitnn_fast.commands.options import WithRecipes
-from digitnn_fast.commands.progress import printable
+from digitnn_fast.commands.progress import Loudness, printable
 from digitnn_fast.commands.shards import shards
 from digitnn_fast.levels import LevelsWarning
 from digitnn_fast.version import VERSION
 
 NAME = "digitnn-fast"
+COMPLETE = "_DIGITNN_FAST_COMPLETE"  # what a shell sets that wants to complete a word
+LOUDNESS = "-q", "--quiet", "-v", "--verbose"
 USER_ERROR, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # the last two as shells have it: 128 + the signal's number
 
 # Plain help and tracebacks: rich's would cost 0.1 s at each start.
 app = typer.Typer(
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -40,11 +42,18 @@ app = typer.Typer(
 def _root(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Errors and warnings alone, and what was asked for.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Each epoch, and where in the program an error came from.")
+    ] = False,
 ) -> None:
     """Handwritten digits, fast: Kaggle's train.csv and test.csv in, submission.csv out, on a CPU.
 
     "digitnn-fast submit" does the whole job, and on a built-in sample of real digits if no files are given.
     """
+    Loudness.quiet, Loudness.verbose = quiet, verbose
     if version:
         print(f"{NAME} {VERSION}")
         raise typer.Exit
@@ -70,6 +79,10 @@ def run(arguments: list[str]) -> int:
 
     Not `app()`: click's own way prints an empty line on Ctrl-C and several on a wrong option.
     """
+    Loudness.quiet = Loudness.verbose = False
+    if COMPLETE in os.environ:  # a shell asks what may come next
+        app(prog_name=NAME)
+    arguments = sorted(arguments, key=lambda word: word not in LOUDNESS)  # these may stand anywhere
     try:
         with _warnings_in_one_line(), typer.main.get_command(app).make_context(NAME, arguments) as context:
             context.command.invoke(context)
@@ -83,6 +96,8 @@ def run(arguments: list[str]) -> int:
             return BROKEN_PIPE  # the reader has closed the pipe, as `head` does
         if (reason := _reason(error)) is None:
             raise
+        if Loudness.verbose:
+            traceback.print_exc()
         return _fail(f"error: {reason}", USER_ERROR)
     return 0
 

@@ -10,9 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from digitnn_fast.commands.options import MODEL_HELP, Threads, WithTable, file_option
+from digitnn_fast.commands.options import (
+    KINDS,
+    MODEL_HELP,
+    Json,
+    Model,
+    Named,
+    Threads,
+    WithTable,
+    file_option,
+    one_model,
+)
 from digitnn_fast.commands.progress import bytes_shown, compile_kernels, epochs_shown, is_terminal, printable
-from digitnn_fast.commands.report import print_facts, print_verdicts, shape_text
+from digitnn_fast.commands.report import print_facts, print_json, print_verdicts, shape_text
 
 FAILED = 1  # a check that failed; 2 is the user's mistake, as in `app`
 
@@ -51,8 +61,14 @@ def export(
     train: Annotated[
         str | None, _c("--train", "FILE", "digits to learn from; the sample's if only fine-tuned.")
     ] = None,
+    seeds: Annotated[
+        int | None, _c("--seeds", "N", "train so many, keep the least training loss; up to 16 units 3, else 1.", 1)
+    ] = None,
     seed: Annotated[int | None, _c("--seed", "N", "of training and fine-tuning.", 0)] = None,
     layout: Annotated[str | None, _c("--layout", "plain|arduino", "how the files lie.")] = None,
+    prefix: Annotated[
+        str | None, _c("--prefix", "NAME", "of all names and files, for two networks in one program.")
+    ] = None,
     clock: Annotated[float | None, _c("--clock", "MHZ", "of the board, to estimate times.", 0.001)] = None,
     max_flash: Annotated[int | None, _c("--max-flash", "BYTES", "fail if it needs more.", 0)] = None,
     max_ram: Annotated[int | None, _c("--max-ram", "BYTES", "fail if RAM and stack need more.", 0)] = None,
@@ -64,7 +80,6 @@ def export(
     """
     from digitnn_fast.export import SelfTestError, options_of
     from digitnn_fast.export import export as export_network
-    from digitnn_fast.export.c import MODEL
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
 
@@ -81,7 +96,7 @@ def export(
         print(printable(f"error: {error}; nothing was written"), file=sys.stderr)
         raise typer.Exit(FAILED) from error
     if options.learns:  # another network was trained, or this one learned on
-        network = Network.load(os.path.join(out, MODEL))
+        network = Network.load(os.path.join(out, options.model))
     facts = [("network", shape_text(network)), ("folder", out)]
     facts += [(name, f"{size:,} bytes") for name, size in result.files]
     facts += [(f"test of {name}", text) for name, text in result.tests]
@@ -89,24 +104,28 @@ def export(
 
 
 def verify(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
-    data: Annotated[str, file_option("--data", "Digits, in the form of Kaggle's train.csv or test.csv.")],
+    data: Annotated[str, file_option("--data", f"Digits, as Kaggle's train.csv or test.csv, {KINDS}")],
+    named: Named = None,
+    model: Model = None,
+    as_json: Json = False,
     threads: Threads = None,
 ) -> None:
     """Run a network in every way that this machine can, on your digits, and compare.
 
     These are the specifications in NumPy, the kernels, and each target of "export". Exit code 1 if one of them differs.
     """
-    from digitnn_fast import kaggle, verification
+    from digitnn_fast import verification
+    from digitnn_fast.formats import DigitFile
     from digitnn_fast.kernels import FORWARD
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
     from digitnn_fast.preprocessing import predicting
 
-    network = Network.load(model_path(model))
-    compile_kernels(*predicting(network.preprocessing, *FORWARD))
+    network = Network.load(model_path(one_model(named, model)))
+    file = DigitFile(data)
+    compile_kernels(*predicting(network.preprocessing, *FORWARD, table=file.is_table))
     with bytes_shown("reading") as progress:
-        images = kaggle.read_images(data, threads, progress)
+        images = file.read(threads, progress)
     verdicts = []
     for verdict in verification.verify(network, images, threads):
         verdicts.append(verdict)
@@ -115,7 +134,10 @@ def verify(
     ran = [verdict for verdict in verdicts if verdict.agrees is not None]
     wrong = sum(not verdict.agrees for verdict in ran)
     text = f"{wrong} of {len(ran)} paths do not agree" if wrong else f"all {len(ran)} paths that could run agree"
-    print_facts([("network", shape_text(network)), ("data", data), ("verdict", text)])
-    print_verdicts(verdicts)
+    if as_json:
+        print_json({"data": data, "agrees": not wrong, "paths": verdicts})
+    else:
+        print_facts([("network", shape_text(network)), ("data", data), ("verdict", text)])
+        print_verdicts(verdicts)
     if wrong:
         raise typer.Exit(FAILED)

@@ -7,12 +7,27 @@ from typing import Annotated
 
 import typer
 
-from digitnn_fast.commands.options import Mistakes, Model, Plot, Threads, file_option
+from digitnn_fast.commands.options import (
+    Data,
+    Json,
+    Labels,
+    Mistakes,
+    Model,
+    Named,
+    Plot,
+    Threads,
+    file_option,
+    one_model,
+)
 from digitnn_fast.commands.progress import bytes_shown, compile_kernels
 from digitnn_fast.commands.report import (
     accuracy_text,
+    evaluation_data,
+    network_data,
     print_evaluation,
     print_facts,
+    print_json,
+    print_made,
     print_speeds,
     shape_text,
     trained_on_these,
@@ -22,87 +37,84 @@ from digitnn_fast.jobs.watch import Stages
 
 
 def evaluate(
-    data: Annotated[str, file_option("--data", "Digits with labels, in the form of Kaggle's train.csv.")],
+    data: Data,
+    named: Named = None,
     model: Model = None,
+    labels: Labels = None,
     plot: Plot = None,
     mistakes: Mistakes = None,
+    as_json: Json = False,
     threads: Threads = None,
 ) -> None:
     """Measure a network on digits with labels.
 
     Shows accuracy with its standard error, loss, precision and recall of each digit, and the confusion matrix.
     """
-    from digitnn_fast import evaluation, kaggle, plots
+    from digitnn_fast import evaluation, plots
+    from digitnn_fast.formats import DigitFile
     from digitnn_fast.network import data_digest
     from digitnn_fast.predictor import Predictor
     from digitnn_fast.preprocessing import predicting
 
+    model = one_model(named, model)
     plots.check_plots([plot, mistakes], [data, model])
     predictor = Predictor.load(model, threads=threads)
-    compile_kernels(*predicting(predictor.network.preprocessing, "float32"))
+    file = DigitFile(data, labels)
+    compile_kernels(*predicting(predictor.network.preprocessing, "float32", table=file.is_table))
     with bytes_shown("reading") as progress:
-        images, labels = kaggle.read_train(data, threads, progress)
+        images, digits = file.read_labelled(threads, progress)
     record = predictor.network.training
-    if record and record.data_digest == data_digest(images, labels):
+    trained = bool(record and record.data_digest == data_digest(images, digits))
+    if record and trained and not as_json:
         print(trained_on_these(record))
     probabilities = predictor.predict_proba(images)
-    result = evaluation.evaluate(labels, probabilities)
-    print_evaluation(result)
+    result = evaluation.evaluate(digits, probabilities)
+    if as_json:
+        print_json({"data": data, **evaluation_data(result), "trained_on_these": trained})
+    else:
+        print_evaluation(result)
     if plot is not None:
-        figures = [plots.confusion(result), plots.mistakes(images, labels, probabilities)]
-        plots.write_figures(plot, [*figures, plots.reliability(labels, probabilities)])
+        figures = [plots.confusion(result), plots.mistakes(images, digits, probabilities)]
+        plots.write_figures(plot, [*figures, plots.reliability(digits, probabilities)])
     if mistakes is not None:
-        plots.write_figures(mistakes, [plots.mistakes(images, labels, probabilities, plots.SHEET)])
+        plots.write_figures(mistakes, [plots.mistakes(images, digits, probabilities, plots.SHEET)])
 
 
 def report(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model file.")],
-    data: Annotated[str, file_option("--data", "Digits with labels, in the form of Kaggle's train.csv.")],
+    data: Data,
+    named: Named = None,
+    model: Model = None,
+    labels: Labels = None,
     out: Annotated[str, file_option("--out", "Where to write the page.")] = "report.html",
     threads: Threads = None,
 ) -> None:
     """Write one web page with all that can be said of a network: its card, curves, mistakes, units, reliability."""
-    from digitnn_fast import evaluation, kaggle, plots
-    from digitnn_fast.network import data_digest
-    from digitnn_fast.predictor import Predictor
+    from digitnn_fast import plots
+    from digitnn_fast.commands.card import ENDINGS, Measured, write_card
+    from digitnn_fast.formats import DigitFile
+    from digitnn_fast.predictor import Predictor, model_path
 
-    plots.check_plots([out], [model, data], (".html", ".htm"))
+    model = one_model(named, model)
+    plots.check_plots([out], [model, data], ENDINGS)
     predictor = Predictor.load(model, threads=threads)
-    network, record = predictor.network, predictor.network.training
     with bytes_shown("reading") as progress:
-        images, labels = kaggle.read_train(data, threads, progress)
-    probabilities = predictor.predict_proba(images)
-    result = evaluation.evaluate(labels, probabilities)
-    facts = [("network", shape_text(network)), ("pixels", network.preprocessing)]
-    facts += [fact for fact in training_facts(record) if fact[0]]
-    facts += [
-        ("measured on", f"{data} ({len(labels):,} rows)"),
-        ("accuracy there", accuracy_text(result.accuracy, result.rows)),
-        ("cross-entropy there", f"{result.cross_entropy:.4f} nats"),
-    ]
-    if record and record.data_digest == data_digest(images, labels):
-        print(trained_on_these(record))
-        facts.insert(0, ("WARNING", trained_on_these(record).strip().removeprefix("WARNING: ")))
-    figures = {
-        **({"Training": plots.curves(record, stacked=True)} if record and len(record.history) else {}),
-        "Confusion": plots.confusion(result),
-        "Worst mistakes": plots.mistakes(images, labels, probabilities, across=plots.ACROSS_A_PHONE),
-        "Hidden units": plots.hidden_units(network),
-        "Reliability": plots.reliability(labels, probabilities),
-    }
-    plots.write_report(out, f"digitnn-fast: {os.path.basename(model)}", facts, figures)
-    print_facts([("accuracy", accuracy_text(result.accuracy, result.rows)), ("report", out)])
+        images, digits = DigitFile(data, labels).read_labelled(threads, progress)
+    measured = Measured(data, images, digits, predictor.predict_proba(images))
+    title = f"digitnn-fast: {os.path.basename(model_path(model))}"
+    if result := write_card(out, title, predictor.network, measured):
+        print_made([("accuracy", accuracy_text(result.accuracy, result.rows)), ("report", out)])
 
 
-def info(
-    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Or small, accurate; by default small.")] = None,
-) -> None:
+def info(named: Named = None, model: Model = None, as_json: Json = False) -> None:
     """Show a model file and how it was trained."""
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
 
-    path = os.fspath(model_path(model))
+    path = os.fspath(model_path(one_model(named, model)))
     network = Network.load(path)
+    if as_json:
+        print_json({"file": path, "bytes": os.path.getsize(path), **network_data(network)})
+        return
     facts = [
         ("file", f"{path} ({os.path.getsize(path):,} bytes)"),
         ("network", shape_text(network)),
@@ -111,7 +123,7 @@ def info(
     print_facts(facts + training_facts(network.training))
 
 
-def bench(model: Model = None, threads: Threads = None) -> None:
+def bench(named: Named = None, model: Model = None, as_json: Json = False, threads: Threads = None) -> None:
     """Measure how fast a network runs on this CPU, against NumPy, in less than a minute.
 
     All results are checked first. `python -m bench` in the repository measures everything, against more rivals.
@@ -121,8 +133,12 @@ def bench(model: Model = None, threads: Threads = None) -> None:
     from digitnn_fast.predictor import Predictor
     from digitnn_fast.preprocessing import predicting
 
-    network = Predictor.load(model, threads=threads).network
-    compile_kernels(*predicting(network.preprocessing, *FORWARD))
+    network = Predictor.load(one_model(named, model), threads=threads).network
+    compile_kernels(*predicting(network.preprocessing, *FORWARD, table=False))
+    if as_json:
+        speeds = [{**speed._asdict(), "credible": speed.credible} for speed in benchmark.measure(network, threads)]
+        print_json({"cpu": benchmark.cpu_name(), "hidden": network.hidden, "speeds": speeds})
+        return
     print_facts([("CPU", benchmark.cpu_name()), ("network", shape_text(network))])
     print_speeds(benchmark.measure(network, threads))
 

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 from digitnn_fast.bundled import NAMES, NAMES_AND_DEFAULT
+from digitnn_fast.sizes import MAX_HIDDEN
 
 MAX_THREADS = 1024  # more is a typing error
 
@@ -41,15 +42,42 @@ def _number(flag: str, help_text: str, least: int, most: int | None = None) -> A
     return typer.Option(flag, min=least, max=most, metavar="N", help=help_text)
 
 
-TRAIN_HELP, TEST_HELP = (f"Kaggle's {name}.csv; also as .gz or .zip." for name in ("train", "test"))
-Out = Annotated[str, file_option("--out", "Where to write; an older file is replaced at the very end.")]
+KINDS = "or Parquet, .npz, .npy, IDX; - for stdin."
+TRAIN_HELP, TEST_HELP = (f"Kaggle's {name}.csv, also as .gz or .zip, {KINDS}" for name in ("train", "test"))
+Labels = Annotated[
+    str | None, file_option("--labels", "Their labels, if IDX, .npy or .npz hold images alone; else found beside them.")
+]
+Sample = Annotated[
+    str | None,
+    file_option("--sample", "The competition's sample_submission.csv, if its header or ids are others."),
+]
+Out = Annotated[str, file_option("--out", "Where to write, - for stdout; an older file is replaced at the very end.")]
 MODEL_HELP = f"Model file, or a bundled one: {NAMES}."
 Model = Annotated[str | None, file_option("--model", f"Model file, or a bundled one: {NAMES_AND_DEFAULT}.")]
+DATA_HELP = f"Digits with labels, as Kaggle's train.csv, {KINDS}"
+Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+Named = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The same as --model.", show_default=False)]
+Data = Annotated[str, file_option("--data", DATA_HELP)]
 Plot = Annotated[str | None, file_option("--plot", "Also draw it: a .png, .svg or .pdf (needs the extra `plots`).")]
 Mistakes = Annotated[str | None, file_option("--mistakes", "Draw the wrong digits, up to 400: a .png, .svg or .pdf.")]
 Recipe = Annotated[str, typer.Option("--recipe", metavar="NAME", help="How to train; see below.")]
+Hidden = Annotated[int | None, _number("--hidden", "Hidden units, instead of the recipe's.", 1, MAX_HIDDEN)]
+Epochs = Annotated[int | None, _number("--epochs", "Times that each digit is seen, instead of the recipe's.", 1)]
+Batch = Annotated[int | None, _number("--batch", "Digits a step, instead of the recipe's.", 1)]
+Rate = Annotated[float | None, typer.Option("--rate", metavar="X", help="Learning rate, instead of the recipe's.")]
+Preprocessing = Annotated[
+    str | None,
+    typer.Option("--preprocessing", metavar="NAME", help="Instead of the recipe's: raw, deskewed, directions, pooled."),
+]
 Seed = Annotated[int, _number("--seed", "The same seed gives the same network.", 0)]
 Patience = Annotated[
     int | None, _number("--patience", "Stop when the loss on held-out rows has not fallen for N epochs.", 1)
 ]
 Threads = Annotated[int | None, _number("--threads", "By default DIGITNN_THREADS, or one per CPU.", 1, MAX_THREADS)]
+
+
+def one_model(named: str | None, model: str | None) -> str | None:
+    """The model, which may be given as an argument or as an option; ValueError for both."""
+    if named is not None and model is not None:
+        raise ValueError("MODEL and --model are the same: give one of them")
+    return model if named is None else named

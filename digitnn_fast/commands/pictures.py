@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from digitnn_fast.commands.options import Model, file_option
+from digitnn_fast.commands.options import Model, Named, file_option, one_model
 from digitnn_fast.commands.progress import printable
-from digitnn_fast.commands.report import print_facts
+from digitnn_fast.commands.report import print_facts, print_made
 
 USER_ERROR = 2  # as in `app`
 
@@ -60,6 +60,7 @@ def image(
 
 def draw(
     out: Annotated[str, file_option("--out", "Where to write the page.")] = "draw.html",
+    named: Named = None,
     model: Model = None,
     browse: Annotated[bool, typer.Option("--open/--no-open", help="Open it in the browser.")] = True,
 ) -> None:
@@ -72,7 +73,8 @@ def draw(
     from digitnn_fast.predictor import model_path
     from digitnn_fast.writing import check_output
 
+    model = one_model(named, model)
     check_output(out, [model], device=False)
     write_page(out, Network.load(model_path(model)))
     opened = browse and webbrowser.open(Path(out).resolve().as_uri())
-    print_facts([("page", out if opened else f"{out} (open it in a browser)")])
+    print_made([("page", out if opened else f"{out} (open it in a browser)")])

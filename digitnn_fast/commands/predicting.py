@@ -7,48 +7,62 @@ from typing import Annotated
 
 import typer
 
-from digitnn_fast.commands.options import TEST_HELP, Model, Out, Threads, file_option
+from digitnn_fast.commands.options import TEST_HELP, Json, Model, Named, Out, Sample, Threads, file_option, one_model
 from digitnn_fast.commands.progress import Shown, printable
-from digitnn_fast.commands.report import print_facts, rate_text, report_stream
+from digitnn_fast.commands.report import print_facts, print_json, print_made, rate_text, report_stream
 
 
 def predict(
     test: Annotated[str, file_option("--test", TEST_HELP)],
     out: Out,
+    named: Named = None,
     model: Model = None,
+    sample: Sample = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write the ten probabilities of each image, not its digit.")
     ] = False,
     threads: Threads = None,
 ) -> None:
-    """Predict a test.csv with a trained network."""
+    """Predict a test file with a trained network.
+
+    If it has a column id or ImageId, that goes into the submission: other competitions than Digit Recognizer want so.
+    """
     watch = Shown()
     from digitnn_fast.jobs import predicting
 
-    rows = predicting.predict(test, out, watch, model=model, probabilities=probabilities, threads=threads)
+    rows = predicting.predict(
+        test, out, watch, model=one_model(named, model), sample=sample, probabilities=probabilities, threads=threads
+    )
     facts = [
         ("predicted", rate_text(rows, watch.stages.seconds["predict"])),
         ("time", str(watch.stages)),
         ("probabilities", out) if probabilities else ("submission", f"{out} (valid, {rows:,} rows)"),
     ]
-    print_facts(facts, report_stream(out))
+    print_made(facts, report_stream(out))
 
 
 def validate(
-    submission: Annotated[str, typer.Argument(metavar="SUBMISSION", help="The file that you mean to upload.")],
-    test: Annotated[str | None, file_option("--test", "Also compare the number of rows with this test.csv.")] = None,
+    submission: Annotated[
+        str, typer.Argument(metavar="SUBMISSION", help="The file that you mean to upload, or - for stdin.")
+    ],
+    test: Annotated[str | None, file_option("--test", "Compare it with this test file: rows and ids.")] = None,
+    sample: Sample = None,
+    as_json: Json = False,
     threads: Threads = None,
 ) -> None:
     """Check that Kaggle would take a submission.
 
-    Its header must be ImageId,Label, each ImageId from 1 must occur once, each label must be 0 to 9.
+    Its header must be ImageId,Label, each ImageId from 1 must occur once, each label must be 0 to 9. Of id,label each
+    id must occur once; give the test file or the sample submission to know which ones there are.
     """
-    from digitnn_fast import kaggle
+    from digitnn_fast.jobs import predicting
 
-    expected = kaggle.count_rows(test, threads) if test else None
-    rows = kaggle.validate_submission(submission, expected)
-    if expected is None and rows != kaggle.TEST_ROWS:
-        text = f"WARNING: {rows:,} rows, but Kaggle's own test.csv has {kaggle.TEST_ROWS:,}"
+    checked = predicting.validate(submission, test, sample, threads)
+    if checked.usual is not None and checked.rows != checked.usual:
+        text = f"WARNING: {checked.rows:,} rows, but Kaggle's own test.csv has {checked.usual:,}"
         print(printable(text), file=sys.stderr)
-    compared = f"as many as in {test}" if test else "not compared with a test.csv"
-    print_facts([("valid", f"{submission} ({rows:,} rows, {compared})")])
+    if as_json:
+        print_json({"submission": submission, "valid": True, "rows": checked.rows, "compared_with": checked.compared})
+        return
+    compared = f"as many as in {checked.compared}" if checked.compared else "not compared with a test.csv"
+    print_facts([("valid", f"{submission} ({checked.rows:,} rows, {compared})")])

@@ -20,12 +20,19 @@ if TYPE_CHECKING:
     from digitnn_fast.training.loop import EpochReport
 
 BAR_AFTER = 0.3  # seconds; most files are read before, and rich costs a third of that
+NARROW = 70  # columns, below which a bar says less
 EPOCH_LINES = 10  # in a pipe, however many epochs there are
 
 
 def is_terminal(stream: TextIO | None) -> bool:
     """Whether stderr is a terminal that can move its cursor."""
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+class Loudness:
+    """What `-q` and `-v` choose: whether files that were made are reported, with progress, and whether at length."""
+
+    quiet = verbose = False
 
 
 def printable(text: str) -> str:
@@ -53,14 +60,14 @@ def compile_kernels(*names: str) -> None:
     """Start to compile the kernels that this machine does not have yet, and say so on a terminal."""
     from digitnn_fast.kernels import start_compiling
 
-    if start_compiling(*names) and is_terminal(sys.stderr):
+    if start_compiling(*names) and is_terminal(sys.stderr) and not Loudness.quiet:
         print("compiling for this processor, once: a few seconds", file=sys.stderr)
 
 
 @contextmanager
 def bytes_shown(text: str) -> Iterator[Callable[[int, int | None], None] | None]:
     """A callback (bytes done, bytes in all) that draws a bar if the work takes long; None in a pipe."""
-    if not is_terminal(sys.stderr):
+    if Loudness.quiet or not is_terminal(sys.stderr):
         yield None
         return
     bar = _ByteBar(text)
@@ -95,18 +102,22 @@ class _ByteBar:
 @contextmanager
 def epochs_shown(epochs: int) -> Iterator[Callable[[EpochReport], None]]:
     """A callback that draws a bar with the latest figures, or prints about ten lines in a pipe."""
+    if Loudness.quiet:
+        yield lambda _: None
+        return
     if not is_terminal(sys.stderr):
         yield _print_some_epochs
         return
     from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     progress = _new_progress(MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[figures]}"))
+    narrow = progress.console.width < NARROW
     task = progress.add_task("training", total=epochs, figures="")
 
     def show(report: EpochReport) -> None:
         held = report.heldout_accuracy
         accuracy, kind = (held, "held-out") if held == held else (report.training_accuracy, "training")
-        figures = f"loss {report.training_loss:.4f}, {kind} {accuracy:.2%}"
+        figures = f"{accuracy:.2%}" if narrow else f"loss {report.training_loss:.4f}, {kind} {accuracy:.2%}"
         progress.update(task, completed=report.epoch, total=report.epochs, figures=figures)
 
     try:
@@ -128,6 +139,9 @@ def shards_shown(shards: int) -> Iterator[Callable[[int, str], None]]:
         nonlocal done, rows, failed
         done, rows, failed = done + 1, rows + more, failed + bool(error)
 
+    if Loudness.quiet:
+        yield count
+        return
     if not is_terminal(sys.stderr):
 
         def print_some(more: int, error: str) -> None:
@@ -158,14 +172,16 @@ def _new_progress(*columns: Any, transient: bool = False) -> Progress:
     from rich.progress import BarColumn, Progress, TextColumn
 
     name = TextColumn("{task.description}", markup=False)  # a file may be called [red]
-    progress = Progress(name, BarColumn(), *columns, console=Console(stderr=True), transient=transient)
+    console = Console(stderr=True)
+    bar = BarColumn(bar_width=max(5, min(40, console.width - NARROW + 10)))
+    progress = Progress(name, bar, *columns, console=console, transient=transient)
     progress.start()
     return progress
 
 
 def _print_some_epochs(report: EpochReport) -> None:
     epoch, epochs = report.epoch, report.epochs
-    if epoch * EPOCH_LINES // epochs > (epoch - 1) * EPOCH_LINES // epochs:
+    if Loudness.verbose or epoch * EPOCH_LINES // epochs > (epoch - 1) * EPOCH_LINES // epochs:
         print(epoch_line(epoch, epochs, report[2:]), file=sys.stderr)
 
 

@@ -70,11 +70,12 @@ def read(names: Sequence[str], network: Network, number: bool, keep: bool) -> tu
 
     cuts: list[tuple[str, list[Cut], Any]] = []
     problems = []
+    judge = Predictor.from_network(network).predict_proba if number else None
     for name in find_pictures(names):
         try:
             colours = read_colours(_standard_input() if name == "-" else name)
             if number:
-                found = cut_out_number(colours)
+                found = cut_out_number(colours, judge)
             else:
                 one, count = cut_out_one(colours)
                 found = [one]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from digitnn_fast.commands.progress import epoch_line, is_terminal, printable
+from digitnn_fast.commands.progress import Loudness, epoch_line, is_terminal, printable
 from digitnn_fast.version import VERSION
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Fact = tuple[str, str]
 
+USUAL = "ImageId,Label"  # header of a submission to Digit Recognizer; its twins have others
 LAST_EPOCHS = 3  # that `info` shows
 
 
@@ -27,6 +29,53 @@ def print_facts(facts: Iterable[Fact], file: TextIO | None = None) -> None:
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
         print(f"{name:{width}}  {printable(value)}", file=file or sys.stdout)
+
+
+def print_json(data: Any) -> None:
+    """One JSON object on stdout; NaN becomes null."""
+    import json
+
+    print(json.dumps(_plain(data), indent=1))
+
+
+def _plain(data: Any) -> Any:
+    """The same of what JSON has."""
+    if hasattr(data, "_asdict"):
+        data = data._asdict()
+    if isinstance(data, dict):
+        return {name: _plain(value) for name, value in data.items()}
+    if hasattr(data, "tolist"):
+        data = data.tolist()
+    if isinstance(data, list | tuple):
+        return [_plain(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def evaluation_data(evaluation: Evaluation) -> dict[str, Any]:
+    """What `print_evaluation` shows, as numbers."""
+    names = "rows", "accuracy", "standard_error", "cross_entropy", "calibration_error", "confusion"
+    shares = "precision", "recall", "f1", "support"
+    columns = {name: getattr(evaluation, name).tolist() for name in shares}
+    return {
+        **{name: getattr(evaluation, name) for name in names},
+        "digits": [{name: column[digit] for name, column in columns.items()} for digit in range(10)],
+        "rejections": evaluation.rejections,
+    }
+
+
+def network_data(network: Network) -> dict[str, Any]:
+    """The network and how it was trained."""
+    from dataclasses import asdict
+
+    parameters = sum(array.size for array in network.parameters)
+    shape = {"hidden": network.hidden, "parameters": parameters, "preprocessing": network.preprocessing}
+    return {**shape, "training": asdict(network.training) if network.training else None}
+
+
+def print_made(facts: Iterable[Fact], file: TextIO | None = None) -> None:
+    """The same about a file that was made, which `-q` leaves out."""
+    if not Loudness.quiet:
+        print_facts(facts, file)
 
 
 def report_stream(out: str) -> TextIO:
@@ -123,8 +172,8 @@ def _rate(per_second: float) -> str:
     return f"{float(f'{per_second:.3g}'):,.0f}"
 
 
-def upload_text(path: str, network: Network) -> str:
-    """The command that sends a submission to Kaggle."""
+def upload_text(path: str, network: Network, header: str) -> str:
+    """The command that sends a submission with that header to Kaggle."""
     import shlex
     from importlib.util import find_spec
 
@@ -135,6 +184,8 @@ def upload_text(path: str, network: Network) -> str:
         message += f", estimated accuracy {record.estimated_accuracy:.2%}" if record.estimated_rows else ""
         message += f", cross-validated accuracy {record.cross_validated_accuracy:.2%}" if record.folds else ""
     quoted_path, quoted = shlex.quote(path), shlex.quote(message)
+    if header != USUAL:
+        return f"kaggle competitions submit -c COMPETITION -f {quoted_path} -m {quoted}"
     if find_spec("kaggle"):  # Kaggle's client is here, so the command that checks before it sends works
         return f"digitnn-fast kaggle submit {quoted_path} --message {quoted}"
     return f"kaggle competitions submit -c digit-recognizer -f {quoted_path} -m {quoted}"
@@ -170,7 +221,7 @@ def training_facts(record: TrainingRecord | None) -> list[Fact]:
         best = int(record.history[:, 3].argmax())
         facts.append(("best epoch", epoch_line(best + 1, epochs, record.history[best].tolist())))
     for epoch in range(max(0, epochs - LAST_EPOCHS), epochs):
-        name = "" if epoch + 1 < epochs else "last epoch"
+        name = f"epoch {epoch + 1}" if epoch + 1 < epochs else "last epoch"
         facts.append((name, epoch_line(epoch + 1, epochs, record.history[epoch].tolist())))
     return facts
 
@@ -198,18 +249,23 @@ def _share(value: float) -> str:
 
 
 def print_speeds(speeds: Iterable[Speed]) -> None:
-    """A line for each way to predict."""
+    """A line for each way to predict; no ratio of measurements that vary too much to be believed."""
+    every = list(speeds)
     lines = [
         [
             speed.precision,
             str(speed.threads),
             f"{speed.batch:,}",
             _rate(speed.rate),
-            f"{speed.rate / speed.numpy_rate:.1f}×",
+            f"±{speed.spread:.0%}",
+            f"{speed.rate / speed.numpy_rate:.1f}×" if speed.credible else "-",
         ]
-        for speed in speeds
+        for speed in every
     ]
-    print_table("", ["predict", "threads", "images at once", "images/s", "against NumPy"], lines)
+    print_table("", ["predict", "threads", "at once", "images/s", "spread", "NumPy"], lines)
+    if wrong := sum(not speed.credible for speed in every):
+        text = f"WARNING: {wrong} of {len(every)} measurements are not credible: this machine is doing something else"
+        print(text, file=sys.stderr)
 
 
 def print_verdicts(verdicts: Iterable[Verdict]) -> None:
@@ -257,4 +313,10 @@ def _print_rich_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> N
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    console = Console()
+    if console.measure(table).maximum > console.width:
+        for row in rows:  # a narrow terminal would break numbers in two
+            print_facts(zip(header, row, strict=True))
+            print()
+        return
+    console.print(table)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digitnn_fast.commands.options import MAX_THREADS, Model
-from digitnn_fast.commands.progress import compile_kernels, printable, shards_shown
-from digitnn_fast.commands.report import print_facts, print_table, rate_text
+from digitnn_fast.commands.progress import Loudness, compile_kernels, printable, shards_shown
+from digitnn_fast.commands.report import print_made, print_table, rate_text
 from digitnn_fast.jobs.watch import Stages
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ def shards(
             "--workers", min=1, max=MAX_THREADS, metavar="N", help="Threads, or processes of Dask's own cluster."
         ),
     ] = None,
+    unread_ok: Annotated[
+        bool, typer.Option("--unread-ok", help="Exit with 0 even if some pictures are blank or damaged.")
+    ] = False,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read finished shards again, instead of trusting size and time.")
     ] = False,
@@ -72,7 +75,8 @@ def shards(
     """Predict many files, one result each, on this machine or on a cluster.
 
     CSV, Parquet, .npy, IDX, folders and lists (.txt) of pictures. Each result has a manifest beside it, and a shard
-    whose manifest still holds is skipped: after a kill, run the same command again. Exit code 2 if a shard failed.
+    whose manifest still holds is skipped: after a kill, run the same command again. A picture that is blank or damaged
+    has the reason in its row instead of a label. Exit code 2 if there was one, or if a shard failed.
     """
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
@@ -92,7 +96,7 @@ def shards(
     sweep(out)
     with stages("predict"), closing(_run(engine, tasks, network, precision, options, scheduler, workers)) as running:
         outcomes = list(_shown(running, len(tasks)))
-    _report_outcomes(outcomes, stages, out)
+    _report_outcomes(outcomes, stages, out, unread_ok)
 
 
 def _run(
@@ -123,7 +127,7 @@ def _shown(outcomes: Iterator[Outcome], shards: int) -> Iterator[Outcome]:
             yield outcome
 
 
-def _report_outcomes(outcomes: list[Outcome], stages: Stages, out: str) -> None:
+def _report_outcomes(outcomes: list[Outcome], stages: Stages, out: str, unread_ok: bool) -> None:
     """Print a table of the work done and a line for each failed shard, if any; these give exit code 2."""
     groups = {
         "done": [one for one in outcomes if not one.skipped and not one.error],
@@ -136,16 +140,21 @@ def _report_outcomes(outcomes: list[Outcome], stages: Stages, out: str) -> None:
         if group
     ]
     predicted = sum(one.rows for one in groups["done"])
-    print_facts(
+    print_made(
         [
             ("predicted", rate_text(predicted, stages.seconds["predict"])),
             ("time", str(stages)),
             ("results", out),
         ]
     )
-    print_table("", ["shards", "number", "images", "seconds of workers"], rows)
+    if not Loudness.quiet:
+        print_table("", ["shards", "number", "images", "seconds of workers"], rows)
     failed = sorted(one.error for one in groups["failed"])
     for error in failed:
         print(printable(f"error: {error}"), file=sys.stderr)
-    if failed:
+    unread = sum(one.unread for one in outcomes)
+    if unread:
+        kind = "WARNING" if unread_ok else "error"
+        print(f"{kind}: {unread:,} blank or damaged pictures; their rows say why", file=sys.stderr)
+    if failed or (unread and not unread_ok):
         raise typer.Exit(USER_ERROR)

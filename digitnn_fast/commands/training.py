@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from digitnn_fast.commands.options import (
     TEST_HELP,
     TRAIN_HELP,
+    Batch,
+    Epochs,
+    Hidden,
+    Json,
+    Labels,
     Mistakes,
     Out,
     Patience,
     Plot,
+    Preprocessing,
+    Rate,
     Recipe,
+    Sample,
     Seed,
     Threads,
     file_option,
@@ -22,8 +30,10 @@ from digitnn_fast.commands.progress import Shown
 from digitnn_fast.commands.report import (
     accuracy_text,
     heldout_fact,
+    network_data,
     next_step_facts,
-    print_facts,
+    print_json,
+    print_made,
     rate_text,
     report_stream,
     shape_text,
@@ -31,21 +41,37 @@ from digitnn_fast.commands.report import (
     validation_facts,
 )
 
+if TYPE_CHECKING:
+    from digitnn_fast.jobs.training import Submitted
+
 HELDOUT = 0.1
+USUAL = "fast"  # recipe
 
 
 def submit(
     train: Annotated[str | None, file_option("--train", TRAIN_HELP)] = None,
     test: Annotated[str | None, file_option("--test", TEST_HELP)] = None,
     out: Out = "submission.csv",
+    labels: Labels = None,
+    sample: Sample = None,
     recipe: Annotated[
         str | None, typer.Option("--recipe", metavar="NAME", help="How to train; by default fast, see below.")
     ] = None,
+    hidden: Hidden = None,
+    epochs: Epochs = None,
+    rate: Rate = None,
+    batch: Batch = None,
+    preprocessing: Preprocessing = None,
     model: Annotated[
         str | None, file_option("--model", "Do not train: a model file, or a bundled one such as accurate.")
     ] = None,
     model_out: Annotated[str | None, file_option("--model-out", "Also keep the trained network here.")] = None,
     plot: Plot = None,
+    report: Annotated[
+        str | None,
+        file_option("--report", "Also write a web page about it: an .html (needs the extra `plots`)."),
+    ] = None,
+    as_json: Json = False,
     seed: Seed = 0,
     threads: Threads = None,
 ) -> None:
@@ -54,26 +80,50 @@ def submit(
     Without files: Kaggle's input folder when this runs on Kaggle, else the built-in sample of real digits.
     """
     watch = Shown()
+    from digitnn_fast.files import is_device
     from digitnn_fast.jobs import training
+    from digitnn_fast.training.recipes import changed_recipe
     from digitnn_fast.utils import get_accuracy
 
-    if model is not None and (recipe, model_out, plot) != (None, None, None):
-        raise ValueError("--model submits without training: it goes without --recipe, --model-out and --plot")
+    changes = _changes(hidden, epochs, rate, batch, preprocessing)
+    if model is not None and (recipe, model_out, plot, report, *changes.values()) != (None,) * 9:
+        text = "it goes without --recipe and what changes it, --model-out, --plot and --report"
+        raise ValueError(f"--model submits without training: {text}")
+    if report is not None:
+        from digitnn_fast.commands.card import ENDINGS
+        from digitnn_fast.plots import check_plots
+
+        check_plots([report], [train, test, out, labels, sample, model_out, plot], ENDINGS)
     done = training.submit(
         train,
         test,
         out,
         watch,
-        recipe=recipe,
+        recipe=None if model else changed_recipe(recipe or USUAL, **changes),
         model=model,
         heldout=HELDOUT,
         seed=seed,
+        labels=labels,
+        sample=sample,
         model_out=model_out,
         plot=plot,
         threads=threads,
     )
+    if report is not None:
+        _write_report(report, done, threads)
+    if as_json and not is_device(out):
+        print_json(
+            {
+                "data": done.data,
+                **network_data(done.network),
+                "submission": out,
+                "rows": len(done.answers),
+                "seconds": watch.stages.seconds,
+            }
+        )
+        return
     facts = [("data", done.data), ("network", shape_text(done.network)), heldout_fact(done.network.training)]
-    rows, upload = len(done.answers), upload_text(out, done.network)
+    rows, upload = len(done.answers), upload_text(out, done.network, done.header)
     if done.test_labels is not None:
         facts.append(("test accuracy", accuracy_text(get_accuracy(done.answers, done.test_labels), rows)))
         upload = "not possible: these are the sample's digits, not those of Kaggle's test.csv"
@@ -82,17 +132,46 @@ def submit(
         ("time", str(watch.stages)),
         *([("model", model_out)] if model_out else []),
         *([("plot", plot)] if plot else []),
+        *([("report", report)] if report else []),
         ("submission", f"{out} (valid, {rows:,} rows)"),
         ("upload", upload),
         *next_step_facts(done.network),
     ]
-    print_facts(facts, report_stream(out))
+    print_made(facts, report_stream(out))
+
+
+def _write_report(path: str, done: Submitted, threads: int | None) -> None:
+    """The page of the network, and of the sample's digits how it did on them."""
+    from digitnn_fast.commands.card import Measured, write_card
+    from digitnn_fast.predictor import Predictor
+    from digitnn_fast.sample import load_sample
+
+    measured = None
+    if done.test_labels is not None:
+        images = load_sample().test_images
+        probabilities = Predictor(done.network, threads=threads).predict_proba(images)
+        measured = Measured("the sample's test digits", images, done.test_labels, probabilities)
+    write_card(path, "digitnn-fast: submit", done.network, measured)
+
+
+def _changes(
+    hidden: int | None, epochs: int | None, rate: float | None, batch: int | None, preprocessing: str | None
+) -> dict[str, int | float | str | None]:
+    """What takes the place of the recipe's own, by the names of its fields."""
+    named = {"hidden": hidden, "epochs": epochs, "learning_rate": rate, "batch": batch}
+    return {**named, "preprocessing": preprocessing}
 
 
 def train(
     train: Annotated[str, file_option("--train", TRAIN_HELP)],
     out: Annotated[str, file_option("--out", "Where to write the model file.")],
-    recipe: Recipe = "fast",
+    labels: Labels = None,
+    recipe: Recipe = USUAL,
+    hidden: Hidden = None,
+    epochs: Epochs = None,
+    rate: Rate = None,
+    batch: Batch = None,
+    preprocessing: Preprocessing = None,
     seed: Seed = 0,
     heldout: Annotated[
         float, typer.Option("--heldout", metavar="SHARE", help="Share of the rows that only measure.")
@@ -115,22 +194,24 @@ def train(
     """
     watch = Shown()
     from digitnn_fast.jobs import training
+    from digitnn_fast.training.recipes import changed_recipe
 
     done = training.train(
         train,
         out,
         watch,
-        recipe=recipe,
+        recipe=changed_recipe(recipe, **_changes(hidden, epochs, rate, batch, preprocessing)),
         heldout=heldout,
         seed=seed,
         folds=folds,
         checkpoint=checkpoint,
         patience=patience,
+        labels=labels,
         plot=plot,
         mistakes=mistakes,
         threads=threads,
     )
-    print_facts(
+    print_made(
         [
             ("data", f"{train} ({done.rows:,} rows)"),
             ("network", shape_text(done.network)),

@@ -10,7 +10,7 @@ import os
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from digitnn_fast.export import c, onnx, web
+from digitnn_fast.export import c, onnx, wasm, web
 from digitnn_fast.export.ways import (
     Answers,
     Difference,
@@ -45,7 +45,9 @@ __all__ = [
     "options_of",
 ]
 
-EXPORTERS: dict[str, Exporter] = {exporter.name: exporter for exporter in (c.EXPORTER, onnx.EXPORTER, web.EXPORTER)}
+EXPORTERS: dict[str, Exporter] = {
+    exporter.name: exporter for exporter in (c.EXPORTER, onnx.EXPORTER, web.EXPORTER, wasm.EXPORTER)
+}
 
 
 class Exported(NamedTuple):

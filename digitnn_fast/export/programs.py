@@ -36,13 +36,18 @@ class ToolError(SelfTestError):
         self.words = words
 
 
-def run_tool(command: Sequence[str | Path], given: bytes = b"", folder: Path | None = None) -> bytes:
+def run_tool(
+    command: Sequence[str | Path], given: bytes = b"", folder: Path | None = None, errors_too: bool = False
+) -> bytes:
     """What a command, run in a folder, prints; ToolError if it fails, or does not end within PATIENCE.
+
+    With `errors_too` that is also what it prints to stderr, which then is not told if it fails.
 
     It gets a process group of its own. What it starts itself has its pipes, and would keep us waiting when it is gone.
     """
     name = os.path.basename(os.fsdecode(command[0]))
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    stderr = subprocess.STDOUT if errors_too else subprocess.PIPE
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": stderr}
     try:
         process = subprocess.Popen(command, cwd=folder, start_new_session=os.name == "posix", **pipes)  # type: ignore[call-overload]
     except (OSError, ValueError) as error:  # not for this processor, no permission
@@ -59,7 +64,7 @@ def run_tool(command: Sequence[str | Path], given: bytes = b"", folder: Path | N
         if process.returncode is None:
             _end(process)
     if process.returncode:
-        raise ToolError(f"{name} failed with exit code {process.returncode}", _first_words(errors))
+        raise ToolError(f"{name} failed with exit code {process.returncode}", _first_words(errors or b""))
     printed: bytes = out
     return printed
 

@@ -65,6 +65,11 @@ class Options:
         return False
 
     @property
+    def model(self) -> str:
+        """The file of the network that it trained."""
+        return "digits.npz"
+
+    @property
     def usual_loss(self) -> float:
         """Percent of the sample's digits that may get another label than in float32 if the user does not say."""
         return 0.5

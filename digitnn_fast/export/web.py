@@ -60,11 +60,11 @@ def ways(network: Network, folder: Path, options: Options) -> Iterable[Way]:
         ("int8", "digits-int8.mjs", integer_answers),
     )
     for precision, name, wanted in found:
-        run = partial(_answers, node, folder / name, precision == "int8") if node else None
+        run = partial(answers_in_node, node, folder / name, precision == "int8") if node else None
         yield Way(f"JavaScript {precision}", wanted, run, missing)
 
 
-def _answers(node: str, path: Path, quantised: bool, images: Bytes) -> Answers:
+def answers_in_node(node: str, path: Path, quantised: bool, images: Bytes) -> Answers:
     """The module's answers, in node; SelfTestError if there are none."""
     sizes = {"predict": 1, "probabilities": 4 * CLASSES, **({"logits": 4 * CLASSES} if quantised else {})}
     with scratch_folder() as scratch:

@@ -1,6 +1,7 @@
 """Any picture -> the 28x28 grey levels that MNIST would have made of it.
 
-`read` (file to colours), `ink` (colours to ink), `lines` and `parts` (which ink is the digit), `fit` (28x28).
+`read` (file to colours), `ink` (colours to ink), `lines` and `parts` (which ink is the digit), `touching` (which of a
+number), `fit` (28x28).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from digitnn_fast.images.lines import without_lines
 from digitnn_fast.images.parts import EDGE, Box, Part, choose, columns, find_parts, label
 from digitnn_fast.images.read import ENDINGS, BlankPictureError, PictureError, is_picture, name_of, read_colours
 from digitnn_fast.images.shadows import is_shadow
+from digitnn_fast.images.touching import Judge, apart
 
 if TYPE_CHECKING:
     from digitnn_fast.images.read import Source
@@ -40,10 +42,19 @@ OVERLAP = 0.4  # of the narrower one's width: parts that overlap so much are one
 STRONG = 0.8  # contrast of ink that is believed although the picture as a whole looks like the other polarity
 TALL = 0.7  # of the tallest digit's height: digits of one hand are as tall as that
 APART = 0.15  # of a digit's height: so far apart are the lines of a page
+MOST, FEW, LOW = 20, 4, 0.4  # digits of a number; of so many, the share at most that is not as tall
 LOWEST = 0.3  # of the tallest digit's height: what is lower is a full stop or a comma
 
 Floats = NDArray[np.float64]
-_Written = tuple[Floats, NDArray[np.int64], list[Part]]
+
+
+class _Written(NamedTuple):
+    """Ink (h, w), the number (h, w) of the part that each pixel of it belongs to, the parts; whether they fill it."""
+
+    ink: Floats
+    labels: NDArray[np.int64]
+    parts: list[Part]
+    fills: bool = False
 
 
 class Cut(NamedTuple):
@@ -82,38 +93,57 @@ def preprocess(picture: Source) -> NDArray[np.uint8]:
 
 def cut_out(colours: NDArray[np.uint8]) -> Cut:
     """The digit in colours (h, w, 3); BlankPictureError if nothing is written there."""
-    ink, labels, parts = _written(colours)
-    return _cut(ink, labels, choose(parts))
+    written = _written(colours)
+    return _cut(written, choose(written.parts), written.fills)
 
 
 def cut_out_one(colours: NDArray[np.uint8]) -> tuple[Cut, int]:
     """The same, and how many digits there seem to be: groups side by side that are nearly as tall as the tallest."""
-    ink, labels, parts = _written(colours)
-    heights = [_box(group).height for group in columns(choose(parts, far=np.inf), OVERLAP)]
-    return _cut(ink, labels, choose(parts)), sum(height >= TALL * max(heights) for height in heights)
+    written = _written(colours)
+    heights = [_box(group).height for group in columns(choose(written.parts, far=np.inf), OVERLAP)]
+    return _cut(written, choose(written.parts), written.fills), sum(height >= TALL * max(heights) for height in heights)
 
 
-def cut_out_number(colours: NDArray[np.uint8]) -> list[Cut]:
-    """The digits in colours (h, w, 3) from left to right, which must not touch each other; BlankPictureError.
+def cut_out_number(colours: NDArray[np.uint8], judge: Judge | None = None) -> list[Cut]:
+    """The digits in colours (h, w, 3) from left to right; BlankPictureError if nothing is written there.
 
-    PictureError if there are lines of them, one above the other.
+    They may touch each other if `judge` gives probabilities (n, 10) of pixels (n, 784).
+    PictureError if there are lines of them, one above the other, or if it is no number.
     """
-    ink, labels, parts = _written(colours)
-    groups = columns(choose(parts, far=np.inf), OVERLAP)
+    written = _written(colours)
+    groups = columns(choose(written.parts, far=np.inf), OVERLAP)
     tall = TALL * max(part.box.height for group in groups for part in group)
     for group in groups:
         boxes = sorted((part.box for part in group if part.box.height >= tall), key=lambda box: box.top)
         if any(below.top - above.bottom > APART * tall for above, below in pairwise(boxes)):
             raise PictureError("more than one line of digits; cut the lines apart")
-    cuts = [_cut(ink, labels, group) for group in groups]
-    tallest = max(cut.box.height for cut in cuts)
-    return [cut for cut in cuts if cut.box.height >= LOWEST * tallest]
+    whole = [_box(group) for group in groups]
+    kept = [
+        group for group, box in zip(groups, whole, strict=True) if box.height >= LOWEST * max(b.height for b in whole)
+    ]
+    low = sum(_box(group).height < tall for group in kept)
+    if len(kept) > MOST or (len(kept) >= FEW and low > LOW * len(kept)):
+        raise PictureError("this is no number: a few digits of about one height in a line")
+    return [cut for group in kept for cut in _cuts(written, group, judge)]
+
+
+def _cuts(written: _Written, parts: list[Part], judge: Judge | None) -> list[Cut]:
+    """The digits of parts that lie above each other, or touch."""
+    cut = _cut(written, parts, False)
+    pieces = apart(cut.ink, judge) if judge else []
+    if len(pieces) < 2:
+        return [cut]
+    cuts = []
+    for top, left, ink in pieces:
+        (height, width), (y, x) = ink.shape, (cut.box.top + top, cut.box.left + left)
+        cuts.append(Cut(Box(y, y + height, x, x + width), ink, fit(ink).reshape(-1)))
+    return cuts
 
 
 def _written(colours: NDArray[np.uint8]) -> _Written:
-    """Ink (h, w), the number (h, w) of the part that each pixel of it belongs to, and the parts."""
+    """What is written in colours (h, w, 3); BlankPictureError if nothing is."""
     if found := close_up(colours):
-        return found
+        return _Written(*found, fills=True)
     dark = is_dark_on_light(colours)
     # A border, as of a scan, may have misled.
     written = _written_as(colours, dark, 0) or _written_as(colours, not dark, STRONG)
@@ -132,18 +162,18 @@ def _written_as(colours: NDArray[np.uint8], dark: bool, least: float) -> _Writte
     ink = np.where(mask & ~kept, 0, found.share)
     labels, count = label(kept)
     parts = [part for part in find_parts(labels, count, ink) if not is_shadow(found, labels, part)]
-    return (ink, labels, parts) if any(part.written for part in parts) else None
+    return _Written(ink, labels, parts) if any(part.written for part in parts) else None
 
 
 def _box(parts: list[Part]) -> Box:
     return reduce(Box.with_, (part.box for part in parts))
 
 
-def _cut(ink: Floats, labels: NDArray[np.int64], parts: list[Part]) -> Cut:
-    box = _box(parts)
+def _cut(written: _Written, parts: list[Part], stretched: bool) -> Cut:
+    (ink, labels, _, _), box = written, _box(parts)
     place = slice(box.top, box.bottom), slice(box.left, box.right)
     numbers = labels[place]
     own = np.zeros(int(numbers.max()) + 1, bool)
     own[[0, *(part.number for part in parts)]] = True
     digit = np.where(own[numbers], ink[place], 0)
-    return Cut(box, digit, fit(digit).reshape(-1))
+    return Cut(box, digit, fit(digit, stretched).reshape(-1))

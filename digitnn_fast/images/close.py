@@ -15,20 +15,23 @@ from digitnn_fast.images.parts import EDGE, SMALLEST, Part, label, measured
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
-NEAR = 0.08  # of the longer side, and a pixel: so near to each side of the frame is the ink
+NEAR = 0.12, 0.12  # of the height and the width, and a pixel: so near to each side of the frame is the ink
+FADED = 0.12, 0.34  # the same if it may have been stretched, whose edges fade
 ENDS = 3  # sides of the frame that the largest part is near to; the bar of a 5 may be a part of its own
 PLAIN = 0.25  # contrast of ink at least
-TWO = 0.8  # of the variance of light, that is between ink and paper; if all levels are as frequent it is 0.75
+TWO = 0.76  # of the variance of light, that is between ink and paper; if all levels are as frequent it is 0.75
 EDGY = 32  # pixels of the longer side: smaller pictures are mostly edges of strokes
 MAIN = 0.5  # of the ink, that is in the largest part; thin strokes break
 STRAIGHT, RIM = 0.95, 0.02  # of a side of the ink's box, and of its longer side: a border covers so much of two sides
 THICK, LONGEST = 0.3, 4.5  # of the longer side: strokes are narrower, and no longer
 COVERED = 0.6  # of the frame, at most, where strokes reach it
+SHADOW = 0.85  # of a side of the frame: one that lies over a side of the picture covers more
 HOLES = 2, 0.01  # an 8 has so many; smaller shares of the picture are no holes
 SOLID = 0.35  # of the shorter side of its box: so wide is the stroke of a 1 that fills it
-SLIM, ICON = 1.5, 64  # the height by the width, or pixels of the longer: else such a 1 may be a spot of light
+SLIM, ICON = 1.5, 64  # the height by the width, or pixels of the longer side: else it may be a spot of light
 NARROW = 2.5  # the height by the width: so narrow is nothing but a 1
 MOSTLY = 0.3  # of the picture is then ink at least
+USUAL = 0.5, 0.65, 0.7  # the width by the height of a picture that a digit fills: at least, in the middle, at most
 BOTH, LITTLE = 0.8, 0.02  # of the paper, and of the picture: the paper on one side of such a 1 is less
 
 
@@ -44,13 +47,13 @@ def close_up(colours: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.int64], lis
             continue
         mask = share >= EDGE - TINY
         frame = float(np.mean(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])))
-        if frame >= least or not _reaches_frame(mask):
+        if frame >= least or not _reaches_frame(mask, FADED):
             continue
         labels, count = label(mask)
         parts = [part for part, _ in measured(labels, count, share)]
         main = max(parts, key=lambda part: part.mass)
         parts = [part for part in parts if part.mass >= SMALLEST * main.mass]
-        if _is_digit(mask, main, frame):
+        if _is_digit(mask, main, frame) or _is_stretched(mask, frame):
             best, least = (share, labels, parts), frame
     return best
 
@@ -72,21 +75,40 @@ def _two_levels(light: Floats) -> Floats | None:
     return np.clip(2 * (1 - light / max(paper, 1)) / level - 0.5, 0, 1)
 
 
-def _reach(mask: Mask) -> int:
-    return max(1, int(NEAR * max(mask.shape) + 0.5 + TINY))
+def _reach(mask: Mask, near: tuple[float, float]) -> tuple[int, int]:
+    """Rows and columns."""
+    rows, columns = (max(1, int(share * side + 0.5 + TINY)) for share, side in zip(near, mask.shape, strict=True))
+    return rows, columns
 
 
-def _reaches_frame(mask: Mask) -> bool:
-    reach = _reach(mask)
-    ends = mask[: reach + 1], mask[-reach - 1 :], mask[:, : reach + 1], mask[:, -reach - 1 :]
+def _reaches_frame(mask: Mask, near: tuple[float, float]) -> bool:
+    rows, columns = _reach(mask, near)
+    ends = mask[: rows + 1], mask[-rows - 1 :], mask[:, : columns + 1], mask[:, -columns - 1 :]
     return all(end.any() for end in ends)
 
 
-def _is_digit(mask: Mask, main: Part, frame: float) -> bool:
+def _is_stretched(mask: Mask, covered: float) -> bool:
+    """Whether the ink is a digit's if its picture had the usual shape, as before somebody stretched it."""
+    height, width = mask.shape
+    if USUAL[0] * height <= width <= USUAL[2] * height or covered > COVERED:
+        return False
+    if max(float(side.mean()) for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1])) > SHADOW:
+        return False
+    wanted = max(1, int(USUAL[1] * height + 0.5 + TINY))
+    usual = mask[:, (2 * np.arange(wanted) + 1) * width // (2 * wanted)]
+    labels, count = label(usual)
+    if not count or mask.sum() < MOSTLY * mask.size or not _reaches_frame(usual, FADED):
+        return False
+    frame = float(np.mean(np.concatenate([usual[0], usual[-1], usual[:, 0], usual[:, -1]])))
+    main = max((part for part, _ in measured(labels, count, usual.astype(np.float64))), key=lambda part: part.mass)
+    return _is_digit(usual, main, frame, FADED)
+
+
+def _is_digit(mask: Mask, main: Part, frame: float, near: tuple[float, float] = NEAR) -> bool:
     """Whether the ink is a digit's: one part above all, thin, with few holes, and no border of the picture."""
-    (height, width), reach, box = mask.shape, _reach(mask), main.box
-    ends = box.top <= reach, box.bottom >= height - reach, box.left <= reach, box.right >= width - reach
-    if main.area < MAIN * mask.sum() or sum(ends) < ENDS:
+    (height, width), (rows, columns), box = mask.shape, _reach(mask, near), main.box
+    ends = box.top <= rows, box.bottom >= height - rows, box.left <= columns, box.right >= width - columns
+    if main.area < MAIN * mask.sum() or sum(ends) < ENDS or not _reaches_frame(mask, near):
         return False
     papers, _ = label(~mask)
     sizes = np.bincount(papers[~mask], minlength=1)
@@ -94,8 +116,10 @@ def _is_digit(mask: Mask, main: Part, frame: float) -> bool:
     holes[np.unique(np.concatenate([papers[0], papers[-1], papers[:, 0], papers[:, -1]]))] = 0
     if main.width >= SOLID * main.box.shorter:  # a 1, with paper on both sides of it or none
         sides = float(sizes.max()) <= max(BOTH * float(sizes.sum()), LITTLE * mask.size) or height >= NARROW * width
-        alike = height >= SLIM * width or max(height, width) <= ICON
-        return bool(sides and alike and mask.sum() >= MOSTLY * mask.size and not holes.any())
+        small = max(height, width) <= ICON
+        alike = (sides and height >= SLIM * width) or (small and (sides or not frame))
+        if alike and mask.sum() >= MOSTLY * mask.size and not holes.any():
+            return True
     own = mask[box.top : box.bottom, box.left : box.right]
     rim = int(RIM * max(own.shape)) + 1
     rims = own[:rim], own[-rim:], own[:, :rim].T, own[:, -rim:].T

@@ -18,12 +18,31 @@ THINNEST, THICKEST = 2.0, 2.5  # pixels; 80% of MNIST's digits have strokes of 1
 MARGIN = FINE * BOX // 8  # work pixels by which strokes may grow, and some to spare
 DEEPEST = 40  # work pixels into the ink that are told apart
 NEARBY = 0.4  # of the stroke's width: how far the middle of a stroke is looked for
+USUAL = 0.5, 0.65, 0.75  # the width of digits by their height: at least, in the middle, at most
 TINY = 1e-9  # decides ties, so that another order of additions, as in JavaScript, decides them alike
 
 
-def fit(ink: Floats) -> NDArray[np.uint8]:
-    """Grey levels (28, 28) of a digit's ink (h, w), 0..1, that fills its box."""
-    return _centred(_restroked(_resized(ink, FINE * BOX)))
+def fit(ink: Floats, stretched: bool = False) -> NDArray[np.uint8]:
+    """Grey levels (28, 28) of a digit's ink (h, w), 0..1, that fills its box.
+
+    If it may have been stretched to fill a picture and looks so, it gets the usual shape of digits.
+    """
+    ink = _thickened(ink)
+    height, width = ink.shape
+    if stretched and not USUAL[0] * height <= width <= USUAL[2] * height:
+        fine = _sized(ink, FINE * BOX, int(USUAL[1] * FINE * BOX + 0.5 + TINY))
+    else:
+        fine = _resized(ink, FINE * BOX)
+    return _centred(_restroked(fine))
+
+
+def _thickened(ink: Floats) -> Floats:
+    """Ink with strokes that do not vanish when it is shrunk, as lines of one pixel in a large picture would."""
+    shrunk, width = max(ink.shape) / (FINE * BOX), stroke_width(ink >= 0.5 - TINY)
+    if width >= shrunk:
+        return ink
+    reach = int((shrunk - width) / 2 + TINY) + 1
+    return highest(np.pad(ink, reach), reach)
 
 
 def stroke_width(mask: Mask) -> float:
@@ -83,9 +102,14 @@ def _centred(ink: Floats) -> NDArray[np.uint8]:
 
 
 def _resized(values: Floats, longer: int) -> Floats:
-    """An array (h, w) at another size: linear interpolation, or, shrunk, the triangle filter that goes with it."""
+    """An array (h, w) whose longer side is so long."""
     scale = longer / max(values.shape)
     height, width = (max(1, int(length * scale + 0.5 + TINY)) for length in values.shape)
+    return _sized(values, height, width)
+
+
+def _sized(values: Floats, height: int, width: int) -> Floats:
+    """An array (h, w) at another size: linear interpolation, or, shrunk, the triangle filter that goes with it."""
     return np.asarray(_weights(values.shape[0], height) @ values @ _weights(values.shape[1], width).T)
 
 

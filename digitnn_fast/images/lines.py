@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from digitnn_fast.images.fit import stroke_width
+from digitnn_fast.images.fit import TINY, stroke_width
 
 Mask = NDArray[np.bool_]
 
@@ -52,7 +52,7 @@ def _lines(mask: Mask) -> list[NDArray[np.int64]]:
         inside = ((rows >= margin) & (rows < margin + height)).sum(axis=1)
         share = sampled[rows, np.arange(SAMPLES)].sum(axis=1) / np.maximum(inside, 1)
         complete = (share >= COMPLETE) & (inside >= SAMPLES / 4)
-        if (score := float(share[complete].sum())) > best[0]:
+        if (score := float(share[complete].sum())) > best[0] + TINY:
             best = score, float(slope), complete
     tilt = np.floor(best[1] * (np.arange(width) - width / 2) + 0.5).astype(np.int64)
     return [middle + tilt for middle in _middles(best[2])]

@@ -12,7 +12,8 @@ Floats = NDArray[np.float64]
 
 EDGE = 0.5  # share of ink at the edge of a stroke
 SMALLEST = 0.05  # of the largest part's ink: what has less is a speck
-FAR = 0.6  # of the digit's longer side: what is farther away is not part of it
+FAR = 0.6  # of the main part's longer side, from what belongs to it: what is farther away is not part of the digit
+BROKEN = 0.4  # the same of the longer side of all that was found to belong to it: strokes may have gaps
 HELD = 0.1  # of a frame's longer side: how long what is written in it must be
 RIM = 0.06  # of a printed frame's longer side: how near to its box's edge the frame runs
 AROUND = 0.8  # of each side of the box that a frame must cover there; a round 0 covers half of it
@@ -24,6 +25,7 @@ STRAIGHT = 0.1  # of a line's length: how far it is tilted or bent
 HAIR = 2, 0.01  # pixels, and of the picture's longer side: parallel lines that are thinner are rests of ruled paper
 MOST = 300  # parts, those with most ink: more are a texture, and would take long
 SMALL = 8, 1 / 64  # pixels, and of the picture's longer side, that a digit's main part is long at least
+SMALLER = 3, 1 / 8  # the same in a picture of less than 64 pixels
 COMPACT = 0.4  # of a part's longer side: a stroke is narrower; a dot's mean width is half of its diameter
 
 
@@ -142,7 +144,7 @@ def measured(labels: NDArray[np.int64], count: int, ink: Floats) -> list[tuple[P
         extremes += [low.tolist(), high.tolist()]
     boxes = [Box(*edges) for edges in zip(*extremes, strict=True)]
     longer, parts = max(height, width), []
-    shortest = max(SMALL[0], SMALL[1] * longer)
+    shortest = max(min(SMALL[0], max(SMALLER[0], SMALLER[1] * longer)), SMALL[1] * longer)
     for number in range(1, count + 1):
         box, stroke = boxes[number], float(widths[number])
         framed = bool(at_edge[number] * FRAME * longer > mass[number])
@@ -211,7 +213,9 @@ def choose(parts: list[Part], far: float = FAR) -> list[Part]:
     main = max([part for part in parts if part.written] or parts, key=lambda part: part.mass)
     chosen, box = [main], main.box
     rest = [part for part in parts if part is not main and part.mass >= SMALLEST * main.mass]
-    while near := [part for part in rest if part.box.gap(box) <= far * main.box.longer]:  # and near those, in turn
+    while near := [  # and near those, in turn
+        part for part in rest if part.box.gap(box) <= max(far * main.box.longer, BROKEN * box.longer)
+    ]:
         chosen += near
         rest = [part for part in rest if part not in near]
         for part in near:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from digitnn_fast import kaggle
-from digitnn_fast.files import is_pipe
+from digitnn_fast.checks import shortened
+from digitnn_fast.files import STANDARD
+from digitnn_fast.formats import Answers, DigitFile, Ids
 from digitnn_fast.predictor import Predictor
 from digitnn_fast.sample import load_sample
 
@@ -26,14 +28,18 @@ class Source(Protocol):
     text: str
     test_labels: Bytes | None
 
-    def check_test(self, threads: int | None) -> int | None:
-        """Number of rows to predict, all checked before minutes of training; None if they can be read only once."""
+    @property
+    def is_table(self) -> bool:
+        """Whether it takes a kernel to read it."""
+
+    def check_test(self, threads: int | None) -> int:
+        """Number of rows to predict, all checked before minutes of training."""
 
     def read_train(self, threads: int | None, progress: Progress) -> tuple[Bytes, Bytes]:
         """images (n, 784) and labels (n,)."""
 
-    def predict(self, network: Network, threads: int | None, progress: Progress) -> Bytes:
-        """Predicted digits (m,) of the test images."""
+    def predict(self, network: Network, threads: int | None, progress: Progress) -> Answers:
+        """Predicted digits (m,) of the test images, and their ids."""
 
 
 class Sample:
@@ -41,11 +47,13 @@ class Sample:
 
     text = "the embedded sample of real digits (10,000 to train on, 2,000 to predict), as no files were given"
 
+    is_table = False
+
     def __init__(self) -> None:
         self._sample = load_sample()
         self.test_labels: Bytes | None = self._sample.test_labels
 
-    def check_test(self, threads: int | None) -> int | None:
+    def check_test(self, threads: int | None) -> int:
         """There is nothing to check."""
         return len(self._sample.test_images)
 
@@ -53,38 +61,65 @@ class Sample:
         """images (10000, 784) and labels (10000,)."""
         return self._sample.train_images, self._sample.train_labels
 
-    def predict(self, network: Network, threads: int | None, progress: Progress) -> Bytes:
+    def predict(self, network: Network, threads: int | None, progress: Progress) -> Answers:
         """Digits (2000,)."""
-        digits: Bytes = Predictor.from_network(network, threads=threads).predict(self._sample.test_images)
-        return digits
+        return Answers(Predictor.from_network(network, threads=threads).predict_many(self._sample.test_images))
 
 
 class Files:
-    """A train.csv and a test.csv."""
+    """A file to train on, unless nothing is trained, and one to predict: what `formats` reads."""
 
     test_labels: Bytes | None = None
 
-    def __init__(self, train: str | None, test: str, found: str = "") -> None:
-        self._train, self._test = train, test
-        self.text = f"{found}{train} and {test}" if train else test
+    def __init__(self, train: str | None, test: str, labels: str | None = None, found: str = "") -> None:
+        if train == test == STANDARD:
+            raise ValueError("standard input can't be both --train and --test")
+        self._train, self._test = DigitFile(train, labels) if train else None, DigitFile(test)
+        self.text = f"{found}{self._train.name} and {self._test.name}" if self._train else self._test.name
 
-    def check_test(self, threads: int | None) -> int | None:
-        """Reads the file once more than predicting needs, 0.05 s; a pipe can be read only once."""
-        return None if is_pipe(self._test) else kaggle.count_rows(self._test, threads)
+    @property
+    def is_table(self) -> bool:
+        """Whether it takes a kernel to read one of them."""
+        return any(file.is_table for file in (self._train, self._test) if file)
+
+    def check_test(self, threads: int | None) -> int:
+        """Reads the file once more than predicting needs, 0.05 s."""
+        return len(self._test.check(threads).results)
 
     def read_train(self, threads: int | None, progress: Progress) -> tuple[Bytes, Bytes]:
         """images (n, 784) and labels (n,)."""
         assert self._train
-        return kaggle.read_train(self._train, threads, progress)
+        return self._train.read_labelled(threads, progress, train=True)
 
-    def predict(self, network: Network, threads: int | None, progress: Progress) -> Bytes:
+    def predict(self, network: Network, threads: int | None, progress: Progress) -> Answers:
         """Digits (m,), in memory for a few blocks of the file."""
-        predictor = Predictor.from_network(network, threads=1)  # map_test has threads of its own
-        return kaggle.map_test(self._test, predictor.predict, threads, progress)
+        predictor = Predictor.from_network(network, threads=1)  # the file is read by threads, which predict
+        return self._test.map(predictor.predict_many, threads, progress)
+
+
+def form_of(ids: Ids | None, sample: kaggle.Form | None) -> kaggle.Form:
+    """How a submission must be for a test file with these ids, or for what a sample submission says.
+
+    The ids are the file's own, else the sample's, else 1, 2, 3, ...; ValueError if those of the two differ.
+    """
+    if ids is None:
+        return sample or kaggle.USUAL
+    if sample is None:
+        return kaggle.Form(ids.name, kaggle.FORMS[ids.name], ids.texts)
+    known = set(sample.ids or ())
+    wrong = next((text for text in ids.texts if text not in known), None)
+    if wrong is not None:
+        raise ValueError(f"the test file's {ids.name} {shortened(wrong)} is not in the sample submission")
+    return sample._replace(ids=ids.texts)
 
 
 def find_source(
-    train: str | None, test: str | None, kaggle_root: str = "/kaggle/input", *, trains: bool = True
+    train: str | None,
+    test: str | None,
+    kaggle_root: str = "/kaggle/input",
+    *,
+    trains: bool = True,
+    labels: str | None = None,
 ) -> Source:
     """The given files, else those in Kaggle's input folder, else the sample; ValueError if only one is given.
 
@@ -93,7 +128,7 @@ def find_source(
     if test and not trains:
         return Files(None, test)
     if train and test:
-        return Files(train, test)
+        return Files(train, test, labels)
     if train or test:
         given, missing = ("--train", "--test") if train else ("--test", "--train")
         raise ValueError(f"{given} needs {missing} too (the commands train and predict need only one)")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from digitnn_fast import kaggle
-from digitnn_fast.jobs.sources import find_source
+from digitnn_fast.formats import DigitFile
+from digitnn_fast.jobs.sources import find_source, form_of
 from digitnn_fast.network import Network
 from digitnn_fast.predictor import model_path
 from digitnn_fast.preprocessing import predicting
@@ -28,12 +29,16 @@ USUAL = "fast"  # recipe
 
 
 class Submitted(NamedTuple):
-    """The result of `submit`: what the digits are, the network, its answers (m,), and the true ones if known."""
+    """The result of `submit`: what the digits are, the network, its answers (m,), and the true ones if known.
+
+    `header` is that of the submission, by which its competition is known.
+    """
 
     data: str
     network: Network
     answers: Bytes
     test_labels: Bytes | None
+    header: str
 
 
 class Trained(NamedTuple):
@@ -50,10 +55,12 @@ def submit(
     out: str,
     watch: Watch,
     *,
-    recipe: str | None = None,
+    recipe: str | Recipe | None = None,
     model: str | None = None,
     heldout: float,
     seed: int,
+    labels: str | None = None,
+    sample: str | None = None,
     model_out: str | None = None,
     plot: str | None = None,
     threads: int | None = None,
@@ -64,46 +71,57 @@ def submit(
     a file or a bundled one, nothing is trained. ValueError or OSError, one line, for a bad file; then nothing was
     written.
     """
+    form = kaggle.read_form(sample) if sample else None
     if model is not None:
-        return _submit_with(model, train, test, out, watch, threads)
+        return _submit_with(model, train, test, out, watch, form, threads)
     chosen = find_recipe(recipe or USUAL)
-    watch.compile(*chosen.kernels)
-    check_output(out, [train, test, model_out])
+    source = find_source(train, test, labels=labels)
+    watch.compile(*chosen.kernels(source.is_table))
+    check_output(out, [train, test, model_out, labels, sample])
     if model_out is not None:
-        check_output(model_out, [train, test], device=False)
+        check_output(model_out, [train, test, labels, sample], device=False)
     _check_plots([plot], [train, test, out, model_out])
     with watch.stages("check test rows"):
-        source = find_source(train, test)
         rows = source.check_test(threads)
+        if form:
+            kaggle.check_ids(form, rows)
     with watch.stages("read"), watch.bytes("reading") as progress:
-        images, labels = source.read_train(threads, progress)
+        images, digits = source.read_train(threads, progress)
     with watch.stages("train twice"), watch.epochs(2 * chosen.epochs * chosen.members) as on_epoch:
         network = train_estimated(
-            images, labels, chosen, heldout=heldout, seed=seed, threads=threads, on_epoch=on_epoch
+            images, digits, chosen, heldout=heldout, seed=seed, threads=threads, on_epoch=on_epoch
         )
     with watch.stages("predict"), watch.bytes("predicting") as progress:
-        answers = source.predict(network, threads, progress)
+        answers, ids = source.predict(network, threads, progress)
     with watch.stages("write and validate"):
-        kaggle.write_checked(out, answers, rows)
+        form = form_of(ids, form)
+        kaggle.write_checked(out, answers, rows, form)
         if model_out is not None:
             network.save(model_out)
     _plot_curves(plot, network)
-    return Submitted(source.text, network, answers, source.test_labels)
+    return Submitted(source.text, network, answers, source.test_labels, form.header)
 
 
 def _submit_with(
-    model: str, train: str | None, test: str | None, out: str, watch: Watch, threads: int | None
+    model: str,
+    train: str | None,
+    test: str | None,
+    out: str,
+    watch: Watch,
+    form: kaggle.Form | None,
+    threads: int | None,
 ) -> Submitted:
     """The same with an existing network."""
     check_output(out, [train, test, model])
     network = Network.load(model_path(model))
-    watch.compile(*predicting(network.preprocessing, "float32"))
     source = find_source(train, test, trains=False)
+    watch.compile(*predicting(network.preprocessing, "float32", table=source.is_table))
     with watch.stages("predict"), watch.bytes("predicting") as progress:
-        answers = source.predict(network, threads, progress)
+        answers, ids = source.predict(network, threads, progress)
     with watch.stages("write and validate"):
-        kaggle.write_checked(out, answers)
-    return Submitted(source.text, network, answers, source.test_labels)
+        form = form_of(ids, form)
+        kaggle.write_checked(out, answers, form=form)
+    return Submitted(source.text, network, answers, source.test_labels, form.header)
 
 
 def train(
@@ -111,12 +129,13 @@ def train(
     out: str,
     watch: Watch,
     *,
-    recipe: str,
+    recipe: str | Recipe,
     heldout: float,
     seed: int,
     folds: int = 0,
     checkpoint: str | None = None,
     patience: int | None = None,
+    labels: str | None = None,
     plot: str | None = None,
     mistakes: str | None = None,
     threads: int | None = None,
@@ -126,28 +145,29 @@ def train(
     ValueError or OSError, one line, for a bad file or options that do not go together.
     """
     chosen = find_recipe(recipe)
-    watch.compile(*chosen.kernels)
-    check_output(out, [data, checkpoint], device=False)
+    file = DigitFile(data, labels)
+    watch.compile(*chosen.kernels(file.is_table))
+    check_output(out, [data, labels, checkpoint], device=False)
     if checkpoint is not None:
-        check_output(checkpoint, [data], device=False)
+        check_output(checkpoint, [data, labels], device=False)
         if folds:
-            check_output(f"{checkpoint}.folds", [data, out], device=False)
+            check_output(f"{checkpoint}.folds", [data, labels, out], device=False)
     if patience and (folds or not heldout):
         raise ValueError("--patience needs rows that are held out: it goes without --folds and --heldout 0")
     if mistakes is not None and not folds:
         raise ValueError("--mistakes needs --folds: else ask `evaluate`, with digits that were not learned from")
-    _check_plots([plot, mistakes], [data, out, checkpoint])
+    _check_plots([plot, mistakes], [data, labels, out, checkpoint])
     with watch.stages("read"), watch.bytes("reading") as progress:
-        images, labels = kaggle.read_train(data, threads, progress)
+        images, digits = file.read_labelled(threads, progress, train=True)
     validation = None
     with watch.stages("train"):
         if folds:
-            network, validation = _validated(images, labels, chosen, watch, folds, seed, threads, checkpoint, out)
+            network, validation = _validated(images, digits, chosen, watch, folds, seed, threads, checkpoint, out)
         else:
             with watch.epochs(chosen.epochs * chosen.members) as on_epoch:
                 network = loop.train(
                     images,
-                    labels,
+                    digits,
                     chosen,
                     seed=seed,
                     heldout=heldout,
@@ -161,8 +181,8 @@ def train(
     if mistakes is not None and validation:
         from digitnn_fast import plots
 
-        plots.write_figures(mistakes, [plots.mistakes(images, labels, validation.probabilities, plots.SHEET)])
-    return Trained(len(labels), network, validation)
+        plots.write_figures(mistakes, [plots.mistakes(images, digits, validation.probabilities, plots.SHEET)])
+    return Trained(len(digits), network, validation)
 
 
 def _check_plots(wanted: list[str | None], others: list[str | None]) -> None:

@@ -17,28 +17,44 @@ from numpy.typing import NDArray
 
 from digitnn_fast.files import Path, is_pipe
 from digitnn_fast.kaggle import plain
-from digitnn_fast.kaggle.stream import find_id, iter_images
+from digitnn_fast.kaggle.stream import find_id, iter_images, own_id, read_names
 from digitnn_fast.kaggle.submission import (
+    FORMS,
+    USUAL,
+    Form,
+    check_ids,
+    check_submission,
     number_lines,
+    quoted,
+    read_form,
     validate_submission,
     write_checked,
     write_probabilities,
     write_submission,
 )
-from digitnn_fast.kaggle.table import KaggleFileError, Role, Table
+from digitnn_fast.kaggle.table import KaggleFileError, Opener, Role, Table, open_file
 from digitnn_fast.levels import check_levels
 from digitnn_fast.sizes import PIXELS
 from digitnn_fast.threads import thread_count
 
 __all__ = [
+    "FORMS",
+    "USUAL",
+    "Form",
     "KaggleFileError",
+    "check_ids",
+    "check_submission",
     "count_rows",
     "find_id",
     "find_kaggle_input",
     "iter_images",
     "map_test",
     "number_lines",
+    "own_id",
+    "quoted",
+    "read_form",
     "read_images",
+    "read_names",
     "read_test",
     "read_train",
     "validate_submission",
@@ -52,24 +68,30 @@ Progress = plain.Progress
 Result = TypeVar("Result")
 
 LARGE = 1 << 26  # bytes of pixels, after which memory goes back to the system at once: a freed array's rarely does
-TEST_ROWS = 28_000  # of Kaggle's own test.csv
+TEST_ROWS = {"ImageId": 28_000, "id": 5_000}  # of Kaggle's own test.csv: of Digit Recognizer, of Kannada MNIST
 MAX_ROWS = 2_000_000  # 1.6 GB of pixels: a gzip of a few MB can hold more rows than memory
 
 
-def read_train(path: Path, threads: int | None = None, progress: Progress | None = None) -> tuple[Bytes, Bytes]:
+def read_train(
+    path: Path, threads: int | None = None, progress: Progress | None = None, opener: Opener = open_file
+) -> tuple[Bytes, Bytes]:
     """images (n, 784) and labels (n,) of a train.csv, uint8; KaggleFileError in one line if it is not one."""
-    return _read(path, True, threads, progress)
+    return _read(path, True, threads, progress, opener)
 
 
-def read_test(path: Path, threads: int | None = None, progress: Progress | None = None) -> Bytes:
+def read_test(
+    path: Path, threads: int | None = None, progress: Progress | None = None, opener: Opener = open_file
+) -> Bytes:
     """images (n, 784) of a test.csv, uint8; KaggleFileError in one line if it is not one."""
-    return _read(path, False, threads, progress)[0]
+    return _read(path, False, threads, progress, opener)[0]
 
 
-def read_images(path: Path, threads: int | None = None, progress: Progress | None = None) -> Bytes:
+def read_images(
+    path: Path, threads: int | None = None, progress: Progress | None = None, opener: Opener = open_file
+) -> Bytes:
     """images (n, 784) of a train.csv or a test.csv, whichever its header says; a pipe must be a test.csv."""
-    labelled = not is_pipe(path) and b"label" in _header(path).lower()
-    return _read(path, labelled, threads, progress)[0]
+    labelled = not (opener is open_file and is_pipe(path)) and "label" in read_names(path, opener)[1]
+    return _read(path, labelled, threads, progress, opener)[0]
 
 
 def map_test(
@@ -78,6 +100,7 @@ def map_test(
     threads: int | None = None,
     progress: Progress | None = None,
     block_bytes: int = plain.BLOCK_BYTES,
+    opener: Opener = open_file,
 ) -> NDArray[Any]:
     """The results (n, ...) of `function` for a test.csv of any size, in memory for one block per thread.
 
@@ -93,23 +116,24 @@ def map_test(
             raise ValueError(f"the function must return {len(images)} rows, got shape {result.shape}")
         return result
 
-    return np.concatenate(_map(path, False, checked, threads, progress, block_bytes))
+    return np.concatenate(_map(path, False, checked, threads, progress, block_bytes, opener))
 
 
-def count_rows(path: Path, threads: int | None = None) -> int:
+def count_rows(path: Path, threads: int | None = None, opener: Opener = open_file) -> int:
     """Number of rows of a test.csv, each of them checked."""
-    return len(map_test(path, lambda images: np.empty(len(images), np.bool_), threads))
+    return len(map_test(path, lambda images: np.empty(len(images), np.bool_), threads, opener=opener))
 
 
 def find_kaggle_input(root: Path = "/kaggle/input") -> tuple[str, str] | None:
-    """Paths of train.csv and test.csv of Digit Recognizer in Kaggle's input folder; None if they are not there."""
+    """Paths of train.csv and test.csv, of Digit Recognizer or a twin, in Kaggle's input folder; None without them."""
     for folder, folders, files in os.walk(root):
         folders.sort()
         if folder.count(os.sep) - os.fspath(root).count(os.sep) >= 3:
             folders.clear()  # other inputs may hold a million files
         train, test = (os.path.join(folder, name) for name in ("train.csv", "test.csv"))
-        # Many competitions use these names.
-        if {"train.csv", "test.csv"}.issubset(files) and _starts(train, b"label,pixel0") and _starts(test, b"pixel0"):
+        # Many competitions use these names. The second test file is Kannada MNIST's.
+        there = {"train.csv", "test.csv"}.issubset(files) and _starts(train, b"label,pixel0")
+        if there and any(_starts(test, start) for start in (b"pixel0", b"id,pixel0")):
             return train, test
     return None
 
@@ -122,12 +146,9 @@ def _starts(path: str, text: bytes) -> bool:
         return False
 
 
-def _header(path: Path) -> bytes:
-    with Table(path, "test") as table:
-        return table.read_line(1 << 14)
-
-
-def _read(path: Path, labelled: bool, threads: int | None, progress: Progress | None) -> tuple[Bytes, Bytes]:
+def _read(
+    path: Path, labelled: bool, threads: int | None, progress: Progress | None, opener: Opener
+) -> tuple[Bytes, Bytes]:
     total = 0
 
     def copied(images: Bytes, labels: Bytes) -> tuple[Bytes, Bytes]:
@@ -141,7 +162,7 @@ def _read(path: Path, labelled: bool, threads: int | None, progress: Progress | 
         kept[:] = images
         return kept, labels.copy()
 
-    parts = _map(path, labelled, copied, threads, progress, plain.BLOCK_BYTES)
+    parts = _map(path, labelled, copied, threads, progress, plain.BLOCK_BYTES, opener)
     images = np.empty((sum(len(part) for part, _ in parts), PIXELS), np.uint8)
     labels, done = np.concatenate([labels for _, labels in parts]), 0
     parts.reverse()
@@ -159,6 +180,7 @@ def _map(
     threads: int | None,
     progress: Progress | None,
     block_bytes: int,
+    opener: Opener,
 ) -> list[Result]:
     """The results of `function(images, labels)` in the order of the rows; its arguments are overwritten later."""
 
@@ -170,7 +192,7 @@ def _map(
         return function(images, labels)
 
     role: Role = "train" if labelled else "test"
-    with Table(path, role) as table:
+    with Table(path, role, opener) as table:
         results, rest = plain.map_blocks(table, labelled, work, thread_count(threads), progress, block_bytes)
         if rest is None:
             return results
@@ -178,7 +200,7 @@ def _map(
             raise table.error("not exactly what Kaggle serves, and a pipe can't be read twice; save it as a file")
     from digitnn_fast.kaggle import lenient
 
-    with Table(path, role) as table:
+    with Table(path, role, opener) as table:
         for images, labels in lenient.read_blocks(table, labelled, rest):
             results.append(work(images, labels))
             if progress:

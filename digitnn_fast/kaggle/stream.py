@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from itertools import count
 
 import numpy as np
@@ -17,13 +17,27 @@ LONGEST_HEADER = 1 << 16
 ID_NAMES = "id", "ImageId"
 
 
+def read_names(path: Path, opener: Opener = open_file) -> tuple[list[str], list[str]]:
+    """The names of the columns: the file's own, and as Kaggle would call them."""
+    with Table(path, "test", opener) as table:
+        text = table.read_line(LONGEST_HEADER).removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n")
+    if text in HEADERS.values():
+        names = text.decode().split(",")
+        return names, names
+    from digitnn_fast.kaggle.rows import Rows
+
+    with Table(path, "test", opener) as table:
+        rows = Rows(table)
+        return rows.names, rows.header
+
+
 def find_id(path: Path, id_column: str | None = None, opener: Opener = open_file) -> str | None:
     """The name of the column that identifies the rows: `id_column`, else one of ID_NAMES that is there, else None."""
-    if id_column is not None:
-        return id_column
-    with Table(path, "test", opener) as table:
-        header = table.read_line(LONGEST_HEADER).decode("utf-8-sig", "replace")
-    names = {name.strip(' \r\n"') for name in header.split(",")}
+    return id_column or own_id(read_names(path, opener)[0])
+
+
+def own_id(names: Sequence[str]) -> str | None:
+    """The one of ID_NAMES that is among names."""
     return next((name for name in ID_NAMES if name in names), None)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from digitnn_fast.checks import shortened
 from digitnn_fast.files import Path, is_device, is_pipe
 from digitnn_fast.kaggle.table import KaggleFileError, Table
 from digitnn_fast.sizes import CLASSES
@@ -17,32 +18,76 @@ from digitnn_fast.utils import check_labels
 from digitnn_fast.writing import replacing
 
 if TYPE_CHECKING:
-    from digitnn_fast.kaggle.lenient import Rows
+    from digitnn_fast.kaggle.rows import Rows
 
 HEADER = b"ImageId,Label\n"
+FORMS = {"ImageId": "Label", "id": "label"}  # how a competition calls the column of ids, and that of labels
 CHUNK = 1 << 16  # lines that are made at once: 0.5 MB, which stays in the cache
 MAX_ROWS = 10_000_000
+LONGEST_ID = 200
 
 
-def write_submission(path: Path, labels: ArrayLike) -> None:
-    """Write `ImageId,Label` and a line for each of labels (n,), ImageId from 1; an older file stays until it is done.
+class Form(NamedTuple):
+    """How a competition wants its submission: the names of its two columns, and the ids of the rows.
 
-    ValueError for labels that are not 0..9 or none at all; KaggleFileError if the file can't be written.
+    Without ids they are 1, 2, 3, ...; this is how it is for Digit Recognizer.
+    """
+
+    id_name: str = "ImageId"
+    label_name: str = "Label"
+    ids: Sequence[str] | None = None
+
+    @property
+    def header(self) -> str:
+        """The first line."""
+        return f"{self.id_name},{self.label_name}"
+
+
+USUAL = Form()
+
+
+def write_submission(path: Path, labels: ArrayLike, form: Form = USUAL) -> None:
+    """Write the header and a line for each of labels (n,), ImageId from 1; an older file stays until it is done.
+
+    ValueError for labels that are not 0..9, none at all or not as many as ids; KaggleFileError if the file can't be
+    written.
     """
     digits = check_labels(labels).astype(np.uint8)
     if not digits.size:
         raise ValueError("there are no labels to submit")
+    check_ids(form, digits.size)
     with _writing(path) as file:
-        file.write(HEADER)
-        for lines in number_lines(1, digits):
-            file.write(lines)
+        file.write(f"{form.header}\n".encode())
+        if form.ids is None:
+            for lines in number_lines(1, digits):
+                file.write(lines)
+        else:
+            pairs = zip(form.ids, digits.tolist(), strict=True)
+            file.write("".join(f"{quoted(text)},{digit}\n" for text, digit in pairs).encode())
 
 
-def write_checked(path: Path, labels: ArrayLike, rows: int | None = None) -> None:
+def write_checked(path: Path, labels: ArrayLike, rows: int | None = None, form: Form = USUAL) -> None:
     """As `write_submission`, and read it again unless it went into a device; it must have `rows` rows, if given."""
-    write_submission(path, labels)
+    write_submission(path, labels, form)
     if not is_device(path):
-        validate_submission(path, np.size(labels) if rows is None else rows)
+        validate_submission(path, np.size(labels) if rows is None else rows, form)
+
+
+def check_ids(form: Form, rows: int) -> None:
+    """ValueError unless there is one id for each of so many rows, all of them different."""
+    if form.ids is None:
+        return
+    if len(form.ids) != rows:
+        raise ValueError(f"there are {len(form.ids):,} ids, but {rows:,} rows")
+    if len(set(form.ids)) != rows:
+        seen: set[str] = set()
+        twice = next(text for text in form.ids if text in seen or seen.add(text))  # type: ignore[func-returns-value]
+        raise ValueError(f"the id {shortened(twice)!r} occurs twice")
+
+
+def quoted(text: str) -> str:
+    """As a value in a line of CSV."""
+    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text
 
 
 def number_lines(first: int, labels: NDArray[np.uint8]) -> Iterator[memoryview]:
@@ -51,28 +96,58 @@ def number_lines(first: int, labels: NDArray[np.uint8]) -> Iterator[memoryview]:
         yield _lines(start, labels[start - first : stop - first + 1]).data
 
 
-def write_probabilities(path: Path, probabilities: ArrayLike) -> None:
+def write_probabilities(path: Path, probabilities: ArrayLike, form: Form = USUAL) -> None:
     """Write `ImageId,Probability0,…,Probability9` and a line for each row of (n, 10), with 6 significant digits."""
     table = np.asarray(probabilities)
     if table.ndim != 2 or table.shape[1] != CLASSES or not np.isfinite(table).all():
         raise ValueError(f"probabilities must be finite and of shape (n, {CLASSES}), got {table.shape}")
-    line = "%d" + ",%.6g" * CLASSES + "\n"
+    check_ids(form, len(table))
+    line = "%s" + ",%.6g" * CLASSES + "\n"
     with _writing(path) as file:
-        file.write(("ImageId," + ",".join(f"Probability{digit}" for digit in range(CLASSES)) + "\n").encode())
+        file.write((f"{form.id_name}," + ",".join(f"Probability{digit}" for digit in range(CLASSES)) + "\n").encode())
         for first in range(0, len(table), CHUNK):
-            rows = enumerate(table[first : first + CHUNK].tolist(), first + 1)
+            some = table[first : first + CHUNK].tolist()
+            ids = form.ids and map(quoted, form.ids[first : first + CHUNK])
+            rows = zip(ids or range(first + 1, first + 1 + len(some)), some, strict=True)
             file.write("".join(line % (row, *values) for row, values in rows).encode())
 
 
-def validate_submission(path: Path, rows: int | None = None) -> int:
+def validate_submission(path: Path, rows: int | None = None, form: Form | None = USUAL) -> int:
     """Number of rows of a file that Kaggle will accept; KaggleFileError with the row and line otherwise.
 
-    Header `ImageId,Label`, each ImageId 1..n once in any order, labels 0..9, and `rows` rows if that is given.
+    The header of its form, each id once in any order, by default 1..n, labels 0..9, and `rows` rows if that is given.
     """
-    found = (None if is_pipe(path) else _count_canonical(path)) or _count_any(path)
-    if rows is not None and found != rows:
-        raise KaggleFileError(f"{os.fspath(path)}: {found:,} rows instead of {rows:,}")
+    return check_submission(path, rows, form)[0]
+
+
+def check_submission(path: Path, rows: int | None, form: Form | None) -> tuple[int, str]:
+    """The same, and the name of the column of ids: without a form any of FORMS, with ids that nobody knows."""
+    canonical = form in (None, USUAL) and not is_pipe(path)
+    found = (_count_canonical(path) if canonical else None) or _count_any(path, form)
+    if rows is not None and found[0] != rows:
+        raise KaggleFileError(f"{os.fspath(path)}: {found[0]:,} rows instead of {rows:,}")
     return found
+
+
+def read_form(path: Path) -> Form:
+    """The form that a sample_submission.csv has; KaggleFileError if it has not two columns."""
+    with Table(path, "sample_submission") as table:
+        from digitnn_fast.kaggle.rows import Rows
+
+        rows = Rows(table)
+        if len(rows.names) != 2:
+            raise rows.error(f"a sample submission has two columns, but this has {len(rows.names):,}")
+        ids = []
+        for row in rows:
+            ids.append(row.cells()[0].strip())
+            if len(ids) > MAX_ROWS or len(ids[-1]) > LONGEST_ID:
+                raise rows.error("this can't be a sample submission")
+    form = Form(rows.names[0], rows.names[1], ids)
+    try:
+        check_ids(form, len(ids))
+    except ValueError as error:
+        raise KaggleFileError(f"{os.fspath(path)}: {error}") from error
+    return form
 
 
 @contextmanager
@@ -84,7 +159,7 @@ def _writing(path: Path) -> Iterator[BinaryIO]:
         raise KaggleFileError(f"{os.fspath(path)}: {error.strerror or error}") from error
 
 
-def _count_canonical(path: Path) -> int | None:
+def _count_canonical(path: Path) -> tuple[int, str] | None:
     """Number of rows if the file is what `write_submission` writes, found by writing it again; None if not."""
     with Table(path, "submission") as table:
         if table.read_line(len(HEADER)) != HEADER:
@@ -100,32 +175,63 @@ def _count_canonical(path: Path) -> int | None:
             if (labels > 9).any() or not np.array_equal(text, _lines(first, labels)):
                 return None
             if size < len(buffer):
-                return first - 1 + len(text)
+                rows = first - 1 + len(text)
+                return (rows, USUAL.id_name) if rows else None
     return None
 
 
-def _count_any(path: Path) -> int:
-    from digitnn_fast.kaggle.lenient import Rows  # with csv 2 ms, which a good file does not need
+def _count_any(path: Path, form: Form | None) -> tuple[int, str]:
+    from digitnn_fast.kaggle.rows import Rows  # with csv 2 ms, which a good file does not need
 
     with Table(path, "submission") as table:
-        rows = Rows(table)
-        if rows.header != ["ImageId", "Label"]:
-            raise rows.error("the header must be ImageId,Label")
-        seen = bytearray()
-        for row in rows:
-            image_text, label_text = row.cells()
-            image = _whole_number(rows, "ImageId", image_text, MAX_ROWS)
-            _whole_number(rows, "Label", label_text, 9)
-            if image == 0:
-                raise rows.error("0, but the first image is 1", "ImageId")
-            seen.extend(bytes(max(0, 2 * image - len(seen))))
-            if seen[image]:
-                raise rows.error(f"{image} occurs twice", "ImageId")
-            seen[image] = 1
-        count = rows.row - 1
-        if (missing := seen.find(0, 1, count + 1)) > 0:
-            raise table.error(f"{count:,} rows, but no ImageId {missing}")
-        return count
+        rows = Rows(table, strict=True)
+        if form is None and (label_name := FORMS.get(rows.header[0])):
+            form = Form(rows.header[0], label_name, None if rows.header[0] == USUAL.id_name else ())
+        wanted = [form.header] if form else [f"{id_name},{label_name}" for id_name, label_name in FORMS.items()]
+        if ",".join(rows.header) not in wanted:
+            raise rows.error(f"the header must be {' or '.join(wanted)}")
+        assert form
+        if form.ids is None:
+            _check_numbered(table, rows)
+        else:
+            _check_known(table, rows, form)
+        return rows.row - 1, form.id_name
+
+
+def _check_numbered(table: Table, rows: Rows) -> None:
+    """KaggleFileError unless the ids are 1..n."""
+    seen = bytearray()
+    for row in rows:
+        image_text, label_text = row.cells()
+        image = _whole_number(rows, rows.header[0], image_text, MAX_ROWS)
+        _whole_number(rows, rows.header[1], label_text, 9)
+        if image == 0:
+            raise rows.error("0, but the first image is 1", rows.header[0])
+        seen.extend(bytes(max(0, 2 * image - len(seen))))
+        if seen[image]:
+            raise rows.error(f"{image} occurs twice", rows.header[0])
+        seen[image] = 1
+    count = rows.row - 1
+    if (missing := seen.find(0, 1, count + 1)) > 0:
+        raise table.error(f"{count:,} rows, but no {rows.header[0]} {missing}")
+
+
+def _check_known(table: Table, rows: Rows, form: Form) -> None:
+    """KaggleFileError unless the ids are those of the form, if that has some, and each is there once."""
+    known, seen = set(form.ids or ()), set()
+    for row in rows:
+        text, label_text = (cell.strip() for cell in row.cells())
+        _whole_number(rows, form.label_name, label_text, 9)
+        if not text or (known and text not in known):
+            raise rows.error(f"there is no {shortened(text)!r} in the test file" if text else "empty", form.id_name)
+        if text in seen:
+            raise rows.error(f"{shortened(text)} occurs twice", form.id_name)
+        seen.add(text)
+        if len(seen) > MAX_ROWS:
+            raise rows.error(f"more than {MAX_ROWS:,} rows")
+    if len(seen) < len(known):
+        missing = next(text for text in form.ids or () if text not in seen)
+        raise table.error(f"{len(seen):,} rows, but no {form.id_name} {shortened(missing)}")
 
 
 def _whole_number(rows: Rows, column: str, text: str, most: int) -> int:

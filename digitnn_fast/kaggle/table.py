@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -18,9 +19,10 @@ from digitnn_fast.files import Path
 if TYPE_CHECKING:
     from zipfile import ZipFile
 
-Role = Literal["train", "test", "submission"]
+Role = Literal["train", "test", "submission", "sample_submission"]
 Opener = Callable[[Path], io.BufferedReader]
 
+UTF16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE
 MAX_DIRECTORY = 1 << 18  # bytes of a zip's list of members, which zipfile turns into 20 times as many
 WAKE = 0.2  # seconds, after which the reader of a pipe that stalls looks whether it should stop
 
@@ -30,8 +32,8 @@ class KaggleFileError(ValueError):
 
 
 def open_file(path: Path) -> io.BufferedReader:
-    """The file of that name, to be read; other stores than this machine's have an opener of their own."""
-    return open(path, "rb")
+    """The file of that name, to be read, or standard input; other stores than this machine's have their own opener."""
+    return open(0, "rb", closefd=False) if path == "-" else open(path, "rb")
 
 
 def _size(file: io.BufferedReader) -> int | None:
@@ -45,25 +47,72 @@ def _size(file: io.BufferedReader) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-class _Directory(io.BufferedIOBase):
+class Directory(io.BufferedIOBase):
     """A file from whose end zipfile reads the list of members, if that is not too long."""
 
     def __init__(self, file: io.BufferedReader) -> None:
         self._file = file
 
     def read(self, size: int | None = -1) -> bytes:
+        """As a file; NotImplementedError for more than the list may have."""
         if size is not None and size > MAX_DIRECTORY:
             raise NotImplementedError(f"its list of members has {size:,} bytes, more than {MAX_DIRECTORY:,}")
         return self._file.read(size)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As a file."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
+        """As a file."""
         return self._file.tell()
 
     def seekable(self) -> bool:
+        """Always."""
         return True
+
+
+class _Utf8(io.RawIOBase):
+    """Text in UTF-16 as UTF-8, without a mark of its order."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._start()
+
+    def _start(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-16")()
+        self._at, self._rest = 0, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to this byte of the UTF-8, by all that is before it."""
+        self._stream.seek(0)
+        self._start()
+        while self._at < offset and self.read(min(offset - self._at, 1 << 16)):
+            pass
+        return self._at
+
+    def readinto(self, view: Any) -> int:
+        while not self._rest:
+            content = self._stream.read(1 << 16)
+            try:
+                self._rest = self._decoder.decode(content, final=not content).encode()
+            except UnicodeError:
+                raise OSError("begins as UTF-16 text does, but is none") from None
+            if not content:
+                break
+        part, self._rest = self._rest[: len(view)], self._rest[len(view) :]
+        view[: len(part)] = part
+        self._at += len(part)
+        return len(part)
 
 
 class _Pipe(io.RawIOBase):
@@ -96,7 +145,7 @@ class Table:
     """
 
     def __init__(self, path: Path, role: Role, opener: Opener = open_file) -> None:
-        self.name = os.fsdecode(path)
+        self.name = "standard input" if path == "-" else os.fsdecode(path)
         self._pipe: _Pipe | None = None
         with self._errors():
             self._file = opener(path)
@@ -110,6 +159,10 @@ class Table:
             self.packed = unpacked is not None
             # Large reads go past the buffer; it is there for readline, which GzipFile and ZipFile make slow.
             self._stream: Any = io.BufferedReader(unpacked, 1 << 16) if unpacked is not None else self._file
+            with self._errors():
+                # A submission is for Kaggle to read.
+                if "submission" not in role and self._stream.peek(2)[:2] in UTF16:
+                    self._stream, self.packed = io.BufferedReader(_Utf8(self._stream), 1 << 16), True
         except BaseException:
             self._file.close()
             raise
@@ -184,7 +237,7 @@ class Table:
 
             if self.size is None:
                 raise self.error("a zip can't be read from a pipe")
-            directory: Any = _Directory(self._file)
+            directory: Any = Directory(self._file)
             archive = zipfile.ZipFile(directory)
             archive.fp = self._file  # the bound was for the list, not for the members
             member = archive.getinfo(self._choose(archive, role))
@@ -198,6 +251,8 @@ class Table:
     def _choose(self, archive: ZipFile, role: Role) -> str:
         # macOS adds a __MACOSX/ folder of resource forks.
         names = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
+        if "[Content_Types].xml" in names:
+            raise self.error("an Excel workbook; save it as CSV")
         tables = [name for name in names if name.lower().endswith(".csv")]
         wanted = tables if len(tables) == 1 else [name for name in tables if name.split("/")[-1] == f"{role}.csv"]
         if len(wanted) != 1:

@@ -1,8 +1,9 @@
 """The network in JavaScript, and the page to draw on: files with the model inside, for use without a connection.
 
 `network.js` is the network, number for number as in Python. `page.html` is the page, for which `digits.js`,
-`close.js` and `fit.js` do what `images` does. `module.mjs` turns the network into an ES module; `module.d.mts` has its
-types.
+`lines.js`, `shadows.js`, `close.js` and `fit.js` do what `images` does; `strokes.js` reads what is drawn on it, and
+`pictures.js` opens files. `module.mjs` turns the network into an ES module, `wasm.mjs` its machine code; `module.d.mts`
+has their types.
 """
 
 from __future__ import annotations
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
     from digitnn_fast.reference.quantization import QuantizedParameters
 
 HERE = HOME / "page"
+SCRIPTS = (
+    "network.js",
+    "digits.js",
+    "lines.js",
+    "shadows.js",
+    "close.js",
+    "fit.js",
+    "strokes.js",
+    "pictures.js",
+    "check.js",
+)
 VIEWS = {"f4": "Float32", "i1": "Int8", "i2": "Int16", "i4": "Int32"}  # as JavaScript calls these numbers
 
 
@@ -49,6 +61,18 @@ def module(network: Network, quantized: QuantizedParameters | None = None) -> di
         "logits": "Int32Array" if quantized else "Float64Array",
     }
     return {ending: _filled(f"module.{ending}", marks) for ending in ("mjs", "d.mts")}
+
+
+def wasm_module(network: Network, code: bytes, scale: float) -> dict[str, str]:
+    """The endings and texts of an ES module around WebAssembly `code`, and its types; `scale` is its logits'."""
+    marks = {
+        "about": f"Made by digitnn-fast; the network is 784-{network.hidden}-10, in int8.",
+        "wasm": base64.b64encode(code).decode(),
+        "scale": repr(float(scale)),
+    }
+    types = _filled("module.d.mts", {"logits": "Int32Array"})
+    canvas, preprocess = types.index("/** What `CanvasRendering"), types.index("/** The digits of n images")
+    return {"mjs": _filled("wasm.mjs", marks), "d.mts": types[:canvas] + types[preprocess:]}
 
 
 def write_page(path: str | os.PathLike[str], network: Network) -> None:
@@ -81,7 +105,7 @@ def _script(preprocessing: str) -> str:
 def _filled(name: str, texts: dict[str, str]) -> str:
     """A template with each `/*name*/` replaced, also by the file of that name."""
     text = _text(name)
-    scripts = {script: _text(script) for script in ("network.js", "digits.js", "close.js", "fit.js")}
+    scripts = {script: _text(script) for script in SCRIPTS}
     for mark, content in {**scripts, **texts}.items():
         text = text.replace(f"/*{mark}*/", content)
     return text

@@ -1,7 +1,8 @@
 // A digit that fills its picture, step by step as in images/close.py; reasons stand there.
 
-const CLOSE = { near: 0.08, ends: 3, plain: 0.25, main: 0.5, straight: 0.95, rim: 0.02, thick: 0.3, holes: [2, 0.01], solid: 0.35,
-  slim: 1.5, icon: 64, narrow: 2.5, mostly: 0.3, both: 0.8, little: 0.02, longest: 4.5, covered: 0.6, two: 0.8, edgy: 32 };
+const CLOSE = { near: [0.12, 0.12], faded: [0.12, 0.34], usual: [0.5, 0.65, 0.7], shadow: 0.85,
+  ends: 3, plain: 0.25, main: 0.5, straight: 0.95, rim: 0.02, thick: 0.3, holes: [2, 0.01],
+  solid: 0.35, slim: 1.5, icon: 64, narrow: 2.5, mostly: 0.3, both: 0.8, little: 0.02, longest: 4.5, covered: 0.6, two: 0.76, edgy: 32 };
 
 // Ink, and the parts of a digit that fills the picture; null if none does.
 function closeUp(picture) {
@@ -10,11 +11,11 @@ function closeUp(picture) {
     const ink = twoLevels(reflected(picture, dark));
     if (!ink) continue;
     const mask = like(ink, (value) => +(value >= EDGE - TINY)), frame = frameShare(mask);
-    if (frame >= least || !reachesFrame(mask)) continue;
+    if (frame >= least || !reachesFrame(mask, CLOSE.faded)) continue;
     const { labels, parts } = findParts(ink), main = parts.reduce((a, b) => (b.mass > a.mass ? b : a));
-    if (!isDigit(mask, main, frame)) continue;
+    if (!isDigit(mask, main, frame) && !isStretched(mask, frame)) continue;
     least = frame;
-    best = { ink, labels, written: parts.filter((part) => part.mass >= SMALLEST * main.mass) };
+    best = { fills: true, ink, labels, written: parts.filter((part) => part.mass >= SMALLEST * main.mass) };
   }
   return best;
 }
@@ -58,23 +59,42 @@ function frameShare(mask) {
   return Math.round((top + bottom) * width + (left + right) * height) / (2 * (width + height));
 }
 
-const reachOf = (mask) => Math.max(1, Math.floor(CLOSE.near * longer(mask) + 0.5 + TINY));
-
-function reachesFrame(mask) {
-  return sidesOf(mask, whole(mask), reachOf(mask) + 1).every((share) => share > 0);
+// Rows and columns.
+function reachOf({ height, width }, near) {
+  return [height, width].map((side, axis) => Math.max(1, Math.floor(near[axis] * side + 0.5 + TINY)));
 }
 
-function isDigit(mask, main, frame) {
+function reachesFrame(mask, near) {
+  const [rows, columns] = reachOf(mask, near), box = whole(mask);
+  const above = sidesOf(mask, box, rows + 1), beside = sidesOf(mask, box, columns + 1);
+  return above[0] > 0 && above[1] > 0 && beside[2] > 0 && beside[3] > 0;
+}
+
+function isStretched(mask, covered) {
+  const { height, width } = mask, [least, middle, most] = CLOSE.usual;
+  if (least * height <= width && width <= most * height) return false;
+  if (covered > CLOSE.covered || sidesOf(mask, whole(mask), 1).some((share) => share > CLOSE.shadow)) return false;
+  const wanted = Math.max(1, Math.floor(middle * height + 0.5 + TINY)), usual = grid(height, wanted);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < wanted; x++)
+      usual.values[y * wanted + x] = mask.values[y * width + Math.floor((2 * x + 1) * width / (2 * wanted))];
+  const { parts } = findParts(usual), little = sum(mask.values) < CLOSE.mostly * mask.values.length;
+  if (!parts.length || little || !reachesFrame(usual, CLOSE.faded)) return false;
+  return isDigit(usual, parts.reduce((a, b) => (b.mass > a.mass ? b : a)), frameShare(usual), CLOSE.faded);
+}
+
+function isDigit(mask, main, frame, near = CLOSE.near) {
   const size = mask.values.length, inked = sum(mask.values), box = boxSide(main);
-  const reach = reachOf(mask), ends = [main.top <= reach, main.bottom >= mask.height - reach,
-    main.left <= reach, main.right >= mask.width - reach].filter(Boolean).length;
-  if (main.area < CLOSE.main * inked || ends < CLOSE.ends) return false;
+  const [rows, columns] = reachOf(mask, near), ends = [main.top <= rows, main.bottom >= mask.height - rows,
+    main.left <= columns, main.right >= mask.width - columns].filter(Boolean).length;
+  if (main.area < CLOSE.main * inked || ends < CLOSE.ends || !reachesFrame(mask, near)) return false;
   const papers = findParts(like(mask, (value) => 1 - value)).parts, holes = papers.filter((paper) => !paper.atEdge);
   if (main.stroke >= CLOSE.solid * shorter(main)) {
     const { height, width } = mask, most = Math.max(0, ...papers.map((paper) => paper.area));
     const sides = most <= Math.max(CLOSE.both * (size - inked), CLOSE.little * size) || height >= CLOSE.narrow * width;
-    const alike = height >= CLOSE.slim * width || longer(mask) <= CLOSE.icon;
-    return sides && alike && inked >= CLOSE.mostly * size && !holes.length;
+    const small = longer(mask) <= CLOSE.icon;
+    const alike = (sides && height >= CLOSE.slim * width) || (small && (sides || !frame));
+    if (alike && inked >= CLOSE.mostly * size && !holes.length) return true;
   }
   const rims = sidesOf(mask, main, Math.floor(CLOSE.rim * box) + 1);
   const many = holes.filter((hole) => hole.area >= CLOSE.holes[1] * size).length > CLOSE.holes[0];

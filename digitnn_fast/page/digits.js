@@ -1,11 +1,12 @@
 // A picture's colours -> the 28x28 that MNIST would have made of it. What the network makes of that is in network.js.
-// The same steps in the same order as images/ink.py and parts.py, where the reasons stand, all in float64; close.js before them, then fit.js.
-// What is missing: shadows, for the page's paper has none, and lines thinner than 3% of the picture, as the pen is thicker.
+// The same steps in the same order as images/ink.py and parts.py, where the reasons stand, all in float64; close.js
+// before them, lines.js and shadows.js between, then fit.js.
 "use strict";
 
 const CELLS = 64, WIDEST_STROKE = 1 / 3, FAINTEST = 0.06, NEAR = 10, SKEWNESS = 2, NOISE = 6, MOSTLY = 0.25, BINS = 256;
 const EDGE = 0.5, SMALLEST = 0.05, FAR = 0.6, FRAME = 0.2, STRONG = 0.8, HELD = 0.1, RIM = 0.06, AROUND = 0.8;
-const HOLLOW = 4, SHEET = 0.4, COMPACT = 0.4, SMALL = [8, 1 / 64];
+const HOLLOW = 4, SHEET = 0.4, COMPACT = 0.4, SMALL = [8, 1 / 64], SMALLER = [3, 1 / 8], BROKEN = 0.4;
+const MOST = 300, LINE = 0.03, STRAIGHT = 0.1, HAIR = [2, 0.01];
 
 // Grids: {height, width, values: Float64Array, row after row}.
 const grid = (height, width, fill = 0) => ({ height, width, values: new Float64Array(height * width).fill(fill) });
@@ -156,7 +157,7 @@ function findInk(picture, dark) {
   const paper = spread(blurred(closed, 1), light).values;
   const contrast = light.values.map((value, i) => 1 - value / Math.max(paper[i], 1));
   const level = inkLevel(contrast);
-  return level === null ? null : { ink: { ...light, values: contrast.map((c) => clip(2 * c / level - 0.5)) }, level };
+  return level === null ? null : { ink: like(light, (_, i) => clip(2 * contrast[i] / level - 0.5)), level, light, paper };
 }
 
 // Parts
@@ -185,7 +186,8 @@ function findParts(ink) {
     }
     part.framed = part.atEdge * FRAME * longer(ink) > part.mass;
     part.stroke = 2 * part.area / Math.max(1, part.outline * Math.PI / 4);
-    part.written = boxSide(part) >= Math.max(SMALL[0], SMALL[1] * longer(ink)) && part.stroke <= COMPACT * boxSide(part);
+    const shortest = Math.max(Math.min(SMALL[0], Math.max(SMALLER[0], SMALLER[1] * longer(ink))), SMALL[1] * longer(ink));
+    part.written = boxSide(part) >= shortest && part.stroke <= COMPACT * boxSide(part);
     parts.push(part);
   }
   return { labels, parts };
@@ -200,7 +202,7 @@ function around(parts) {
     left: edge("left", Math.min), right: edge("right", Math.max) };
 }
 
-function choose(parts) {
+function choose(parts, far = FAR) {
   const written = parts.filter((part) => part.written);
   const main = (written.length ? written : parts).reduce((best, part) => (part.mass > best.mass ? part : best));
   let box = main, near = [main], rest = parts.filter((part) => part !== main && part.mass >= SMALLEST * main.mass);
@@ -208,7 +210,7 @@ function choose(parts) {
   while (near.length) {
     chosen.push(...near);
     box = around(chosen);
-    near = rest.filter((part) => gap(part, box) <= FAR * boxSide(main));
+    near = rest.filter((part) => gap(part, box) <= Math.max(far * boxSide(main), BROKEN * boxSide(box)));
     rest = rest.filter((part) => !near.includes(part));
   }
   return chosen;
@@ -252,23 +254,57 @@ function withoutFrames(parts, labels, width) {
 function writtenAs(picture, dark, least) {
   const found = findInk(picture, dark);
   if (!found || found.level < least) return null;
-  const { labels, parts } = findParts(found.ink), smallest = Math.max(3, longer(found.ink) / 100);
-  const large = parts.filter((part) => boxSide(part) >= smallest && !part.framed);
+  const mask = like(found.ink, (value) => +(value >= EDGE - TINY)), kept = withoutLines(mask).values;
+  const ink = like(found.ink, (value, i) => (mask.values[i] && !kept[i] ? 0 : value));
+  const { labels, parts } = findParts(ink), smallest = Math.max(3, longer(ink) / 100);
+  const large = mostOf(parts.filter((part) => boxSide(part) >= smallest && !part.framed && !isLine(part, picture)));
   if (large.some((part) => isSheet(part, labels, picture))) return null;
-  const written = withoutFrames(large, labels, picture.width);
-  return written.some((part) => part.written) ? { ink: found.ink, labels, written } : null;
+  const rest = withoutHairs(withoutFrames(large, labels, picture.width), longer(ink));
+  const written = rest.filter((part) => !isShadow(found, labels, part));
+  return written.some((part) => part.written) ? { ink, labels, written } : null;
 }
+
+// Those with most ink.
+function mostOf(parts) {
+  if (parts.length <= MOST) return parts;
+  const least = parts.map((part) => part.mass).sort((a, b) => a - b).at(-MOST);
+  return parts.filter((part) => part.mass >= least).slice(0, MOST);
+}
+
+const isStraight = (part, width) => shorter(part) <= STRAIGHT * boxSide(part) + width;
+
+// Whether a part is thin and runs from one of the picture's edges to another, or straight from one.
+function isLine(part, { height, width }) {
+  const edges = [part.top === 0, part.left === 0, part.bottom === height, part.right === width].filter(Boolean).length;
+  return part.stroke < LINE * Math.max(height, width) && (edges > 1 || (edges === 1 && isStraight(part, part.stroke)));
+}
+
+function withoutHairs(parts, side) {
+  const width = Math.min(HAIR[0], HAIR[1] * side);
+  const hairs = parts.filter((part) => part.stroke < width && isStraight(part, width));
+  const level = (part) => part.bottom - part.top === shorter(part);
+  const parallel = [true, false].map((way) => hairs.filter((part) => level(part) === way)).filter((all) => all.length > 1);
+  return parts.filter((part) => !parallel.flat().includes(part));
+}
+
+// What is written: {ink, labels, written: its parts, fills: whether they fill the picture}; null if nothing is.
+function findWritten(picture) {
+  const found = closeUp(picture);
+  if (found) return found;
+  const dark = isDarkOnLight(picture);
+  return writtenAs(picture, dark, 0) ?? writtenAs(picture, !dark, STRONG);
+}
+
+// The ink of parts in their box.
+function inkOf({ ink, labels }, parts) {
+  const own = new Set([0, ...parts.map((part) => part.number)]);
+  return cropped(like(ink, (value, i) => (own.has(labels[i]) ? value : 0)), around(parts));
+}
+
+const cutOut = (found, parts, stretched) => fit(inkOf(found, parts), stretched);
 
 // Pixels (784,) of a picture {width, height, data: RGBA} of at most 512 x 512; null if nothing is written on it.
 function preprocess(picture) {
-  let found = closeUp(picture);
-  if (!found) {
-    const dark = isDarkOnLight(picture);
-    found = writtenAs(picture, dark, 0) ?? writtenAs(picture, !dark, STRONG);
-  }
-  if (!found) return null;
-  const { ink, labels, written } = found;
-  const chosen = choose(written), own = new Set([0, ...chosen.map((part) => part.number)]);
-  const digit = like(ink, (value, i) => (own.has(labels[i]) ? value : 0));
-  return fit(cropped(digit, around(chosen)));
+  const found = findWritten(picture);
+  return found && cutOut(found, choose(found.written), found.fills);
 }

@@ -1,11 +1,16 @@
 // The digit's ink -> the 28x28 that MNIST would have made of it, step by step as in images/fit.py; reasons stand there.
 
 const BOX = 20, FINE = 5, THINNEST = 2, THICKEST = 2.5, MARGIN = 12, DEEPEST = 40, NEARBY = 0.4, TINY = 1e-9;
+const USUAL = [0.5, 0.65, 0.75];
 
 function resized(g, side) {
   const scale = side / longer(g), length = (old) => Math.max(1, Math.floor(old * scale + 0.5 + TINY));
+  return sized(g, length(g.height), length(g.width));
+}
+
+function sized(g, height, width) {
   return alongBoth(g, (line, axis) => {
-    const result = new Float64Array(length(axis ? g.width : g.height)), step = line.length / result.length;
+    const result = new Float64Array(axis ? width : height), step = line.length / result.length;
     const reach = Math.max(1, step);
     return result.map((_, i) => {
       const centre = (i + 0.5) * step - 0.5;
@@ -49,10 +54,22 @@ function distance(mask, limit) {
   return like(nearest, Math.sqrt);
 }
 
+function withMargin(g, margin) {
+  const result = grid(g.height + 2 * margin, g.width + 2 * margin);
+  for (let y = 0; y < g.height; y++)
+    result.values.set(g.values.subarray(y * g.width, (y + 1) * g.width), (y + margin) * result.width + margin);
+  return result;
+}
+
+function thickened(ink) {
+  const shrunk = longer(ink) / (FINE * BOX), width = strokeWidth(like(ink, (value) => +(value >= 0.5 - TINY)));
+  if (width >= shrunk) return ink;
+  const reach = Math.floor((shrunk - width) / 2 + TINY) + 1;
+  return highest(withMargin(ink, reach), reach);
+}
+
 function restroked(fine) {
-  const padded = grid(fine.height + 2 * MARGIN, fine.width + 2 * MARGIN);
-  for (let y = 0; y < fine.height; y++)
-    padded.values.set(fine.values.subarray(y * fine.width, (y + 1) * fine.width), (y + MARGIN) * padded.width + MARGIN);
+  const padded = withMargin(fine, MARGIN);
   const threshold = Math.min(0.5, 0.9 * largest(padded.values)) - TINY;
   const mask = like(padded, (value) => +(value >= threshold));
   const width = strokeWidth(mask) / FINE, wanted = Math.min(Math.max(width, THINNEST), THICKEST);
@@ -92,5 +109,9 @@ function centred(ink) {
   return pixels;
 }
 
-// Pixels (784,) of a grid of ink, 0..1, that fills its box.
-const fit = (ink) => centred(restroked(resized(ink, FINE * BOX)));
+// Pixels (784,) of a grid of ink, 0..1, that fills its box, and may have been stretched to fill its picture.
+function fit(given, stretched) {
+  const ink = thickened(given), { height, width } = ink, usual = !stretched || (USUAL[0] * height <= width && width <= USUAL[2] * height);
+  const side = FINE * BOX, fine = usual ? resized(ink, side) : sized(ink, side, Math.floor(USUAL[1] * side + 0.5 + TINY));
+  return centred(restroked(fine));
+}

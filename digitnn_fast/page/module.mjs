@@ -6,21 +6,13 @@
 //   predict(preprocess(context.getImageData(0, 0, width, height)));  // a canvas of any size, unless it is blank: null
 /*network.js*/
 /*digits.js*/
+/*lines.js*/
+/*shadows.js*/
 /*close.js*/
 /*fit.js*/
 const MODEL = decoded(/*model*/);
 
-function check(images) {
-  const colours = images?.data ?? images;
-  if (colours instanceof Uint8ClampedArray && colours.length !== PIXELS)
-    throw new TypeError("these are a canvas's colours, not grey levels; give what preprocess(imageData) makes of them");
-  if (!(images instanceof Uint8Array || images instanceof Uint8ClampedArray))
-    throw new TypeError("images must be a Uint8Array of grey levels, 0 (paper) to 255 (ink)");
-  if (images.length % PIXELS) throw new RangeError(`images must be 784 bytes each, but ${images.length} were given`);
-  if (images.includes(1) && images.every((level) => level <= 1))
-    throw new RangeError("no level is above 1, but grey levels are 0 (paper) to 255 (ink); multiply by 255");
-}
-
+/*check.js*/
 // Ten numbers of each image, image after image.
 function tenOfEach(images, numbers, Kind) {
   check(images);

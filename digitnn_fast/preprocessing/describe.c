@@ -21,7 +21,7 @@ static void begin(view *seen, const uint8_t *image)
     volatile uint32_t *sum = seen->sums[0]; /* else compilers call memset, which is libc's */
     int32_t k;
     seen->image = image;
-    seen->found = look(image);
+    look(image, &seen->found);
     seen->row = seen->next = 0;
     for (k = 0; k < 2 * WIDE; k++) sum[k] = 0;
     straighten(image, &seen->found, -1, seen->upright[0]);

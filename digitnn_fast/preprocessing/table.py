@@ -104,7 +104,7 @@ PREPROCESSINGS = {
 }
 
 
-def predicting(preprocessing: str, *precisions: str) -> tuple[str, ...]:
-    """The kernels that a network's answers to a CSV need; what takes longest to compile comes first."""
+def predicting(preprocessing: str, *precisions: str, table: bool = True) -> tuple[str, ...]:
+    """The kernels that a network's answers need, to a `table` of text; what takes longest to compile comes first."""
     preparing = (step.kernel for step in reversed(PREPROCESSINGS[preprocessing].steps))
-    return (*(FORWARD[precision] for precision in precisions), *preparing, "csv.parse_rows")
+    return (*(FORWARD[precision] for precision in precisions), *preparing, *["csv.parse_rows"] * table)

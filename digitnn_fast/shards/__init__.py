@@ -7,7 +7,7 @@ anywhere, and the next run goes on where the last one stopped.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -20,7 +20,8 @@ from digitnn_fast.shards import manifest, store
 from digitnn_fast.shards.digest import HashedWriter
 from digitnn_fast.shards.find import Task, find_shards
 from digitnn_fast.shards.inputs import Contents, Shard
-from digitnn_fast.shards.results import WRITERS
+from digitnn_fast.shards.parquet import ParquetWriter
+from digitnn_fast.shards.results import Answers, Columns, CsvWriter, Writer
 from digitnn_fast.shards.store import ShardError, is_url, sweep
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "sweep",
 ]
 
+WRITERS: dict[str, Callable[..., Writer]] = {"csv": CsvWriter, "parquet": ParquetWriter}
 NO_PROBABILITIES = np.empty((0, 10), np.float32)
 
 
@@ -54,13 +56,17 @@ class Options:
 
 
 class Outcome(NamedTuple):
-    """The outcome for one shard: rows, seconds, whether it was done before, and the error if it failed."""
+    """The outcome for one shard: rows, seconds, whether it was done before, and the error if it failed.
+
+    `unread` of its pictures were blank or damaged, and have no label.
+    """
 
     task: Task
     rows: int
     seconds: float
     skipped: bool = False
     error: str = ""
+    unread: int = 0
 
 
 def predict_shard(source: str, result: str, predictor: Predictor, options: Options | None = None) -> Outcome:
@@ -79,21 +85,22 @@ def predict_shard(source: str, result: str, predictor: Predictor, options: Optio
     with Shard(source) as shard:
         known = manifest.read(result)
         if known is not None and manifest.holds(known, wanted, shard, result, options.verify):
-            return Outcome(task, known["rows"], time.perf_counter() - start, skipped=True)
+            return Outcome(task, known["rows"], time.perf_counter() - start, True, unread=int(known.get("unread", 0)))
         with _written(result):
-            rows, made = _write(shard.contents(options.id_column), result, predictor, options)
+            rows, unread, made = _write(shard.contents(options.id_column), result, predictor, options)
         seconds = time.perf_counter() - start
         made_of = {
             **wanted,
             "input": manifest.of_file(source, shard.stamp, shard.digest()),
             "result": made,
             "rows": rows,
+            **({"unread": unread} if unread else {}),
             "seconds": round(seconds, 6),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
     with _written(result):
         manifest.write(result, made_of)
-    return Outcome(task, rows, seconds)
+    return Outcome(task, rows, seconds, unread=unread)
 
 
 @contextmanager
@@ -105,32 +112,31 @@ def _written(result: str) -> Iterator[None]:
         raise ShardError(f"{result}: {error.strerror or error}") from error
 
 
-def _write(contents: Contents, result: str, predictor: Predictor, options: Options) -> tuple[int, dict[str, Any]]:
-    """The number of rows, and what the manifest says of the result."""
-    rows = 0
+def _write(contents: Contents, result: str, predictor: Predictor, options: Options) -> tuple[int, int, dict[str, Any]]:
+    """The numbers of rows and of pictures that can't be read, and what the manifest says of the result."""
+    rows = unread = 0
+    columns = Columns(contents.id_name, contents.id_type, options.probabilities, contents.pictures)
     with store.publishing(result) as target:
         file = HashedWriter(target)
-        writer = WRITERS[options.format](file, result, contents.id_name, contents.id_type, options.probabilities)
+        writer = WRITERS[options.format](file, result, columns)
         try:
-            for images, ids in contents.blocks:
+            for images, ids, reasons in contents.blocks:
                 names = range(rows + 1, rows + 1 + len(images)) if ids is None else ids
-                writer.write(names, *_answers(images, predictor, options))
+                writer.write(names, _answers(images, predictor, options)._replace(reasons=reasons))
                 rows += len(images)
+                unread += sum(map(bool, reasons or ()))
             writer.finish()
         except BaseException:
             file.give_up()
             raise
     stamp = store.stamp(result) or store.Stamp(file.size, "")
-    return rows, manifest.of_file(result, stamp._replace(bytes=file.size), file.digest())
+    return rows, unread, manifest.of_file(result, stamp._replace(bytes=file.size), file.digest())
 
 
-def _answers(
-    images: NDArray[np.uint8], predictor: Predictor, options: Options
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Labels (m,), and probabilities (m, 10), or (0, 10) if they are not wanted."""
+def _answers(images: NDArray[np.uint8], predictor: Predictor, options: Options) -> Answers:
     if options.probabilities:
-        return predictor.predict_both(images)
-    return predictor.predict(images), NO_PROBABILITIES
+        return Answers(*predictor.predict_both(images))
+    return Answers(predictor.predict_many(images), NO_PROBABILITIES)
 
 
 def attempt_shard(task: Task, predictor: Predictor, options: Options) -> Outcome:

@@ -18,6 +18,7 @@ ENDINGS = (
     ".parquet",
     ".pq",
     ".npy",
+    ".npz",
     ".npy.gz",
     ".idx",
     "-ubyte",

@@ -10,24 +10,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast import kaggle
-from digitnn_fast.inputs import as_pixels
-from digitnn_fast.shards import arrays, parquet, pictures, store
+from digitnn_fast.formats.contents import Block, Wanted, checked, read_contents
+from digitnn_fast.formats.kinds import Kind, identify
+from digitnn_fast.formats.parquet import TEXT
+from digitnn_fast.shards import pictures, store
 from digitnn_fast.shards.digest import Hashed
 from digitnn_fast.shards.store import ShardError, Stamp
-from digitnn_fast.sizes import PIXELS
 
 ROW = "row"  # what identifies an image that has no id: its number in the shard, from 1
-MAX_UNPACKED, BOMB = 1 << 26, 200  # bytes of pixels from which on a file may not hold so many times its own size
 
-Block = tuple[NDArray[np.uint8], Any]
+
+class Rows(NamedTuple):
+    """Images (m, 784), their ids, or None, and why some can't be read, else ""; None if that can't be."""
+
+    images: NDArray[np.uint8]
+    ids: Any
+    reasons: list[str] | None = None
 
 
 class Contents(NamedTuple):
-    """Images (m, 784) with their ids, or None, block by block; what the ids are called, and their type in Parquet."""
+    """The rows block by block; what the ids are called, their type in Parquet, and whether there are reasons."""
 
     id_name: str
     id_type: Any
-    blocks: Iterator[Block]
+    blocks: Iterator[Rows]
+    pictures: bool = False
 
 
 class Shard:
@@ -60,25 +67,21 @@ class Shard:
         if self._pictures is not None:
             if id_column:
                 raise ShardError(f"{self.name}: pictures have no column {id_column}")
-            return Contents("file", parquet.TEXT, self._all_pictures())
+            return Contents("file", TEXT, self._all_pictures(), pictures=True)
         assert self._file is not None
         self._file.seek(0)
         with store.reached(self.name):
-            magic, stream = arrays.magic_of(self._file, self.name)
-        if magic.startswith(parquet.PARQUET):
-            table = parquet.ParquetImages(self._file, self.name, id_column)
-            return Contents(table.id_name or ROW, table.id_type, self._checked(table.blocks()))
-        if magic.startswith((arrays.NPY, arrays.IDX)):
-            if id_column:
-                raise ShardError(f"{self.name}: arrays have no column {id_column}")
-            size = self._file.size if stream.raw is self._file else None
-            unpacked = arrays.blocks(stream, magic, self.name, size)
-            return Contents(ROW, None, self._checked((block, None) for block in unpacked))
-        return self._table(id_column)
+            kind, stream = identify(self._file, self.name)
+            if kind is Kind.TABLE:
+                return self._table(id_column)
+            wanted = Wanted(id_column=id_column)
+            found = read_contents(kind, stream, self._file, self._file.size, self.name, wanted)
+        return Contents(found.id_name or ROW, found.id_type, self._reached(found.blocks))
 
-    def _all_pictures(self) -> Iterator[Block]:
+    def _all_pictures(self) -> Iterator[Rows]:
         assert self._pictures is not None
-        yield from self._pictures.blocks()
+        for block in self._pictures.blocks():
+            yield Rows(*block)
         self._read = True
 
     def _table(self, id_column: str | None) -> Contents:
@@ -91,33 +94,15 @@ class Shard:
 
         with store.reached(self.name):
             id_column = kaggle.find_id(self.name, id_column, opened)
-        kind = parquet.TEXT if id_column else None
-        return Contents(id_column or ROW, kind, self._checked(kaggle.iter_images(self.name, id_column, opened)))
+        kind = TEXT if id_column else None
+        blocks = (Block(*block) for block in kaggle.iter_images(self.name, id_column, opened))
+        return Contents(id_column or ROW, kind, self._reached(checked(blocks, self.name, file.size)))
 
-    def _checked(self, blocks: Iterator[tuple[NDArray[Any], Any]]) -> Iterator[Block]:
-        """The blocks as grey levels; ShardError for the first pixel that is none, and for a bomb."""
-        row = 1
+    def _reached(self, blocks: Iterator[Block]) -> Iterator[Rows]:
+        """The blocks; ShardError for any fault."""
         while True:
             with store.reached(self.name):
-                images, ids = next(blocks, (None, None))
-            if images is None:
+                block = next(blocks, None)
+            if block is None:
                 return
-            try:
-                pixels = as_pixels(images)
-            except (ValueError, TypeError) as error:
-                raise ShardError(f"{self.name}: {_place(images, row)}{error}") from error
-            row += len(pixels)
-            assert self._file is not None
-            if row * PIXELS > max(MAX_UNPACKED, BOMB * self._file.size):
-                raise ShardError(f"{self.name}: unpacks to more than {BOMB} times its size; are these digits?")
-            yield pixels, ids
-
-
-def _place(images: NDArray[Any], row: int) -> str:
-    """Row and pixel of the first value that is no grey level."""
-    flat = images.reshape(len(images), -1)
-    wrong = ~((flat >= 0) & (flat <= (1 if flat.dtype.kind == "f" else 255)))
-    if not wrong.any():
-        return ""
-    at, pixel = np.argwhere(wrong)[0]
-    return f"row {row + at}, pixel{pixel}: "
+            yield Rows(block.images, block.ids)

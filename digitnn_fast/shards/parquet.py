@@ -1,153 +1,38 @@
-"""Parquet, read a batch of rows at a time and written in groups of rows, through pyarrow (the extra `parquet`)."""
+"""Parquet, written in groups of rows, through pyarrow (the extra `parquet`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from digitnn_fast.columns import PIXEL_NAMES, kaggle_names
-from digitnn_fast.shards.arrays import BLOCK
-from digitnn_fast.shards.digest import Hashed
-from digitnn_fast.shards.store import ShardError
-from digitnn_fast.sizes import PIXELS
+from digitnn_fast.formats.parquet import TEXT, pyarrow
+from digitnn_fast.shards import store
+from digitnn_fast.shards.results import ERROR, Answers, Columns
 
-PARQUET = b"PAR1"
-WHOLE_IMAGES = "pixels", "image", "images"  # names of a column that holds 784 numbers or bytes
-ID_NAMES = "id", "ImageId"
-TEXT = "text"  # the type of ids that do not come from Parquet
 GROUP = 1 << 17  # rows of a group that is written: with all probabilities 6 MB
-READ_AHEAD = 1 << 16  # bytes of each of 784 columns
-MAX_GROUP_BYTES = 1 << 30  # of a group that is read, unpacked
-
-
-def pyarrow(name: str) -> Any:
-    """The package with its Parquet; ShardError if it is not here."""
-    try:
-        import pyarrow
-        import pyarrow.compute
-        import pyarrow.parquet
-    except ImportError:
-        raise ShardError(f"{name}: Parquet needs pyarrow: install the extra `parquet`") from None
-    return pyarrow
-
-
-class ParquetImages:
-    """An open Parquet file of 784 columns pixel0 to pixel783, or of one column of lists or bytes of 784."""
-
-    def __init__(self, file: Hashed, name: str, id_column: str | None) -> None:
-        self._name, self._arrow = name, pyarrow(name)
-        try:
-            self._file = self._arrow.parquet.ParquetFile(file, pre_buffer=False, buffer_size=READ_AHEAD)
-            schema = self._file.schema_arrow
-        except Exception as error:  # on damaged files pyarrow raises a handful of types
-            raise self._damaged(error) from error
-        names = schema.names
-        self._columns = _pixel_columns(names, name)
-        self.id_name = id_column or next((one for one in ID_NAMES if one in names), None)
-        if self.id_name is not None and names.count(self.id_name) != 1:
-            raise ShardError(f"{name}: column {self.id_name}: missing or there more than once")
-        self.id_type = schema.field(self.id_name).type if self.id_name else None
-        self.rows = self._file.metadata.num_rows
-
-    def blocks(self) -> Iterator[tuple[NDArray[Any], Any]]:
-        """Images (m, 784) of any dtype of numbers, and their column of ids, or None."""
-        wanted = self._columns + ([self.id_name] if self.id_name else [])
-        for group in range(self._file.num_row_groups):
-            if self._file.metadata.row_group(group).total_byte_size > MAX_GROUP_BYTES:
-                raise ShardError(f"{self._name}: row group {group + 1} unpacks to more than {MAX_GROUP_BYTES:,} bytes")
-        row = 1
-        batches = self._file.iter_batches(BLOCK, columns=wanted, use_threads=False)
-        while (batch := self._next(batches)) is not None:
-            yield self._images(batch, row), batch.column(self.id_name) if self.id_name else None
-            row += batch.num_rows
-
-    def _next(self, batches: Iterator[Any]) -> Any:
-        try:
-            return next(batches, None)
-        except Exception as error:
-            raise self._damaged(error) from error
-
-    def _images(self, batch: Any, row: int) -> NDArray[Any]:
-        columns = [self._numbers(batch.column(name), name, row) for name in self._columns]
-        if len(columns) == 1:
-            return columns[0].reshape(-1, PIXELS)
-        if len({column.dtype.kind == "f" for column in columns}) > 1:
-            raise ShardError(f"{self._name}: some columns hold integers and others floats")
-        return np.ascontiguousarray(np.stack(columns).T)
-
-    def _numbers(self, column: Any, name: str, row: int) -> NDArray[Any]:
-        """All numbers in a column, one for each row, or 784; lists may hold lists."""
-        types, rows, each = self._arrow.types, len(column), 1
-
-        def refuse(reason: str, at: int | None = None) -> ShardError:
-            place = "" if at is None else f"row {row + at // each}, "
-            return ShardError(f"{self._name}: {place}column {name}: {reason}")
-
-        while True:
-            if column.null_count:
-                raise refuse("null", int(np.argmin(column.is_valid())))
-            if not (types.is_list(column.type) or types.is_large_list(column.type) or _is_fixed(types, column)):
-                break
-            lengths = np.asarray(self._arrow.compute.list_value_length(column))
-            if len(lengths) and (odd := lengths != lengths[0]).any():
-                raise refuse(f"{lengths[odd][0]} values instead of {lengths[0]}", int(odd.argmax()))
-            column, each = column.flatten(), each * (int(lengths[0]) if len(lengths) else 1)
-        if types.is_binary(column.type) or types.is_large_binary(column.type) or _is_bytes(types, column):
-            parts = column.to_pylist()
-            for at, part in enumerate(parts):
-                if len(part) != PIXELS:
-                    raise refuse(f"{len(part)} bytes instead of {PIXELS}", at)
-            numbers = np.frombuffer(b"".join(parts), np.uint8)
-        elif types.is_integer(column.type) or types.is_floating(column.type):
-            numbers = column.to_numpy(zero_copy_only=False)
-        else:
-            raise refuse(f"images must hold numbers, not {column.type}")
-        if len(numbers) != rows * (wanted := PIXELS if name in WHOLE_IMAGES else 1):
-            raise refuse(f"{len(numbers) // max(1, rows)} values instead of {wanted}", 0)
-        return np.asarray(numbers)
-
-    def _damaged(self, error: Exception) -> ShardError:
-        return ShardError(f"{self._name}: damaged Parquet: {' '.join(str(error).split())[:200]}")
-
-
-def _is_fixed(types: Any, column: Any) -> bool:
-    return bool(types.is_fixed_size_list(column.type))
-
-
-def _is_bytes(types: Any, column: Any) -> bool:
-    return bool(types.is_fixed_size_binary(column.type))
-
-
-def _pixel_columns(names: Sequence[str], name: str) -> list[str]:
-    known = dict(zip(kaggle_names(names), names, strict=True))
-    if known.keys() >= set(PIXEL_NAMES):
-        return [known[pixel] for pixel in PIXEL_NAMES]
-    whole = [one for one in WHOLE_IMAGES if one in names]
-    if len(whole) == 1:
-        return whole
-    found = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-    raise ShardError(f"{name}: there must be columns pixel0 to pixel783, or one column pixels; there are {found}")
 
 
 class ParquetWriter:
-    """A table of ids, labels and, if wanted, probabilities, into an open file."""
+    """A table of ids, labels and what else is wanted, into an open file; null is what is not known."""
 
-    def __init__(self, file: Any, name: str, id_name: str, id_type: Any, probabilities: bool) -> None:
-        self._arrow = arrow = pyarrow(name)
-        shares = [(f"p{digit}", arrow.float32()) for digit in range(10 * probabilities)]
-        ids = {None: arrow.int64(), TEXT: arrow.string()}.get(id_type, id_type)
-        types = [(id_name, ids), ("label", arrow.uint8()), *shares]
-        self._schema = arrow.schema(types)
+    def __init__(self, file: Any, name: str, columns: Columns) -> None:
+        with store.reached(name):
+            self._arrow = arrow = pyarrow(name)
+        ids = {None: arrow.int64(), TEXT: arrow.string()}.get(columns.id_type, columns.id_type)
+        types = {columns.id_name: ids, "label": arrow.uint8(), ERROR: arrow.string()}
+        self._schema = arrow.schema([(one, types.get(one, arrow.float32())) for one in columns.names])
         self._writer = arrow.parquet.ParquetWriter(file, self._schema)
         self._waiting: list[Any] = []
 
-    def write(self, ids: Any, labels: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> None:
-        """Add rows; probabilities (m, 10), or (0, 10) if they are not wanted."""
-        shares = list(probabilities.T) if len(self._schema) > 2 else []
-        columns = [self._arrow.array(column) for column in (labels, *shares)]
+    def write(self, ids: Any, answers: Answers) -> None:
+        """Add rows."""
+        labels, probabilities, reasons = answers
+        shares = list(probabilities.T) if len(probabilities) or "p0" in self._schema.names else []
+        unread = None if reasons is None else np.array([bool(reason) for reason in reasons], bool)
+        columns = [self._arrow.array(column, mask=unread) for column in (labels, *shares)]
+        if reasons is not None:
+            columns.append(self._arrow.array([reason or None for reason in reasons], self._arrow.string()))
         ids = self._arrow.array(ids, self._schema.types[0])
         self._waiting.append(self._arrow.record_batch([ids, *columns], self._schema))
         if sum(batch.num_rows for batch in self._waiting) >= GROUP:

@@ -11,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.images import PictureError, is_picture, preprocess
+from digitnn_fast.kaggle.table import UTF16
 from digitnn_fast.shards import store
 from digitnn_fast.shards.store import ShardError
+from digitnn_fast.sizes import PIXELS
 
 MAX_PICTURE_BYTES = 1 << 28
 MAX_LIST_BYTES = 1 << 30
 BLOCK = 256
+NOTHING = np.zeros(PIXELS, np.uint8)  # in the place of a picture that can't be read
 
 
 class Pictures:
@@ -39,26 +42,35 @@ class Pictures:
         total = sum(one.bytes for one in stamps if one)
         return store.Stamp(total, text and hashlib.sha256(text.encode()).hexdigest())
 
-    def blocks(self) -> Iterator[tuple[NDArray[np.uint8], list[str]]]:
-        """Images (m, 784) and their names; ShardError for the first picture that can't be used.
+    def blocks(self) -> Iterator[tuple[NDArray[np.uint8], list[str], list[str]]]:
+        """Images (m, 784), their names, and why those that are blank or damaged can't be read, else "".
 
         Results are UTF-8: of a name that is not, each byte that does not fit is written as `\\udcff`.
         """
         for first in range(0, len(self.names), BLOCK):
             names = self.names[first : first + BLOCK]
-            yield (
-                np.stack([self._pixels(name) for name in names]),
-                [name.encode(errors="backslashreplace").decode() for name in names],
-            )
+            images, reasons = zip(*(self._pixels(name) for name in names), strict=True)
+            texts = [name.encode(errors="backslashreplace").decode() for name in names]
+            yield np.stack(images), texts, list(reasons)
 
-    def _pixels(self, name: str) -> NDArray[np.uint8]:
+    def _pixels(self, name: str) -> tuple[NDArray[np.uint8], str]:
+        content = self._content(name)
+        if content is None:
+            return NOTHING, "no such file"
         try:
-            return preprocess(io.BytesIO(self._content(name)))
+            return preprocess(io.BytesIO(content)), ""
         except PictureError as error:
-            raise ShardError(f"{self.path(name)}: {error}") from error
+            return NOTHING, str(error)
 
-    def _content(self, name: str) -> bytes:
-        content = store.read_whole(self.path(name), MAX_PICTURE_BYTES)
+    def _content(self, name: str) -> bytes | None:
+        """All of the picture; None if it is not there."""
+        try:
+            content = store.read_whole(self.path(name), MAX_PICTURE_BYTES)
+        except ShardError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+            self._hash.update(f"{len(name)} {name} missing ".encode(errors="surrogateescape"))
+            return None
         self._hash.update(f"{len(name)} {name} {len(content)} ".encode(errors="surrogateescape"))
         self._hash.update(content)
         return content
@@ -82,7 +94,8 @@ def _members(source: str) -> tuple[str, list[str]]:
         return source[: -len(store.name_of(source))], [store.name_of(source)]
     if source.lower().endswith(".txt") and not store.is_folder(source):
         try:
-            lines = store.read_whole(source, MAX_LIST_BYTES).decode().splitlines()
+            content = store.read_whole(source, MAX_LIST_BYTES)
+            lines = content.decode("utf-16" if content[:2] in UTF16 else "utf-8-sig").splitlines()
         except UnicodeDecodeError:
             raise ShardError(f"{source}: a list of pictures must be UTF-8 text, a path in each line") from None
         names, folder = [line.strip() for line in lines if line.strip()], source[: -len(store.name_of(source))]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitnn_fast.preprocessing import predicting
+from digitnn_fast.preprocessing import PREPROCESSINGS, predicting
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,14 @@ class Recipe:
         """Whether each epoch is one step, on the same images as the last one."""
         return self.batch is None and self.distortion is None
 
-    @property
-    def kernels(self) -> tuple[str, ...]:
-        """The kernels for training by this recipe from a file; the slowest to compile come first."""
+    def kernels(self, table: bool = True) -> tuple[str, ...]:
+        """The kernels for training by this recipe, from a `table` of text; the slowest to compile come first."""
         learn = (
             ("descent.fullbatch.epoch", "descent.listing.list_blocks")
             if self.full_batch
             else ("descent.minibatch.epoch",)
         )
-        return (*learn, *predicting(self.preprocessing, "float32"))
+        return (*learn, *predicting(self.preprocessing, "float32", table=table))
 
     def settings(self) -> dict[str, int | float | str]:
         """The fields that differ from their defaults, as numbers and text: what a training record keeps."""
@@ -156,3 +156,14 @@ def find_recipe(recipe: str | Recipe) -> Recipe:
     if recipe not in RECIPES:
         raise ValueError(f"no recipe {recipe!r}: there are {', '.join(RECIPES)}")
     return RECIPES[recipe]
+
+
+def changed_recipe(recipe: str, **changes: int | float | str | None) -> Recipe:
+    """The recipe of that name, its own fields replaced by those that are not None; ValueError if that can't be."""
+    own = {name: value for name, value in changes.items() if value is not None}
+    if own.get("preprocessing", "raw") not in PREPROCESSINGS:
+        raise ValueError(f"no preprocessing {own['preprocessing']!r}: there are {', '.join(PREPROCESSINGS)}")
+    rate = own.get("learning_rate", 1.0)
+    if not (isinstance(rate, float) and 0 < rate < math.inf):
+        raise ValueError(f"the learning rate must be more than 0, got {rate}")
+    return replace(find_recipe(recipe), **own)  # type: ignore[arg-type]

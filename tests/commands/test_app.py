@@ -5,17 +5,15 @@ from __future__ import annotations
 import gzip
 import os
 import re
-import select
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
 import pytest
-from command_line import TEST_ROWS, process, snapshot
+from command_line import TEST_ROWS, in_a_terminal, process, snapshot
 from programs import HANGS
 
 from digitnn_fast import __version__
@@ -202,31 +200,6 @@ def test_ctrl_c(tmp_path):
     assert [line for line in stderr.splitlines() if not line.startswith("epoch")] == ["interrupted"]
     assert out.read_text() == "older"
     assert os.listdir(tmp_path) == ["out.csv"]
-
-
-def in_a_terminal(*arguments: object) -> tuple[int, str]:
-    """Exit code and what a terminal of 100 columns gets."""
-    import fcntl
-    import pty
-    import struct
-    import termios
-
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
-    command = [sys.executable, "-m", "digitnn_fast", *map(str, arguments)]
-    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
-    running = subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment | {"TERM": "xterm-256color"}
-    )
-    os.close(theirs)
-    text, give_up = b"", time.monotonic() + HANGS
-    while time.monotonic() < give_up and select.select([ours], [], [], HANGS)[0]:
-        try:
-            text += os.read(ours, 65536)
-        except OSError:  # Linux's way to say that nobody has it open any more
-            break
-    os.close(ours)
-    return running.wait(timeout=HANGS), text.decode()
 
 
 @POSIX

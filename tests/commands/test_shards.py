@@ -76,3 +76,12 @@ def test_interrupted_and_started_again(digits, local, tmp_path):
     done = subprocess.run(command(digits, out), capture_output=True, text=True, check=True)
     assert results(out) == local
     assert f"skipped  {len(there):>6}" in done.stdout
+
+
+def test_pictures_that_cannot_be_read_are_counted(command, tmp_path):
+    (tmp_path / "list.txt").write_text("none.png\n")
+    arguments = "shards", tmp_path / "list.txt", "--out", tmp_path / "out"
+    for options, code, word in (([], 2, "error"), (["--unread-ok"], 0, "WARNING")):
+        outcome = command(*arguments, *options)
+        assert outcome.code == code
+        assert outcome.err.endswith(f"{word}: 1 blank or damaged pictures; their rows say why\n")

@@ -77,7 +77,8 @@ def test_submit_with_a_model_trains_nothing(command, folder, tmp_path):
     for wrong in (("--recipe", "fast"), ("--model-out", tmp_path / "m.npz"), ("--plot", tmp_path / "p.png")):
         outcome = command("submit", "--model", model, *wrong, "--out", out)
         assert outcome.code == 2
-        reason = "--model submits without training: it goes without --recipe, --model-out and --plot"
+        reason = "--model submits without training: it goes without --recipe and what changes it, "
+        reason += "--model-out, --plot and --report"
         assert outcome.err == f"error: {reason}\n"
 
 
@@ -205,3 +206,38 @@ def test_the_main_job_on_kaggles_files(kaggle_files, command, tmp_path):
     again = tmp_path / "again.csv"
     assert command("predict", "--model", model, "--test", test, "--out", again).code == 0
     assert again.read_bytes() == out.read_bytes()
+
+
+def test_what_takes_the_place_of_a_recipes_own(command, folder, tmp_path):
+    changes = "--hidden", 8, "--epochs", 2, "--rate", 0.01, "--batch", 32, "--preprocessing", "raw"
+    files = "--train", folder.path / "train.csv", "--out", tmp_path / "m.npz"
+    outcome = command("train", *files, *changes)
+    assert outcome.code == 0
+    assert outcome.fact("network").startswith("784-8-10 ")
+    record = Network.load(tmp_path / "m.npz").training
+    expected = {"hidden": 8, "epochs": 2, "learning_rate": 0.01, "batch": 32}
+    assert {name: record.settings[name] for name in expected} == expected
+    assert (record.recipe, record.settings.get("preprocessing", "raw")) == ("fast", "raw")
+    outcome = command("submit", "--test", folder.path / "test.csv", *files[:2], "--out", tmp_path / "s.csv", *changes)
+    assert outcome.code == 0
+    assert outcome.fact("network").startswith("784-8-10 ")
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        (("--preprocessing", "none"), "no preprocessing 'none': there are raw, deskewed"),
+        (("--rate", "-1"), "the learning rate must be more than 0, got -1.0"),
+        (("--rate", "nan"), "the learning rate must be more than 0, got nan"),
+        (("--hidden", "0"), "--hidden"),
+        (("--epochs", "0"), "--epochs"),
+    ],
+)
+def test_what_can_not_take_the_place(command, folder, tmp_path, option, reason):
+    outcome = command("train", "--train", folder.path / "train.csv", "--out", tmp_path / "m.npz", *option)
+    assert outcome.code == 2
+    assert reason in outcome.err
+    assert outcome.err.count("\n") == 1
+    outcome = command("submit", "--model", "small", "--test", folder.path / "test.csv", "--epochs", 1)
+    assert outcome.code == 2
+    assert "--model submits without training" in outcome.err

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import select
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,3 +57,28 @@ def process(*arguments: object, **options: object) -> Outcome:
 
 def snapshot(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def in_a_terminal(*arguments: object, columns: int = 100) -> tuple[int, str]:
+    """Exit code and what a terminal of so many columns gets."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    command = [sys.executable, "-m", "digitnn_fast", *map(str, arguments)]
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
+    running = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment | {"TERM": "xterm-256color"}
+    )
+    os.close(theirs)
+    text, give_up = b"", time.monotonic() + HANGS
+    while time.monotonic() < give_up and select.select([ours], [], [], HANGS)[0]:
+        try:
+            text += os.read(ours, 65536)
+        except OSError:  # Linux's way to say that nobody has it open any more
+            break
+    os.close(ours)
+    return running.wait(timeout=HANGS), text.decode()

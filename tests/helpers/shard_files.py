@@ -9,6 +9,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from digitnn_fast import Predictor
 from digitnn_fast.sample import load_sample
@@ -36,9 +37,24 @@ def idx(array, kind=8) -> bytes:
     return bytes([0, 0, kind, array.ndim]) + sizes + array.astype(array.dtype.newbyteorder(">")).tobytes()
 
 
-def zipped(content, name="part.csv") -> bytes:
+def npz(**arrays) -> bytes:
+    """As Keras' mnist.npz."""
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def pngs(images=IMAGES) -> list[bytes]:
+    """As Hugging Face keeps MNIST: each a PNG of 28x28 pixels, white ink on black."""
+    files = [io.BytesIO() for _ in images]
+    for file, image in zip(files, images.reshape(-1, 28, 28), strict=True):
+        Image.fromarray(image).save(file, "PNG")
+    return [file.getvalue() for file in files]
+
+
+def zipped(content, name="part.csv", method=zipfile.ZIP_DEFLATED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
         archive.writestr(name, content)
     return file.getvalue()
 
@@ -88,6 +104,19 @@ ARRAYS = {
     "parquet of lists": lambda: ("part.parquet", parquet({"image": list(IMAGES)})),
     "parquet of squares": lambda: ("part.parquet", parquet({"image": [list(square) for square in SQUARES]})),
     "parquet of bytes": lambda: ("part.parquet", parquet({"pixels": [row.tobytes() for row in IMAGES]})),
+    "parquet of integers and floats": lambda: (
+        "part.parquet",
+        parquet(pixel_columns() | {"pixel5": IMAGES[:, 5] * 1.0, "pixel300": IMAGES[:, 300].astype(np.float32)}),
+    ),
+    "Hugging Face's parquet": lambda: (
+        "part.parquet",
+        parquet({"image": [{"bytes": png, "path": "a.png"} for png in pngs()], "label": LABELS.astype(np.int64)}),
+    ),
+    "parquet of pictures": lambda: ("part.parquet", parquet({"image": pngs()})),
+    "Keras' npz": lambda: ("part.npz", npz(x_train=SQUARES[:9], y_train=LABELS[:9], x_test=SQUARES, y_test=LABELS)),
+    "npz of one array": lambda: ("part.npz", npz(arr_0=IMAGES)),
+    "csv in UTF-16": lambda: ("part.csv", PLAIN.decode().encode("utf-16")),
+    "csv with semicolons": lambda: ("part.csv", b"sep=;\n" + PLAIN.replace(b",", b";")),
     "parquet of floats": lambda: ("part.parquet", parquet({"pixels": list(IMAGES / 255)})),
 }
 

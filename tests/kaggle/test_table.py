@@ -6,50 +6,21 @@ import csv
 import gzip
 import io
 import os
-import random
 import re
 import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kaggle_cells import check_message, zipped
+from kaggle_cells import NO_HEADER, PIXELS, TEST, TRAIN, changed, check_message, numbers, table, text, zipped
 
 from digitnn_fast import kaggle
 from digitnn_fast.kaggle import KaggleFileError, plain
 
-PIXELS = [f"pixel{pixel}" for pixel in range(784)]
-Cells = list[list[Any]]
-
-
-def table(rows: int = 3, labelled: bool = False, seed: int = 0) -> Cells:
-    """Header and rows with zeros in most places, as lists of cells."""
-    choose = random.Random(seed)
-    body = [[choose.choice([0, 0, 0, 0, choose.randrange(256)]) for _ in PIXELS] for _ in range(rows)]
-    labels = [[choose.randrange(10)] if labelled else [] for _ in body]
-    return [["label"] * labelled + PIXELS, *([*label, *row] for label, row in zip(labels, body, strict=True))]
-
-
-def text(cells: Cells, end: str = "\r\n") -> bytes:
-    return "".join(",".join(map(str, row)) + end for row in cells).encode()
-
-
-def numbers(cells: Cells) -> np.ndarray:
-    return np.array(cells[1:], np.uint8)
-
-
-def changed(row: int, column: int, value: Any, **options: Any) -> bytes:
-    cells = table(**options)
-    cells[row][column] = value
-    return text(cells)
-
-
-TEST, TRAIN = table(5), table(5, labelled=True)
 GOOD = {
     "as Kaggle serves it": text(TEST),
     "LF": text(TEST, "\n"),
@@ -226,10 +197,16 @@ BAD_TEST = {
         text(TRAIN),
         "line 1: there is a column label: this is a training file, and a test file is needed",
     ),
-    "submission as test": (b"ImageId,Label\n1,2\n", "line 1: the first line must be a header with pixel0 to pixel783"),
+    "submission as test": (
+        b"ImageId,Label\n1,2\n",
+        NO_HEADER + "'ImageId,Label'; it is a submission: give the file that was predicted",
+    ),
     "NUL": (text(table())[:-4] + b"\0\r\n", "row 3 (line 4): a NUL byte: this is not a text file"),
     "invalid UTF-8": (text(table())[:-2] + b"\xe9\r\n", "row 3 (line 4): byte 0xe9 is not UTF-8 text"),
-    "UTF-16": (text(table()).decode().encode("utf-16"), "line 1: UTF-16 text; save it as UTF-8"),
+    "half a UTF-16": (
+        text(table()).decode().encode("utf-16")[:-1],
+        "damaged file: begins as UTF-16 text does, but is none",
+    ),
     "old Mac": (text(table(), "\r"), "line 1: a carriage return inside a line: line ends must be LF or CRLF"),
     "endless line": (b"0," * 600_000, "line 1: a line of more than 1,048,576 bytes"),
     "endless blank lines": (text(table()) + b"\n" * 1001, "row 4 (line 1005): more than 1,000 blank lines"),
@@ -348,3 +325,7 @@ def test_finds_kaggles_input(tmp_path: Path) -> None:
         assert kaggle.find_kaggle_input(tmp_path) is None
         (folder / "test.csv").write_bytes(text(TEST))
     assert kaggle.find_kaggle_input(tmp_path) == expected
+    (digits / "test.csv").write_bytes(b"id," + text(TEST))
+    assert kaggle.find_kaggle_input(tmp_path) == expected
+    (digits / "test.csv").write_bytes(b"name," + text(TEST))
+    assert kaggle.find_kaggle_input(tmp_path) is None

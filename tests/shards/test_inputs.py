@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import os
+import pickle
 import re
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -21,8 +23,10 @@ from shard_files import (
     SQUARES,
     idx,
     npy,
+    npz,
     parquet,
     pixel_columns,
+    pngs,
     rows_of,
     table,
     zipped,
@@ -53,19 +57,56 @@ def test_pictures(folder):
         Image.fromarray(255 - SQUARES[number]).resize((112, 112)).save(folder / "scans" / f"{number}.png")
     names = ["0.png", "1.png", "2.png"]
     labels = [str(PREDICTOR.predict(preprocess(folder / "scans" / name))) for name in names]
-    expected = [["file", "label"], *([name, label] for name, label in zip(names, labels, strict=True))]
+    expected = [["file", "label", "error"], *([name, label, ""] for name, label in zip(names, labels, strict=True))]
     predict_shard("scans", "out.csv", PREDICTOR)
     assert rows_of("out.csv") == expected
     assert predict_shard("scans", "out.csv", PREDICTOR).skipped
-    (folder / "scans" / "list.txt").write_text("2.png\n\n0.png\n")
-    predict_shard("scans/list.txt", "list.csv", PREDICTOR)
-    assert rows_of("list.csv") == [expected[0], expected[3], expected[1]]
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        (folder / "scans" / "list.txt").write_text("2.png\n\n0.png\n", encoding)
+        predict_shard("scans/list.txt", "list.csv", PREDICTOR)
+        assert rows_of("list.csv") == [expected[0], expected[3], expected[1]]
     predict_shard("scans/1.png", "one.csv", PREDICTOR)
     assert rows_of("one.csv") == [expected[0], expected[2]]
-    Image.new("L", (30, 30), 255).save(folder / "scans" / "3.png")
-    with pytest.raises(ShardError, match=r"^scans.3\.png: nothing is written on it$"):
-        predict_shard("scans", "out.csv", PREDICTOR)
-    assert rows_of("out.csv") == expected
+
+
+def test_a_picture_that_cannot_be_read_has_its_reason_in_its_row(folder):
+    (folder / "scans").mkdir()
+    Image.fromarray(255 - SQUARES[0]).resize((112, 112)).save(folder / "scans" / "0.png")
+    content = (folder / "scans" / "0.png").read_bytes()
+    Image.new("L", (30, 30), 255).save(folder / "scans" / "1.png")
+    (folder / "scans" / "2.png").write_bytes(content[: len(content) // 2])
+    (folder / "scans" / "3.png").write_text('no, "picture"')
+    (folder / "scans" / "4.png").write_bytes(content)
+    (folder / "scans" / "list.txt").write_text("0.png\nnone.png\n")
+    outcome = predict_shard("scans", "out.csv", PREDICTOR)
+    assert (outcome.rows, outcome.unread, outcome.error) == (5, 3, "")
+    header, *rows = rows_of("out.csv")
+    label = rows[0][1]
+    assert header == ["file", "label", "error"]
+    assert [row[:2] for row in rows] == [
+        ["0.png", label],
+        ["1.png", ""],
+        ["2.png", ""],
+        ["3.png", ""],
+        ["4.png", label],
+    ]
+    reasons = "", "nothing is written on it", "damaged: .*", "not a picture in a format that can be read .*", ""
+    assert all(re.fullmatch(reason, row[2]) for reason, row in zip(reasons, rows, strict=True))
+    again = predict_shard("scans", "out.csv", PREDICTOR)
+    assert (again.skipped, again.unread) == (True, 3)
+    predict_shard("scans/list.txt", "list.csv", PREDICTOR, Options(probabilities=True))
+    assert rows_of("list.csv")[2] == ["none.png", *[""] * 11, "no such file"]
+
+
+def test_pictures_that_cannot_be_read_in_parquet(folder):
+    pq = pytest.importorskip("pyarrow.parquet")
+    Image.fromarray(255 - SQUARES[0]).resize((112, 112)).save("0.png")
+    (folder / "list.txt").write_text("none.png\n0.png\n")
+    for probabilities in (True, False):
+        predict_shard("list.txt", "out.parquet", PREDICTOR, Options(probabilities, "parquet"))
+        rows = pq.read_table("out.parquet").to_pylist()
+        assert (rows[0]["label"], rows[0].get("p3"), rows[0]["error"]) == (None, None, "no such file")
+        assert rows[1]["label"] == PREDICTOR.predict("0.png") and rows[1]["error"] is None
 
 
 HUGE = (
@@ -126,8 +167,31 @@ BAD = {
         r"row 600, pixel300: images of >i2 must lie in 0\.\.255, .*",
     ),
     "NaN": ("part.npy", lambda: npy(changed(np.nan, "f4")), r"row 600, pixel300: images of float32 .*, but hold NaN"),
-    "npz": ("part.npz", lambda: zipped(npy(IMAGES), "images.npy"), r"this zip must hold one CSV file .*images\.npy"),
-    "idx of labels": ("labels", lambda: idx(LABELS), "an IDX file of labels, not of images"),
+    "npz of other arrays": (
+        "part.npz",
+        lambda: npz(a=IMAGES, b=LABELS),
+        "there must be arrays x_test, or images; there are a, b",
+    ),
+    "npz with a pickle": ("part.npz", lambda: npz(x_test=np.array([{}] * 9)), "x_test: images must be .*, not object"),
+    "cut npz": ("part.npz", lambda: npz(x_test=IMAGES)[:-99], "damaged or cut-off zip: .*"),
+    "damaged npz": (
+        "part.npz",
+        lambda: npz(x_test=IMAGES)[:9000] + bytes(99) + npz(x_test=IMAGES)[9099:],
+        "x_test: damaged: .*",
+    ),
+    "npz bomb": (
+        "part.npz",
+        lambda: npz(x_test=np.zeros((200_000, 784), np.uint8)),
+        "unpacks to more than 200 times its size; .*",
+    ),
+    "npz by LZMA": (
+        "part.npz",
+        lambda: zipped(npy(IMAGES), "images.npy", zipfile.ZIP_LZMA),
+        "compressed by another method than deflate; .*",
+    ),
+    "a true pickle": ("part.pkl", lambda: pickle.dumps(IMAGES), "a pickle, which could run any code; .*"),
+    "HDF5": ("part.h5", lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), "HDF5; .*"),
+    "idx of labels": ("labels", lambda: idx(LABELS), "a file of labels, not of images"),
     "idx of other sizes": ("i", lambda: idx(np.zeros((5, 27, 28), np.uint8)), r"images must be .*, not \(5, 27, 28\)"),
     "idx of no type": ("i", lambda: b"\0\0\x07\x03" + bytes(99), "not a format that can be read"),
     "cut idx": ("i", lambda: idx(SQUARES)[:-5], "cut off: .*"),
@@ -137,7 +201,7 @@ BAD = {
     "csv without pixels": (
         "part.csv",
         lambda: b"a,b\n1,2\n",
-        r"line 1: the first line must be a header with pixel0 to pixel783",
+        r"line 1: the first line must be a header with pixel0 to pixel783, but is 'a,b'",
     ),
     "csv with a pixel missing": (
         "part.csv",
@@ -181,7 +245,21 @@ BAD = {
     ),
     "parquet of few bytes": ("p", lambda: parquet({"pixels": [b"12"]}), "row 1, column pixels: 2 bytes instead of 784"),
     "parquet of text": ("p", lambda: parquet({"pixels": ["a"]}), "column pixels: images must hold numbers, not .*"),
-    "parquet of mixed kinds": ("p", lambda: parquet(pixel_columns() | {"pixel5": [0.5] * 600}), "some columns hold .*"),
+    "parquet of mixed scales": (
+        "p",
+        lambda: parquet(pixel_columns() | {"pixel5": [0.5] * 600}),
+        r"images of float64 must lie in 0\.\.1, or be whole numbers up to 255, but hold 255\.0",
+    ),
+    "parquet of damaged pictures": (
+        "p",
+        lambda: parquet({"image": [{"bytes": pngs()[0][:50], "path": "/etc/passwd"}]}),
+        "row 1, column image: (damaged|not a picture).*",
+    ),
+    "parquet of paths alone": (
+        "p",
+        lambda: parquet({"image": [{"bytes": b"12", "path": "a.png"}, {"bytes": None, "path": "/etc/passwd"}]}),
+        "row 2, column image: null",
+    ),
     "parquet with pixel 256": ("p", lambda: parquet(pixel_columns(changed(256, "i2"))), r"row 600, pixel300: .*"),
 }
 

@@ -22,95 +22,119 @@
 #define LEFT @left@
 #define RIGHT @right@
 
+#define BLOCK @block@  /* units that are added up together */
 #if BITS == 8
 typedef int8_t packed; /* a weight */
-#define BLOCK 8        /* units that are added up together */
+#define READ_PACKED(place) ((int8_t)DIGITS_READ_8(place))
 #define OFFSET 0
 #else
 /* Codes of weights, several in a word: a weight is STEP * code - OFFSET. Multiplied by a level, two of them at a time
  * are the halves of a word: no list is so long that a half could overflow, 16 * 255 * 14 < 65536. */
+#if BITS == 2 && BLOCK == 8
+typedef uint16_t packed; /* its bytes are the halves */
+#define READ_PACKED(place) ((uint16_t)DIGITS_READ_16(place))
+#define HALVES(word) (((uint32_t)(word) & 0xffu) | ((uint32_t)(word) & 0xff00u) << 8)
+#else
 typedef uint32_t packed;
-#define BLOCK 16
+#define READ_PACKED(place) ((uint32_t)DIGITS_READ_32(place))
+#define HALVES(word) (word)
+#endif
 #define STEP (4 / BITS)
 #define OFFSET (BITS == 4 ? 7 : 3)
 #endif
-#define PER_PACKED (8 * (int)sizeof(packed) / BITS)
+#define PER_PACKED (8 * (int32_t)sizeof(packed) / BITS)
 #define ROW (HIDDEN / PER_PACKED) /* of one pixel in W1 */
 #define LISTED 16                 /* pixels in a full list */
 
-static const packed W1[(BOTTOM - TOP) * (RIGHT - LEFT) * ROW] = {
+#if defined(__AVR__) && (BOTTOM - TOP) * (RIGHT - LEFT) * HIDDEN / 8 * BITS > 32767
+#error "an AVR takes at most 32,767 bytes of weights: export fewer bits, inputs or hidden units"
+#endif
+
+static DIGITS_STORED packed W1[(BOTTOM - TOP) * (RIGHT - LEFT) * ROW] = {
 @W1@
 };
 
-static const int32_t b1[HIDDEN] = {
+static DIGITS_STORED int32_t b1[HIDDEN] = {
 @b1@
 };
 
-static const int16_t W2[HIDDEN * DIGITS_CLASSES] = {
+static DIGITS_STORED int16_t W2[HIDDEN * DIGITS_CLASSES] = {
 @W2@
 };
 
-static const int32_t b2[DIGITS_CLASSES] = {
+static DIGITS_STORED int32_t b2[DIGITS_CLASSES] = {
 @b2@
 };
 
-static const uint16_t powers[64] = { /* 32768 / 2**(k / 64) */
+static DIGITS_STORED uint16_t powers[64] = { /* 32768 / 2**(k / 64) */
 @powers@
 };
 
 uint32_t digits_checksum(void)
 {
     uint32_t sum = 0, i;
-#define TAKE_IN(array) \
+#define TAKE_IN(array, read) \
     for (i = 0; i < sizeof array / sizeof array[0]; i++) { \
-        const int32_t number = (int32_t)array[i];          \
+        const int32_t number = (int32_t)read(array + i);   \
         sum = (sum + (uint32_t)number) * 31u;              \
     }
-    TAKE_IN(W1)
-    TAKE_IN(b1)
-    TAKE_IN(W2)
-    TAKE_IN(b2)
-    TAKE_IN(powers)
+    TAKE_IN(W1, READ_PACKED)
+    TAKE_IN(b1, DIGITS_READ_32)
+    TAKE_IN(W2, (int16_t)DIGITS_READ_16)
+    TAKE_IN(b2, DIGITS_READ_32)
+    TAKE_IN(powers, DIGITS_READ_16)
     return sum;
 }
 
-#define EACH_OF_8(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+#define EACH_OF_4(DO) DO(0) DO(1) DO(2) DO(3)
+#define EACH_OF_8(DO) EACH_OF_4(DO) DO(4) DO(5) DO(6) DO(7)
 
-/* sums = before + levels * W1 of the listed pixels: each is its level + 256 * (where its weights are), and 0 ends them. */
-static void add_up(const uint32_t *list, const int32_t *before, int32_t *sums)
+/* sums += levels * W1 of the listed pixels: each is its level + 256 * (where its weights are), and 0 ends them. */
+static void add_up(const uint32_t *list, int32_t *sums)
 {
     const packed *weights;
     for (weights = W1; weights < W1 + ROW; weights += BLOCK / PER_PACKED) {
         const uint32_t *pixel;
 #if BITS == 8
-#define BEGIN(i) int32_t s##i = before[i];
-#define ADD(i) s##i += level * w[i];
+#define EACH_SUM EACH_OF_8
+#define BEGIN(i) int32_t s##i = sums[i];
+#define ADD(i) s##i += level * READ_PACKED(w + i);
 #define END(i) sums[i] = s##i;
-        EACH_OF_8(BEGIN)
+        EACH_SUM(BEGIN)
         for (pixel = list; *pixel != 0; pixel++) {
             const int32_t level = (int32_t)(*pixel & 255u);
             const packed *const w = weights + (*pixel >> 8);
-            EACH_OF_8(ADD)
+            EACH_SUM(ADD)
         }
 #else
+#if BLOCK == 8
+#define EACH_SUM EACH_OF_4
+#else
+#define EACH_SUM EACH_OF_8
+#endif
 #define BEGIN(i) uint32_t s##i = 0;
 #if BITS == 4
-#define ADD(i) s##i += level * (w[i / 4] >> (4 * (i % 4)) & 0x000f000fu);
+#define ADD(i) s##i += level * ((i < 4 ? word : next) >> (4 * (i % 4)) & 0x000f000fu);
 #else
-#define ADD(i) s##i += level * (w[0] >> (2 * i) & 0x00030003u);
+#define ADD(i) s##i += level * (word >> (2 * i) & 0x00030003u);
 #endif
-#define END(i)                                              \
-    sums[i] = before[i] + STEP * (int32_t)(s##i & 0xffffu); \
-    sums[8 + i] = before[8 + i] + STEP * (int32_t)(s##i >> 16);
-        EACH_OF_8(BEGIN)
+#define END(i)                                   \
+    sums[i] += STEP * (int32_t)(s##i & 0xffffu); \
+    sums[BLOCK / 2 + i] += STEP * (int32_t)(s##i >> 16);
+        EACH_SUM(BEGIN)
         for (pixel = list; *pixel != 0; pixel++) {
             const uint32_t level = *pixel & 255u;
             const packed *const w = weights + (*pixel >> 8);
-            EACH_OF_8(ADD)
+            const uint32_t word = HALVES(READ_PACKED(w));
+#if BITS == 4 && BLOCK == 16
+            const uint32_t next = READ_PACKED(w + 1);
+#elif BITS == 4
+            const uint32_t next = 0;
+#endif
+            EACH_SUM(ADD)
         }
 #endif
-        EACH_OF_8(END)
-        before += BLOCK;
+        EACH_SUM(END)
         sums += BLOCK;
     }
 }
@@ -143,9 +167,8 @@ static int32_t share(int32_t numerator, int32_t denominator)
     return quotient - (quotient * 2 * denominator > twice); /* division rounds towards 0 */
 }
 
-static stance look(const uint8_t *image)
+static void look(const uint8_t *image, stance *found)
 {
-    stance found;
     int32_t m00 = 0, m10 = 0, m01 = 0, m11 = 0, m02 = 0, x, y, near_x, near_y, low;
     for (y = -SIDE / 2; y < SIDE / 2; y++) {
         int32_t total = 0, moment = 0, four;
@@ -161,21 +184,20 @@ static stance look(const uint8_t *image)
         m11 += moment * y;
         m02 += total * y * y;
     }
-    found.mean_x = share(256 * m10, m00);
-    found.mean_y = share(256 * m01, m00);
-    near_x = whole(found.mean_x + 128); /* moments around this pixel do not depend on where the digit stands */
-    near_y = whole(found.mean_y + 128);
-    low = found.mean_y - 256 * near_y;
+    found->mean_x = share(256 * m10, m00);
+    found->mean_y = share(256 * m01, m00);
+    near_x = whole(found->mean_x + 128); /* moments around this pixel do not depend on where the digit stands */
+    near_y = whole(found->mean_y + 128);
+    low = found->mean_y - 256 * near_y;
     m11 -= near_y * m10;
     m10 -= near_x * m00;
     m02 -= near_y * m01;
     m01 -= near_y * m00;
     m11 -= near_x * m01;
     m02 -= near_y * m01;
-    found.slant = share(256 * m11 - m10 * low, (256 * m02 - m01 * low) / 256);
-    if (found.slant > 256) found.slant = 256;
-    if (found.slant < -256) found.slant = -256;
-    return found;
+    found->slant = share(256 * m11 - m10 * low, (256 * m02 - m01 * low) / 256);
+    if (found->slant > 256) found->slant = 256;
+    if (found->slant < -256) found->slant = -256;
 }
 #endif
 @view@
@@ -183,15 +205,18 @@ static stance look(const uint8_t *image)
 static int32_t first_layer(const uint8_t *image, int32_t *sums)
 {
     uint32_t list[LISTED + 1], *end = list;
-    const int32_t *before = b1; /* the first time; there is always one */
+    volatile int32_t *const copied = sums; /* else compilers call memcpy, which is libc's */
     int32_t total = 0, x, y, first, last;
 #if DESKEWED
-    const stance found = look(image);
-    const int32_t lowered = whole(found.mean_y + 256);
+    stance found;
+    int32_t lowered;
+    look(image, &found);
+    lowered = whole(found.mean_y + 256);
 #elif @viewed@
     view seen;
     begin(&seen, image);
 #endif
+    for (x = 0; x < HIDDEN; x++) copied[x] = (int32_t)DIGITS_READ_32(b1 + x);
     for (y = TOP; y < BOTTOM; y++) {
         const uint32_t place = (uint32_t)((y - TOP) * (RIGHT - LEFT) - LEFT) * (256 * ROW);
 #if DESKEWED
@@ -231,14 +256,13 @@ static int32_t first_layer(const uint8_t *image, int32_t *sums)
             *end++ = place + (uint32_t)x * (256 * ROW) + (uint32_t)level;
             if (end == list + LISTED) {
                 *end = 0;
-                add_up(list, before, sums);
-                before = sums;
+                add_up(list, sums);
                 end = list;
             }
         }
     }
     *end = 0;
-    add_up(list, before, sums);
+    add_up(list, sums);
     return total;
 }
 
@@ -250,8 +274,8 @@ uint8_t digits_logits(const uint8_t image[DIGITS_PIXELS], int32_t logits[DIGITS_
     int32_t unit;
     uint8_t k, best = 0;
 #define EACH_CLASS(DO) EACH_OF_8(DO) DO(8) DO(9)
-#define FROM_BIAS(k) int32_t z##k = b2[k];
-#define ADD_UNIT(k) z##k += hidden * w[k];
+#define FROM_BIAS(k) int32_t z##k = (int32_t)DIGITS_READ_32(b2 + k);
+#define ADD_UNIT(k) z##k += hidden * (int16_t)DIGITS_READ_16(w + k);
 #define TO_LOGIT(k) logits[k] = z##k;
     EACH_CLASS(FROM_BIAS)
     for (unit = 0; unit < HIDDEN; unit++, w += DIGITS_CLASSES) {
@@ -281,7 +305,7 @@ void digits_probabilities(const int32_t logits[DIGITS_CLASSES], uint8_t probabil
     for (k = 0; k < DIGITS_CLASSES; k++) {
         /* How far below the highest it is, in 1/64 powers of two. */
         const uint64_t below = (uint64_t)((uint32_t)highest - (uint32_t)logits[k]) * @factor@u >> @factor_shift@;
-        shares[k] = below < 64 * 16 ? (uint32_t)powers[below & 63] >> (below >> 6) : 0;
+        shares[k] = below < 64 * 16 ? (uint32_t)DIGITS_READ_16(powers + (below & 63)) >> (below >> 6) : 0;
         total += shares[k];
     }
     for (k = 0; k < DIGITS_CLASSES; k++) probabilities[k] = (uint8_t)((shares[k] * 255 + total / 2) / total);

@@ -6,8 +6,18 @@
 
 #include <stdint.h>
 
-#if defined(__SIZEOF_INT__) && __SIZEOF_INT__ < 4
-#error "digits.c needs an int of 32 bits: AVR and other processors with 16 are not supported"
+/* What is stored lies in flash, which an AVR reads by instructions of its own. */
+#ifdef __AVR__
+#include <avr/pgmspace.h>
+#define DIGITS_STORED const PROGMEM
+#define DIGITS_READ_8(place) pgm_read_byte(place)
+#define DIGITS_READ_16(place) pgm_read_word(place)
+#define DIGITS_READ_32(place) pgm_read_dword(place)
+#else
+#define DIGITS_STORED const
+#define DIGITS_READ_8(place) (*(place))
+#define DIGITS_READ_16(place) (*(place))
+#define DIGITS_READ_32(place) (*(place))
 #endif
 
 #define DIGITS_PIXELS 784 /* 28 x 28, row after row: 0 is paper, 255 is ink */

@@ -13,17 +13,17 @@
 #define DIGITS @digits@
 #define NOISE @noise@
 
-static const uint8_t images[DIGITS][DIGITS_PIXELS] = {
+static DIGITS_STORED uint8_t images[DIGITS][DIGITS_PIXELS] = {
 @images@
 };
 
-static const uint8_t labels[DIGITS] = {@labels@};
+static DIGITS_STORED uint8_t labels[DIGITS] = {@labels@};
 
-static const int32_t wanted[DIGITS][DIGITS_CLASSES] = {
+static DIGITS_STORED int32_t wanted[DIGITS][DIGITS_CLASSES] = {
 @logits@
 };
 
-static const uint8_t probable[DIGITS][DIGITS_CLASSES] = {
+static DIGITS_STORED uint8_t probable[DIGITS][DIGITS_CLASSES] = {
 @probabilities@
 };
 
@@ -34,11 +34,13 @@ uint16_t digits_selftest(void)
     uint32_t random = 1, checksum = 0;
     uint16_t wrong = 0, number, pixel;
     for (number = 0; number < DIGITS; number++) {
-        wrong = (uint16_t)(wrong + (digits_logits(images[number], logits) != labels[number]));
+        for (pixel = 0; pixel < DIGITS_PIXELS; pixel++)
+            ((volatile uint8_t *)image)[pixel] = DIGITS_READ_8(images[number] + pixel); /* no memcpy */
+        wrong = (uint16_t)(wrong + (digits_logits(image, logits) != DIGITS_READ_8(labels + number)));
         digits_probabilities(logits, probabilities);
         for (k = 0; k < DIGITS_CLASSES; k++) {
-            wrong = (uint16_t)(wrong + (logits[k] != wanted[number][k]));
-            wrong = (uint16_t)(wrong + (probabilities[k] != probable[number][k]));
+            wrong = (uint16_t)(wrong + (logits[k] != (int32_t)DIGITS_READ_32(wanted[number] + k)));
+            wrong = (uint16_t)(wrong + (probabilities[k] != DIGITS_READ_8(probable[number] + k)));
         }
     }
     for (number = 0; number < NOISE; number++) { /* from black, through ever denser noise, to nearly white */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -19,7 +20,6 @@ from digitnn_fast.sizes import CLASSES, PIXELS, SIDE
 HERE = HOME / "export" / "c"
 WIDTH = 110  # of a line of numbers
 NOISE = 32  # pictures in the self-test
-BLOCK = {8: 8, 4: 16, 2: 16}  # hidden units that the C adds up together
 
 
 class Integers(NamedTuple):
@@ -36,8 +36,17 @@ class Integers(NamedTuple):
     def bytes(self) -> int:
         """Of all weights and biases as the C stores them."""
         top, bottom, left, right = self.window()
-        hidden = -(-len(self.quantized.b1) // BLOCK[self.bits]) * BLOCK[self.bits]
+        hidden = padded(len(self.quantized.b1))
         return hidden * ((bottom - top) * (right - left) * self.bits // 8 + 4 + 2 * CLASSES) + 4 * CLASSES
+
+    def fits_avr(self) -> bool:
+        """Whether W1 is small enough for an array on an AVR, whose `int` has 16 bits."""
+        top, bottom, left, right = self.window()
+        return (bottom - top) * (right - left) * padded(len(self.quantized.b1)) * self.bits // 8 < 2**15
+
+    def block(self) -> int:
+        """Hidden units that the C adds up together: 8, or 16 where that takes fewer steps and no more bytes."""
+        return 8 if self.bits == 8 or padded(len(self.quantized.b1)) % 16 else 16
 
     def window(self) -> tuple[int, int, int, int]:
         """Top, bottom, left and right of the pixels that have a weight; at least one pixel."""
@@ -58,6 +67,12 @@ def sources(network: Integers) -> dict[str, str]:
     return {name: text.replace("@set@", number) for name, text in texts.items()}
 
 
+def renamed(text: str, old: str, new: str) -> str:
+    """C, or a file's name, with the names that begin with a prefix called by another one."""
+    text = re.sub(rf"\b{old}(?=_|\.[chn])", new, text)
+    return re.sub(rf"\b{old.upper()}(?=_)", new.upper(), text)
+
+
 def check_width(hidden: int) -> None:
     """ValueError for more hidden units than the C can address."""
     if PIXELS * hidden >= 2**24:
@@ -67,6 +82,11 @@ def check_width(hidden: int) -> None:
 def fill(name: str, network: Integers, **values: Any) -> str:
     """A template with `@name@` replaced by each value. None of them is text from a model file, which may be hostile."""
     about = f"a network 784-{len(network.quantized.b1)}-10, weights in {network.bits} bits"
+    fits = network.fits_avr()
+    values = {"library": "Handwritten digits", **values} | {
+        "avr": "avr,megaavr," if fits else "",
+        "needs": f"{network.bytes():,} bytes of weights" + ("" if fits else ", too many for AVR"),
+    }
     text = (HERE / name).read_text(encoding="utf-8")
     for key, value in {"about": about, "version": __version__, **values}.items():
         text = text.replace(f"@{key}@", str(value))
@@ -76,11 +96,11 @@ def fill(name: str, network: Integers, **values: Any) -> str:
 def _network(network: Integers) -> dict[str, Any]:
     (W1, b1, W2, b2, shift, scale), bits, preprocessing = network
     top, bottom, left, right = network.window()
-    spare = -len(b1) % BLOCK[bits]  # units of zeros, to fill the last block
+    spare = padded(len(b1)) - len(b1)  # units of zeros, to fill the last block
     inner = W1.reshape(SIDE, SIDE, -1)[top:bottom, left:right].reshape(-1, len(b1))
     factor, factor_shift = octave_factor(scale)
     stored = {
-        "W1": pack(np.pad(inner, ((0, 0), (0, spare))), bits),
+        "W1": pack(np.pad(inner, ((0, 0), (0, spare))), bits, network.block()),
         "b1": np.pad(b1, (0, spare)),
         "W2": np.pad(W2, ((0, spare), (0, 0))),
         "b2": b2,
@@ -89,6 +109,7 @@ def _network(network: Integers) -> dict[str, Any]:
     return {
         **_choice(preprocessing),
         "bits": bits,
+        "block": network.block(),
         "hidden": len(b1) + spare,
         "shift": shift,
         "top": top,
@@ -117,20 +138,27 @@ def _choice(preprocessing: str) -> dict[str, str]:
     }
 
 
-def pack(weights: NDArray[np.int8], bits: int) -> NDArray[Any]:
+def padded(hidden: int) -> int:
+    """Hidden units that the C stores: whole blocks of 8."""
+    return -(-hidden // 8) * 8
+
+
+def pack(weights: NDArray[np.int8], bits: int, block: int) -> NDArray[Any]:
     """Weights (pixels, H) as the C reads them: bytes, or words of codes: weight + 7, or half of weight + 3.
 
-    Units come in blocks of 16. In the low and high half of a block's words stand its units 0 to 7 and 8 to 15, so
-    that a shift and a mask give two units at once: with 2 bits from one word, with 4 from two.
+    In the low and high half of a block's words stand the first and the second half of its units, so that a shift and a
+    mask give two units at once. A block of 16 takes one word with 2 bits, and two with 4; a block of 8 half as much.
     """
     if bits == 8:
         return weights
     codes = (weights.astype(np.int64) + LARGEST[bits]) // (4 // bits)
-    halves = codes.reshape(len(weights), -1, 2, 8)
-    both = halves[:, :, 0] | halves[:, :, 1] << 16  # (pixels, blocks, 8)
-    words = both.reshape(len(weights), -1, 8 // bits * 2, order="C") if bits == 4 else both
-    places = bits * np.arange(words.shape[-1])
-    return np.asarray(np.bitwise_or.reduce(words << places, axis=-1), np.uint32)
+    halves = codes.reshape(len(weights), -1, 2, block // 2)
+    both = halves[:, :, 0] | halves[:, :, 1] << 16  # (pixels, blocks, block / 2)
+    words = both.reshape(len(weights), -1, 4 if bits == 4 else block // 2)
+    packed = np.bitwise_or.reduce(words << bits * np.arange(words.shape[-1]), axis=-1)
+    if bits == 2 and block == 8:
+        return np.asarray(packed & 0xFF | packed >> 8 & 0xFF00, np.uint16)
+    return np.asarray(packed, np.uint32)
 
 
 def checksum(arrays: Iterable[NDArray[Any]]) -> int:

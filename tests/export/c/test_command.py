@@ -1,5 +1,6 @@
 """The command `export --to c`: what it says, what it refuses, and that nothing is left when it fails."""
 
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -71,7 +72,7 @@ def test_fewer_bits_are_fine_tuned_and_the_network_is_kept(command, quick, tmp_p
     assert f"to {bits} bits, on 10,000 rows of the embedded sample" in text
     assert "all integers equal" in text
     assert "training loss" in error
-    predictor = Predictor.load(tmp_path / "c" / c.MODEL)
+    predictor = Predictor.load(tmp_path / "c" / "digits.npz")
     same = predictor.predict(SAMPLE.test_images) == Predictor.load("small").predict(SAMPLE.test_images)
     assert f"{same.sum():,} of 2,000 labels as in float32" in text or same.mean() > 0.95  # W2 is rounded in the C
 
@@ -104,8 +105,9 @@ def test_other_inputs_are_trained_and_the_network_is_kept(command, quick, tmp_pa
     assert f"for {inputs} inputs, {wide} hidden units, on 3,000 rows of {tmp_path}/rows.csv" in text
     assert f"784-{wide}-10" in text, "the network that was trained, not the one that was given"
     assert ("fine-tuned" in text) == (bits == 2)
+    assert ("3, with training losses of" in text) == (wide == 16)
     assert "all integers equal" in text
-    network = Network.load(tmp_path / "c" / c.MODEL)
+    network = Network.load(tmp_path / "c" / "digits.npz")
     assert (network.hidden, network.preprocessing) == (wide, recipe.preprocessing)
     integers = Integers(quantize(network.parameters, bits), bits, network.preprocessing)
     right = integers.logits(SAMPLE.test_images).argmax(axis=1) == SAMPLE.test_labels
@@ -134,6 +136,8 @@ def test_too_much_lost(command, quick, tmp_path):
     ("arguments", "message"),
     [
         (("--bits", "3"), "--bits must be 8 or 4 or 2, got 3"),
+        (("--prefix", "two words"), "--prefix must be a name of a-z, 0-9 and _, not 'two words'"),
+        (("--prefix", "../x"), "--prefix must be a name of a-z, 0-9 and _, not '../x'"),
         (("--layout", "sketch"), "--layout must be plain or arduino, got sketch"),
         (("--train", "x.csv"), "--train goes with --bits 4 or 2, or --inputs"),
         (("--inputs", "16x16"), "--inputs needs --train"),
@@ -143,6 +147,8 @@ def test_too_much_lost(command, quick, tmp_path):
         (("--inputs", "16x16", "--train", "nothing.csv"), "nothing.csv: no such file"),
         (("--inputs", "16x16", "--train", "x.csv", "--hidden", "0"), "--hidden"),
         (("--hidden", "32", "--bits", "2"), "--hidden goes with --inputs"),
+        (("--seeds", "2"), "--seeds goes with --inputs"),
+        (("--seeds", "0"), "--seeds"),
         (("--clock", "0"), "--clock"),
         (("--max-ram", "-1"), "--max-ram"),
         (("--bits", "2", "--train", "nothing.csv"), "nothing.csv: no such file"),
@@ -236,3 +242,61 @@ def test_the_compiler_of_the_environment_is_used(monkeypatch):
     assert tools.compiler() == ["gcc", "-m64"]
     monkeypatch.setenv("CC", "no-such-compiler")
     assert tools.compiler() == [next(name for name in ("cc", "gcc", "clang") if shutil.which(name))]
+
+
+BOTH = """
+#include "small_one.h"
+#include "d.h"
+int main(void)
+{
+    static const uint8_t image[SMALL_ONE_PIXELS] = {0};
+    return small_one_selftest() + d_selftest() + (small_one_predict(image) > 9) + (d_predict(image) >= D_CLASSES);
+}
+"""
+
+
+def test_two_networks_in_one_program(command, tmp_path):
+    needs("gcc")
+    names = []
+    for model, prefix in (("small", "small_one"), (tmp_path / "other.npz", "d")):
+        if prefix == "d":
+            Network(*Predictor.load("small").network.parameters, "pooled").save(model)
+        code, text, _ = command(model, "--out", tmp_path / prefix, "--prefix", prefix, "--max-loss", 100)
+        assert code == 0
+        assert "2,000 of 2,000 labels, all integers equal" in text
+        files = {path.name: path for path in (tmp_path / prefix).iterdir()}
+        assert set(files) == {f"{prefix}.h", f"{prefix}.c", f"{prefix}_selftest.c"}
+        assert not any(re.search(r"\bdigits[_.]|DIGITS_", path.read_text()) for path in files.values())
+        names += [files[f"{prefix}.c"], files[f"{prefix}_selftest.c"]]
+    (tmp_path / "both.c").write_text(BOTH)
+    own = ["-DSMALL_ONE_NO_MAIN", "-DD_NO_MAIN", "-I", tmp_path / "small_one", "-I", tmp_path / "d"]
+    tools.run_tool(["gcc", *tools.STRICT, *own, "-o", tmp_path / "both", tmp_path / "both.c", *names])
+    tools.run_tool([tmp_path / "both"])
+
+
+def test_a_library_with_a_prefix(command, tmp_path):
+    needs("gcc")
+    assert command("small", "--out", tmp_path / "D", "--layout", "arduino", "--prefix", "mine")[0] == 0
+    files = {path.relative_to(tmp_path / "D").as_posix() for path in (tmp_path / "D").rglob("*") if path.is_file()}
+    own = {"src/mine.h", "src/mine.c", "src/mine_selftest.c"}
+    assert files == {"library.properties", "examples/Digits/Digits.ino", *own}
+    properties = (tmp_path / "D" / "library.properties").read_text()
+    assert "name=Handwritten digits mine\n" in properties
+    assert "includes=mine.h\n" in properties
+    assert "mine_logits(image, logits)" in (tmp_path / "D" / "examples" / "Digits" / "Digits.ino").read_text()
+
+
+def test_of_several_seeds_the_one_that_learned_best_is_kept(command, quick, tmp_path, monkeypatch):
+    needs("gcc")
+    recipe = RECIPES["tiny"]
+    monkeypatch.setitem(RECIPES, recipe.name, replace(recipe, epochs=3))
+    write_rows(tmp_path / "rows.csv", SAMPLE.train_images[:1000], SAMPLE.train_labels[:1000])
+    arguments = ["--inputs", "16x16", "--hidden", 2, "--train", tmp_path / "rows.csv", "--max-loss", 100]
+    code, text, _ = command("small", "--out", tmp_path / "c", *arguments, "--seeds", 4, "--seed", 7)
+    assert code == 0
+    found = re.search(r"4, with training losses of ([\d., ]+); kept is that of seed (\d+)", text)
+    losses = [float(loss) for loss in found[1].split(", ")]
+    record = Network.load(tmp_path / "c" / "digits.npz").training
+    assert len(set(losses)) == 4
+    assert int(found[2]) == record.seed == 7 + losses.index(min(losses))
+    assert f"{record.history[-1][0]:.4f}" == f"{min(losses):.4f}"

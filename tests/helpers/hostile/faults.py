@@ -93,7 +93,9 @@ def _small() -> Path:
 def state_of(folder: Path) -> dict[str, bytes]:
     """All files by their names; of manifests without the times that are in them."""
     return {
-        path.relative_to(folder).as_posix(): re.sub(rb'"(seconds|finished|version)": [^\n]*', b"", path.read_bytes())
+        path.relative_to(folder).as_posix(): re.sub(
+            rb'"(seconds|finished|version|stamp)": [^\n]*', b"", path.read_bytes()
+        )
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import tempfile
 import warnings
 import zipfile
@@ -62,6 +63,9 @@ def oracle(content: bytes, labelled: bool) -> np.ndarray:
     """
     import pandas
 
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        content = content.decode("utf-16").encode()
+    content = re.sub(rb"[\r\n][,;\t \r\n]*\Z", b"\n", content)  # rows without values at the end, as of a spreadsheet
     how = {"dtype": object, "keep_default_na": False, "index_col": False, "encoding": "utf-8-sig"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -71,6 +75,7 @@ def oracle(content: bytes, labelled: bool) -> np.ndarray:
         names = ["label"] * (len(names) - 784) + NAMES
     else:
         table = table.iloc[1:]
+    names = [re.sub(r"(?i)\A(label|class)\Z", "label", name) for name in [names[0].lstrip("# "), *names[1:]]]
     if "pixel784" in names and "pixel0" not in names:  # from 1, as some have it
         names = [f"pixel{int(name[5:]) - 1}" if name.startswith("pixel") else name for name in names]
     places = [names.index(name) for name in ["label"] * labelled + NAMES]
@@ -195,7 +200,7 @@ def judge_shard(content: bytes, path: Path) -> bool:
     try:
         with Shard(str(path)) as shard:
             rows = 0
-            for images, ids in shard.contents(None).blocks:
+            for images, ids, _ in shard.contents(None).blocks:
                 assert images.dtype == np.uint8 and images.shape[1:] == (784,)
                 assert ids is None or len(ids) == len(images)
                 rows += len(images)

@@ -8,7 +8,7 @@ typedef struct {
 static void begin(view *seen, const uint8_t *image)
 {
     seen->image = image;
-    seen->found = look(image);
+    look(image, &seen->found);
 }
 
 /* Row y of the values. */

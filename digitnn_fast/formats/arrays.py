@@ -5,62 +5,77 @@ Streamed a block of images at a time. What a header claims is believed only as f
 
 from __future__ import annotations
 
-import gzip
 import io
 import math
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.checks import shortened
+from digitnn_fast.formats.kinds import FormatError, Kind, damage
+from digitnn_fast.kaggle import MAX_ROWS
 from digitnn_fast.npz import npy_header
-from digitnn_fast.shards.digest import Hashed
-from digitnn_fast.shards.store import ShardError
 from digitnn_fast.sizes import PIXELS
 
-NPY, IDX, GZIP = b"\x93NUMPY", b"\0\0", b"\x1f\x8b"
 IDX_TYPES = {8: "uint8", 9: "int8", 11: "int16", 12: "int32", 13: "float32", 14: "float64"}
 BLOCK = 4096  # images: 3 MB, some of which the CPU's caches still hold when they are predicted
 
 
-def magic_of(file: Hashed, name: str) -> tuple[bytes, io.BufferedReader]:
-    """The first bytes of a file, of what is inside if it is a gzip, and a stream of that from its beginning."""
-    stream: io.BufferedReader = io.BufferedReader(file, 1 << 16)
-    if stream.peek(2)[:2] == GZIP:
-        unpacked: Any = gzip.GzipFile(fileobj=stream)
-        stream = io.BufferedReader(unpacked, 1 << 16)
-    with damage(name):
-        return stream.peek(8)[:8], stream
-
-
-def blocks(stream: io.BufferedReader, magic: bytes, name: str, size: int | None) -> Iterator[NDArray[Any]]:
+def blocks(stream: io.BufferedReader, kind: Kind, name: str, size: int | None) -> Iterator[NDArray[Any]]:
     """Images (m, 784) or (m, 28, 28) of any dtype of numbers, of a `.npy` or IDX file.
 
     `size` is that of the file, None if it is packed: then its header can only be checked at the end.
     """
-    with damage(name):
-        dtype, shape, header = _npy_header(stream, name) if magic.startswith(NPY) else _idx_header(stream, name)
+    dtype, shape, header = _header(stream, kind, name)
+    if len(shape) == 1:
+        raise FormatError(f"{name}: a file of labels, not of images")
     if len(shape) not in (2, 3) or shape[1:] not in ((PIXELS,), (28, 28)):
-        raise ShardError(f"{name}: images must be (n, 784) or (n, 28, 28), not {shortened(str(shape))}")
+        raise FormatError(f"{name}: images must be (n, 784) or (n, 28, 28), not {shortened(str(shape))}")
     claimed = header + math.prod(shape) * dtype.itemsize
     if size is not None and size != claimed:
         what = "cut off" if size < claimed else "longer than its header says"
-        raise ShardError(f"{name}: {what}: {size:,} bytes instead of {claimed:,} for {shape[0]:,} images")
+        raise FormatError(f"{name}: {what}: {size:,} bytes instead of {claimed:,} for {shape[0]:,} images")
     for first in range(0, shape[0], BLOCK):
         block = np.empty((min(BLOCK, shape[0] - first), *shape[1:]), dtype)
         with damage(name):
             complete = _fill(stream, block.view(np.uint8).reshape(-1).data)
         if not complete:
-            raise ShardError(f"{name}: cut off: it ends before image {first + len(block):,} of {shape[0]:,}")
+            raise FormatError(f"{name}: cut off: it ends before image {first + len(block):,} of {shape[0]:,}")
         yield block
     with damage(name):
         rest = stream.read(1)
     if rest:
-        raise ShardError(f"{name}: longer than its header says: more than {shape[0]:,} images")
+        raise FormatError(f"{name}: longer than its header says: more than {shape[0]:,} images")
+
+
+def read_labels(stream: io.BufferedReader, kind: Kind, name: str) -> NDArray[np.uint8]:
+    """Labels (n,) of a `.npy` or IDX file of n numbers; FormatError unless they are 0 to 9."""
+    dtype, shape, _ = _header(stream, kind, name)
+    if len(shape) == 2 and shape[1] == 1:
+        shape = shape[:1]
+    if len(shape) != 1 or shape[0] > MAX_ROWS:
+        raise FormatError(f"{name}: labels must be (n,), not {shortened(str(shape))}")
+    with damage(name):
+        content = stream.read(shape[0] * dtype.itemsize + 1)
+    if len(content) != shape[0] * dtype.itemsize:
+        raise FormatError(f"{name}: not as long as its header says, {shape[0]:,} labels")
+    return as_labels(np.frombuffer(content, dtype), name, 1)
+
+
+def as_labels(numbers: NDArray[Any], name: str, row: int) -> NDArray[np.uint8]:
+    """The same as uint8; FormatError for the first that is none of 0 to 9, the first of all being that of `row`."""
+    wrong = ~((numbers >= 0) & (numbers <= 9) & (numbers == np.rint(numbers)))
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise FormatError(f"{name}: row {row + at}: {numbers[at]} is not a digit from 0 to 9")
+    return numbers.astype(np.uint8)
+
+
+def _header(stream: io.BufferedReader, kind: Kind, name: str) -> tuple[np.dtype[Any], tuple[int, ...], int]:
+    with damage(name):
+        return _npy_header(stream, name) if kind is Kind.NPY else _idx_header(stream, name)
 
 
 def _fill(stream: io.BufferedReader, view: memoryview) -> bool:
@@ -77,15 +92,15 @@ def _npy_header(stream: io.BufferedReader, name: str) -> tuple[np.dtype[Any], tu
     """Format: numpy.lib.format. Not np.load, which trusts the header; a pickle is never read."""
     version = np.lib.format.read_magic(stream)
     if version != (1, 0):  # the others are for headers of more than 64 kB, which numbers do not need
-        raise ShardError(f"{name}: .npy format {version[0]}.{version[1]} is not for plain numbers")
+        raise FormatError(f"{name}: .npy format {version[0]}.{version[1]} is not for plain numbers")
     length = int.from_bytes(stream.peek(2)[:2], "little")
     shape, fortran, dtype = npy_header(stream)
     if dtype.kind not in "iuf":
-        raise ShardError(f"{name}: images must be integers 0..255 or floats 0..1, not {shortened(str(dtype))}")
+        raise FormatError(f"{name}: images must be integers 0..255 or floats 0..1, not {shortened(str(dtype))}")
     if min(shape, default=0) < 0:
-        raise ShardError(f"{name}: images must be (n, 784) or (n, 28, 28), not {shortened(str(shape))}")
+        raise FormatError(f"{name}: images must be (n, 784) or (n, 28, 28), not {shortened(str(shape))}")
     if fortran and len(shape) > 1 and shape[0] > 1:
-        raise ShardError(f"{name}: stored by columns; save numpy.ascontiguousarray(images)")
+        raise FormatError(f"{name}: stored by columns; save numpy.ascontiguousarray(images)")
     return dtype, shape, 10 + length
 
 
@@ -93,25 +108,10 @@ def _idx_header(stream: io.BufferedReader, name: str) -> tuple[np.dtype[Any], tu
     """Format: two bytes of 0, the type, the number of dimensions, then each as four bytes, the highest first."""
     start = stream.read(4)
     if len(start) < 4 or start[2] not in IDX_TYPES:
-        raise ShardError(f"{name}: not a format that can be read")
+        raise FormatError(f"{name}: not a format that can be read")
     kind, dimensions = IDX_TYPES[start[2]], start[3]
-    if dimensions == 1:
-        raise ShardError(f"{name}: an IDX file of labels, not of images")
     sizes = stream.read(4 * dimensions)
     if len(sizes) < 4 * dimensions:
-        raise ShardError(f"{name}: cut off in its header")
+        raise FormatError(f"{name}: cut off in its header")
     shape = tuple(int.from_bytes(sizes[at : at + 4], "big") for at in range(0, len(sizes), 4))
     return np.dtype(kind).newbyteorder(">"), shape, 4 + len(sizes)
-
-
-@contextmanager
-def damage(name: str) -> Iterator[None]:
-    """ShardError for what the unpacking of a damaged file or the parsing of its header raises."""
-    try:
-        yield
-    except ShardError:
-        raise
-    except EOFError:
-        raise ShardError(f"{name}: cut off: its compressed data has no end") from None
-    except (OSError, ValueError, zlib.error, SyntaxError, TypeError) as error:
-        raise ShardError(f"{name}: damaged: {shortened(' '.join(str(error).split()), 200)}") from error

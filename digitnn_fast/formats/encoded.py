@@ -1,0 +1,36 @@
+"""Pictures inside other files: a PNG or another format, as Hugging Face keeps MNIST in Parquet."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitnn_fast.images import preprocess
+from digitnn_fast.images.read import FORMATS
+from digitnn_fast.sizes import PIXELS, SIDE
+
+PNG = b"\x89PNG\r\n\x1a\n"
+STARTS = b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*", b"P5", b"P6"
+
+
+def is_encoded(content: bytes) -> bool:
+    """Whether these bytes begin as a picture does; 784 of them may be pixels that happen to do so."""
+    return content.startswith(PNG) or (len(content) != PIXELS and content.startswith(STARTS))
+
+
+def levels_of(content: bytes) -> NDArray[np.uint8]:
+    """Grey levels (784,): of 28x28 pixels as they are, of another size what `images.preprocess` makes of it.
+
+    PictureError for a picture that can't be read.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content), formats=tuple(FORMATS)) as image:
+            if image.size == (SIDE, SIDE):
+                return np.asarray(image.convert("L")).reshape(-1)
+    except Exception:  # on damaged files Pillow's parsers raise a dozen types, which preprocess words
+        pass
+    return preprocess(content)

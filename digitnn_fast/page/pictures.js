@@ -1,0 +1,142 @@
+// A picture file -> its colours, as images/read.py has them, and the digits that `image` reads in it.
+
+const WORK = 512, LARGEST_CANVAS = 16e6, MOST_PIXELS = 120e6;
+const GROUPS = { overlap: 0.4, tall: 0.7, lowest: 0.3 }; // as in images/__init__.py
+
+// Colours {width, height, data: RGBA} of a file, upright and at most WORK pixels long; throws if it can't be read.
+async function coloursOf(file) {
+  const bitmap = await createImageBitmap(file), { width, height } = bitmap;
+  if (width * height > MOST_PIXELS) throw new RangeError("too many pixels");
+  const share = Math.min(1, Math.sqrt(LARGEST_CANVAS / (width * height))), canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.floor(width * share));
+  canvas.height = Math.max(1, Math.floor(height * share));
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+  return onPaper(reduced(pen.getImageData(0, 0, canvas.width, canvas.height)));
+}
+
+// Means over squares, so that the longer side is at most WORK, rounded as Pillow's `reduce` does.
+function reduced({ width, height, data }) {
+  const factor = Math.ceil(Math.max(width, height) / WORK);
+  if (factor === 1) return { width, height, data };
+  const [columns, rows] = [width, height].map((side) => Math.ceil(side / factor));
+  const result = new Uint8ClampedArray(4 * columns * rows);
+  for (let y = 0; y < rows; y++)
+    for (let x = 0; x < columns; x++) {
+      const right = Math.min((x + 1) * factor, width), bottom = Math.min((y + 1) * factor, height), sums = [0, 0, 0, 0];
+      for (let v = y * factor; v < bottom; v++)
+        for (let u = x * factor; u < right; u++)
+          for (let channel = 0; channel < 4; channel++) sums[channel] += data[4 * (v * width + u) + channel];
+      const count = (right - x * factor) * (bottom - y * factor), unit = Math.floor(2 ** 24 / count);
+      sums.forEach((sum, channel) => {
+        result[4 * (y * columns + x) + channel] = Math.floor((sum + (count >> 1)) * unit / 2 ** 24);
+      });
+    }
+  return { width: columns, height: rows, data: result };
+}
+
+// Transparent pixels become paper: white, or black if the ink is light.
+function onPaper({ width, height, data }) {
+  let opacity = 0, light = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    opacity += data[i + 3];
+    light += (data[i] + data[i + 1] + data[i + 2]) * data[i + 3];
+  }
+  const pixels = width * height;
+  if (opacity === 255 * pixels) return { width, height, data };
+  const paper = light > 3 * 127 * opacity && opacity < 127 * pixels ? 0 : 255;
+  const opaque = data.map((level, i) => {
+    const own = data[i | 3];
+    return i % 4 === 3 ? 255 : Math.floor((level * own + paper * (255 - own) + 127) / 255);
+  });
+  return { width, height, data: opaque };
+}
+
+// Groups of parts from left to right, those together that lie above each other by a share of their width.
+function columnsOf(parts) {
+  const groups = [];
+  for (const part of [...parts].sort((a, b) => a.left - b.left)) {
+    const group = groups.at(-1), box = group && around(group);
+    const narrower = group && Math.min(box.right - box.left, part.right - part.left);
+    if (group && Math.min(box.right, part.right) - part.left >= GROUPS.overlap * narrower) group.push(part);
+    else groups.push([part]);
+  }
+  return groups;
+}
+
+// The digits in colours: {box, pixels} of each, from left to right; of only one what `preprocess` makes. None if it is blank.
+function digitsIn(colours) {
+  const found = findWritten(colours);
+  if (!found) return [];
+  const groups = columnsOf(choose(found.written, Infinity)), height = (group) => around(group).bottom - around(group).top;
+  const tallest = Math.max(...groups.map(height));
+  if (groups.filter((group) => height(group) >= GROUPS.tall * tallest).length > 1)
+    return groups.filter((group) => height(group) >= GROUPS.lowest * tallest).flatMap((group) => digitsOf(found, group));
+  const parts = choose(found.written), box = around(parts);
+  if (box.right - box.left > TOUCHING.wide[1] * (box.bottom - box.top)) return digitsOf(found, parts);
+  return [{ box, pixels: cutOut(found, parts, found.fills) }];
+}
+
+// The digits of parts that lie above each other, or touch.
+function digitsOf(found, parts) {
+  const box = around(parts);
+  return apart(inkOf(found, parts)).map(({ top, left, ink }) => ({
+    box: { top: box.top + top, bottom: box.top + top + ink.height, left: box.left + left, right: box.left + left + ink.width },
+    pixels: fit(ink),
+  }));
+}
+
+// Digits that touch each other, step by step as in images/touching.py; reasons stand there.
+
+const TOUCHING = { wide: [0.9, 1.4], places: [0.25, 0.33, 0.4, 0.5, 0.6, 0.67, 0.75], around: 0.1, slight: 0.02, alike: 0.55, most: 6 };
+
+// The digits in ink from left to right: {top, left, ink} of each.
+function apart(ink, most = TOUCHING.most) {
+  const { height, width } = ink, whole = [{ top: 0, left: 0, ink }];
+  if (width <= TOUCHING.wide[0] * height || most < 2) return whole;
+  const ways = TOUCHING.places.map((place) => cutInTwo(ink, pathIn(ink, place * width))).filter(Boolean);
+  const sure = (piece) => Math.max(...forward(MODEL, prepared(MODEL, fit(piece.ink))));
+  const both = ways.map((way) => sure(way[0]) * sure(way[1])), best = both.reduce((a, b, i) => (b > both[a] ? i : a), 0);
+  if (!ways.length || (width <= TOUCHING.wide[1] * height && both[best] < sure(whole[0]))) return whole;
+  return ways[best].flatMap((piece) => apart(piece.ink, most >> 1).map((own) =>
+    ({ top: piece.top + own.top, left: piece.left + own.left, ink: own.ink })));
+}
+
+function cutInTwo(ink, path) {
+  const pieces = [true, false].map((left) => {
+    const half = like(ink, (value, i) => ((i % ink.width < path[Math.floor(i / ink.width)]) === left ? value : 0));
+    const box = { top: Infinity, bottom: 0, left: Infinity, right: 0 };
+    half.values.forEach((value, i) => {
+      if (value < 0.5 - TINY) return;
+      const y = Math.floor(i / ink.width), x = i % ink.width;
+      box.top = Math.min(box.top, y); box.bottom = Math.max(box.bottom, y + 1);
+      box.left = Math.min(box.left, x); box.right = Math.max(box.right, x + 1);
+    });
+    return box.bottom ? { top: box.top, left: box.left, ink: cropped(half, box) } : null;
+  });
+  if (!pieces.every(Boolean)) return null;
+  const [lower, higher] = pieces.map((piece) => piece.ink.height).sort((a, b) => a - b);
+  return lower >= TOUCHING.alike * higher ? pieces : null;
+}
+
+// The first column right of a path in each row.
+function pathIn({ height, width, values }, expected) {
+  const reach = TOUCHING.around * height, steps = [];
+  const first = Math.max(1, Math.floor(expected - reach + TINY)), last = Math.min(width - 1, Math.floor(expected + reach + TINY));
+  const columns = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  const cost = (y, x) => values[y * width + x] + TOUCHING.slight * Math.abs(x - expected) / height;
+  let sums = columns.map((x) => cost(0, x));
+  for (let y = 1; y < height; y++) {
+    const step = sums.map((own, i) => {
+      const [left, right] = [sums[i - 1] ?? Infinity, sums[i + 1] ?? Infinity];
+      return own <= left && own <= right ? 0 : left <= right ? -1 : 1;
+    });
+    steps.push(step);
+    sums = columns.map((x, i) => sums[i + step[i]] + cost(y, x));
+  }
+  let place = sums.indexOf(Math.min(...sums));
+  const path = [place];
+  for (const step of steps.reverse()) path.push(place += step[place]);
+  return path.reverse().map((i) => columns[i]);
+}

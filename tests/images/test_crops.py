@@ -1,0 +1,95 @@
+"""Digits that fill their picture, were stretched, are tiny or thin, or touch each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from picture_files import PREDICTOR
+from PIL import Image, ImageDraw
+
+from bench.made_crops import CROPS
+from bench.made_strokes import WAYS
+from digitnn_fast import preprocess
+from digitnn_fast.images import BlankPictureError, PictureError, cut_out_number, read_colours
+from digitnn_fast.sample import load_sample
+
+SAMPLE = load_sample()
+
+
+def share_read(pictures, labels) -> float:
+    right = []
+    for picture, label in zip(pictures, labels, strict=True):
+        try:
+            right.append(PREDICTOR.predict(preprocess(picture)) == label)
+        except BlankPictureError:
+            right.append(False)
+    return float(np.mean(right))
+
+
+@pytest.mark.parametrize("name", [name for name in CROPS if "2,000" not in name])
+def test_a_digit_cut_out_closely_is_read_as_one_with_margins(name):
+    pictures = [CROPS[name].picture(digit, bool(i % 2)) for i, digit in enumerate(SAMPLE.test_images[:60])]
+    assert share_read(pictures, SAMPLE.test_labels[:60]) >= 0.93
+
+
+def drawn(random, digit: int, side: int, width: int) -> Image.Image:
+    """Strokes of so many pixels, not smoothed, in a square picture."""
+    strokes = WAYS["normal"](random, digit)
+    points = np.concatenate(strokes)
+    low, size = points.min(axis=0), np.ptp(points, axis=0).max()
+    page = Image.new("L", (side, side), 255)
+    for stroke in strokes:
+        places = ((stroke - low) / size * 0.7 + 0.15) * side
+        ImageDraw.Draw(page).line([tuple(place) for place in places], fill=0, width=width)
+    return page
+
+
+@pytest.mark.parametrize("side", [12, 20, 28, 100, 300])
+def test_strokes_of_one_pixel(side):
+    random, labels = np.random.default_rng(4), np.arange(50) % 10
+    assert share_read([drawn(random, int(label), side, 1) for label in labels], labels) >= 0.88
+
+
+def test_strokes_with_gaps_are_not_blank():
+    random = np.random.default_rng(5)
+    for digit in range(10):
+        page = drawn(random, digit, 28, 2)
+        inked = np.argwhere(np.asarray(page) < 128)
+        for y, x in inked[random.integers(0, len(inked), 4)].tolist():
+            ImageDraw.Draw(page).ellipse((x - 1, y - 1, x + 1, y + 1), fill=255)
+        assert preprocess(page).any()
+
+
+def side_by_side(one: np.ndarray, other: np.ndarray) -> Image.Image:
+    """Two digits that just touch."""
+    digits = []
+    for digit in (one, other):
+        levels = digit.reshape(28, 28)
+        columns = np.flatnonzero((levels > 60).any(axis=0))
+        digits.append(levels[:, columns[0] : columns[-1] + 1].astype(int))
+    ink, start = np.zeros((40, 100), int), 20 + digits[0].shape[1]
+    ink[6:34, 20:start] = digits[0]
+    while not (near := (ink[6:34, start : start + digits[1].shape[1]] > 100) & (digits[1] > 100)).any() and start > 20:
+        start -= 1
+    assert near.any()
+    ink[6:34, start : start + digits[1].shape[1]] = np.maximum(ink[6:34, start : start + digits[1].shape[1]], digits[1])
+    return Image.fromarray((255 - ink).astype(np.uint8)).resize((500, 200), Image.Resampling.BICUBIC)
+
+
+def test_most_pairs_that_touch_are_read():
+    right = []
+    for first in range(0, 60, 2):
+        page = side_by_side(SAMPLE.test_images[first], SAMPLE.test_images[first + 1])
+        cuts = cut_out_number(read_colours(page), PREDICTOR.predict_proba)
+        text = [int(PREDICTOR.predict(cut.pixels)) for cut in cuts]
+        right.append(text == SAMPLE.test_labels[first : first + 2].tolist())
+    assert np.mean(right) >= 0.5
+
+
+def test_a_line_of_text_is_no_number():
+    page = Image.new("L", (900, 60), 255)
+    for word in range(30):
+        ImageDraw.Draw(page).rectangle((10 + 29 * word, 10 + 15 * (word % 3), 22 + 29 * word, 45), outline=0, width=2)
+        ImageDraw.Draw(page).line((12 + 29 * word, 44, 21 + 29 * word, 11 + 15 * (word % 3)), 0, 2)
+    with pytest.raises(PictureError, match=r"^this is no number: "):
+        cut_out_number(read_colours(page))

@@ -1,0 +1,137 @@
+"""Pictures on the page, in Chromium: number for number as in Python."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.made_blanks import BLANKS, blanks
+from bench.made_crops import CROPS
+from bench.made_drawings import KINDS
+from bench.made_pictures import large_photo
+from digitnn_fast import Predictor, preprocess
+from digitnn_fast.images import BlankPictureError, cut_out_number, read_colours
+from digitnn_fast.sample import load_sample
+
+SAMPLE = load_sample()
+PREDICTOR = Predictor.load(threads=1)
+
+READ = """
+const bytes = Uint8ClampedArray.from(atob(arguments[0]), (c) => c.charCodeAt(0));
+const pixels = preprocess({width: arguments[1], height: arguments[2], data: bytes});
+return pixels && {pixels: Array.from(pixels), probabilities: forward(MODEL, prepared(MODEL, pixels))};
+"""
+
+
+def says_blank(picture):
+    try:
+        preprocess(picture)
+    except BlankPictureError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("side", [28, 61, 97, 200, 311])
+@pytest.mark.parametrize("dark", [True, False])
+def test_pictures_of_the_sample(browser, side, dark):
+    random = np.random.default_rng(side)
+    for index in random.integers(0, 2000, 8):
+        digit = SAMPLE.test_images[index].reshape(28, 28)
+        picture = Image.fromarray(255 - digit if dark else digit).resize((side, side + 7), Image.Resampling.BICUBIC)
+        levels = np.asarray(picture, int)[..., None] + random.integers(-8, 9, (side + 7, side, 3))
+        picture = Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
+        data = base64.b64encode(np.asarray(picture.convert("RGBA")).tobytes()).decode()
+        theirs = browser.execute_script(READ, data, side, side + 7)
+        pixels = preprocess(picture)
+        np.testing.assert_array_equal(theirs["pixels"], pixels)
+        np.testing.assert_allclose(theirs["probabilities"], PREDICTOR.predict_proba(pixels), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", [kind.__name__ for kind in KINDS])
+def test_pictures_as_people_take_them(browser, name):
+    kind = next(kind for kind in KINDS if kind.__name__ == name)
+    random = np.random.default_rng(1)
+    for digit in SAMPLE.test_images[:4]:
+        picture = kind(random, digit)
+        colours = read_colours(picture)
+        data = base64.b64encode(np.dstack([colours, np.full(colours.shape[:2], 255, np.uint8)]).tobytes()).decode()
+        theirs = browser.execute_script(READ, data, colours.shape[1], colours.shape[0])
+        np.testing.assert_array_equal(theirs["pixels"], preprocess(picture))
+
+
+@pytest.mark.parametrize("name", [name for name in CROPS if "2,000" not in name])
+def test_digits_that_fill_their_picture(browser, name):
+    for index, digit in enumerate(SAMPLE.test_images[:6]):
+        picture = CROPS[name].picture(digit, dark=bool(index % 2))
+        data = base64.b64encode(np.asarray(picture.convert("RGBA")).tobytes()).decode()
+        theirs = browser.execute_script(READ, data, picture.width, picture.height)
+        if theirs is None:
+            assert says_blank(picture)
+        else:
+            np.testing.assert_array_equal(theirs["pixels"], preprocess(picture))
+
+
+@pytest.mark.parametrize("name", [name for name in BLANKS if name != "transparent"])
+def test_blank_is_blank_where_it_is_in_python(browser, name):
+    for picture in blanks(BLANKS[name], 2, 1):
+        colours = read_colours(picture)
+        data = base64.b64encode(np.dstack([colours, np.full(colours.shape[:2], 255, np.uint8)]).tobytes()).decode()
+        theirs = browser.execute_script(READ, data, colours.shape[1], colours.shape[0])
+        assert (theirs is None) == says_blank(picture)
+
+
+OPENED = """
+const done = arguments[0];
+(function look() { photo ? setTimeout(() => done(true)) : requestAnimationFrame(look); })();
+"""
+FOUND = """
+show();
+return {answer: byId("answer").textContent, width: photo.colours.width, colours: Array.from(photo.colours.data),
+  boxes: photo.digits.map(({box}) => [box.top, box.bottom, box.left, box.right]), cut: !byId("cutFigure").hidden};
+"""
+
+
+def opened(browser, path):
+    """What the page says of a file, and its colours."""
+    browser.execute_script("photo = null; show();")
+    browser.find_element("id", "file").send_keys(str(path))
+    browser.execute_async_script(OPENED)
+    shown = browser.execute_script(FOUND)
+    browser.find_element("id", "clear").click()
+    return shown
+
+
+def test_a_file_is_read_as_image_reads_it(browser, tmp_path):
+    path = tmp_path / "large.png"
+    large_photo(np.random.default_rng(3), SAMPLE.test_images[1]).crop((0, 0, 1199, 1150)).save(path)
+    shown, colours = opened(browser, path), read_colours(path)
+    theirs = np.array(shown["colours"]).reshape(-1, shown["width"], 4)
+    np.testing.assert_array_equal(theirs[..., :3], colours)
+    assert shown["answer"].removeprefix("A guess: ").startswith(f"{PREDICTOR.predict(path)} (")
+    assert shown["cut"]
+
+
+@pytest.mark.parametrize("start", [0, 3, 6, 9])
+@pytest.mark.parametrize("overlap", [0, 9])
+def test_a_file_with_a_number(browser, tmp_path, start, overlap):
+    """Of digits that may touch each other: cut apart where Python does."""
+    path = tmp_path / "number.png"
+    page = np.full((28, 84 - 2 * overlap), 255, np.uint8)
+    for place, digit in enumerate(SAMPLE.test_images[start : start + 3]):
+        own = page[:, place * (28 - overlap) :][:, :28]
+        own[:] = np.minimum(own, 255 - digit.reshape(28, 28))
+    Image.fromarray(page).resize((5 * page.shape[1], 140)).save(path)
+    shown, cuts = opened(browser, path), cut_out_number(read_colours(path), PREDICTOR.predict_proba)
+    assert shown["boxes"] == [list(cut.box) for cut in cuts]
+    text = "".join(str(PREDICTOR.predict(cut.pixels)) for cut in cuts)
+    assert shown["answer"].removeprefix("A guess: ").startswith(f"{text} (")
+
+
+def test_files_without_a_digit(browser, tmp_path):
+    Image.new("L", (60, 60), 200).save(tmp_path / "blank.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    assert opened(browser, tmp_path / "blank.png")["answer"] == "Nothing is written on it"
+    assert opened(browser, tmp_path / "broken.png")["answer"] == "Not a picture that can be read here"
