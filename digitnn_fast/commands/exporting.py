@@ -65,6 +65,10 @@ def export(
         int | None, _c("--seeds", "N", "train so many, keep the least training loss; up to 16 units 3, else 1.", 1)
     ] = None,
     seed: Annotated[int | None, _c("--seed", "N", "of training and fine-tuning.", 0)] = None,
+    opset: Annotated[
+        int | None,
+        typer.Option("--opset", metavar="N", help="ONNX: of the files; by default the lowest that they need."),
+    ] = None,
     layout: Annotated[str | None, _c("--layout", "plain|arduino", "how the files lie.")] = None,
     prefix: Annotated[
         str | None, _c("--prefix", "NAME", "of all names and files, for two networks in one program.")

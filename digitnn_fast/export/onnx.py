@@ -8,6 +8,7 @@ the specification. The preprocessing is part of the models, in integers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,8 +39,20 @@ FILES = {"float32": "digits-float32.onnx", "int8": "digits-int8.onnx"}
 EXACT = 2**23  # float32 holds all halves below
 
 
-def write(network: Network, folder: Path, options: Options) -> Iterable[Fact]:
-    """Write and check both models."""
+@dataclass(frozen=True)
+class ONNXOptions(Options):
+    """The opset that the files say they need; by default the lowest that they do need."""
+
+    opset: int | None = None
+
+    def __post_init__(self) -> None:
+        """ValueError for one that is too old."""
+        if self.opset is not None and self.opset < OPSET:
+            raise ValueError(f"--opset must be {OPSET} or newer, {OPSET_16_BITS} for int8, not {self.opset}")
+
+
+def write(network: Network, folder: Path, options: ONNXOptions) -> Iterable[Fact]:
+    """Write and check both models, or float32's alone for an opset that is too old for int8."""
     if not find_spec("onnx"):
         raise ValueError("--to onnx needs the package onnx: pip install 'digitnn-fast[onnx]'")
     try:
@@ -48,21 +61,29 @@ def write(network: Network, folder: Path, options: Options) -> Iterable[Fact]:
         raise ValueError(f"--to onnx: the package onnx can't be imported: {_words(error)}") from error
     if onnx.defs.onnx_opset_version() < OPSET_16_BITS:
         raise ValueError(f"--to onnx needs onnx 1.16 or newer, this is {onnx.__version__}")
-    for name, model in (("float32", float32_model(network)), ("int8", int8_model(network))):
-        (folder / FILES[name]).write_bytes(model)
+    if options.opset and options.opset > onnx.defs.onnx_opset_version():
+        newest = onnx.defs.onnx_opset_version()
+        raise ValueError(f"--opset {options.opset} needs a newer onnx: {onnx.__version__} knows opset {newest}")
+    (folder / FILES["float32"]).write_bytes(float32_model(network, options.opset or OPSET))
+    if options.opset and options.opset < OPSET_16_BITS:
+        return [("opset", f"{options.opset}; without int8, which needs {OPSET_16_BITS}")]
+    (folder / FILES["int8"]).write_bytes(int8_model(network, options.opset or OPSET_16_BITS))
     exact = "for every image" if reach(quantize(network.parameters)) < EXACT else "unless float32 rounds a large sum"
-    return [("opset", f"{OPSET}, of int8 {OPSET_16_BITS}"), ("integers of int8", f"those of the specification {exact}")]
+    opset = str(options.opset or f"{OPSET}, of int8 {OPSET_16_BITS}")
+    return [("opset", opset), ("integers of int8", f"those of the specification {exact}")]
 
 
-def ways(network: Network, folder: Path, options: Options) -> Iterable[Way]:
-    """Both models in onnxruntime."""
+def ways(network: Network, folder: Path, options: ONNXOptions) -> Iterable[Way]:
+    """The models in onnxruntime."""
     missing = _missing()
     for name, wanted in (("float32", float_answers), ("int8", integer_answers)):
+        if not (folder / FILES[name]).exists():
+            continue
         run = None if missing else _runner(folder / FILES[name])
         yield Way(f"ONNX {name}", wanted, run, missing)
 
 
-def float32_model(network: Network) -> bytes:
+def float32_model(network: Network, opset: int = OPSET) -> bytes:
     """The ONNX file of the network in float32."""
     W1, b1, W2, b2 = network.parameters
     g = Graph()
@@ -72,10 +93,10 @@ def float32_model(network: Network) -> bytes:
     logits = g("Gemm", hidden, g.constant(W2, "W2"), g.constant(b2, "b2"), name="logits")
     g("ArgMax", logits, name="labels", axis=1, keepdims=0)
     g("Softmax", logits, name="probabilities", axis=1)
-    return g.model({"labels": (np.int64, ()), "probabilities": (np.float32, (CLASSES,))}, card(network))
+    return g.model({"labels": (np.int64, ()), "probabilities": (np.float32, (CLASSES,))}, card(network), opset)
 
 
-def int8_model(network: Network) -> bytes:
+def int8_model(network: Network, opset: int = OPSET_16_BITS) -> bytes:
     """The ONNX file of the quantised network.
 
     All scales but that of the hidden units are 1: then floats hold the specification's integers, and exactly.
@@ -100,7 +121,7 @@ def int8_model(network: Network) -> bytes:
     scaled = g("Mul", below, np.array([parts.scale]))
     g("Softmax", g.cast(scaled, np.float32), name="probabilities", axis=1)
     outputs = {"labels": (np.int64, ()), "probabilities": (np.float32, (CLASSES,)), "logits": (np.int32, (CLASSES,))}
-    return g.model(outputs, card(network), OPSET_16_BITS)
+    return g.model(outputs, card(network), opset)
 
 
 def reach(parts: QuantizedParameters) -> int:
@@ -157,4 +178,4 @@ def _words(error: Exception) -> str:
     return shortened(" ".join(str(error).split()), 200) or type(error).__name__
 
 
-EXPORTER = Exporter("onnx", "ONNX models in float32 and int8 (needs the extra `onnx`)", Options, write, ways)
+EXPORTER = Exporter("onnx", "ONNX models in float32 and int8 (needs the extra `onnx`)", ONNXOptions, write, ways)

@@ -10,6 +10,7 @@ from corners import EXTREMES
 from exports import DIGITS, NETWORKS, SMALL, assert_same, ways_of
 
 from digitnn_fast import Network
+from digitnn_fast.commands import app
 from digitnn_fast.export import compare
 from digitnn_fast.export.onnx import EXACT, float32_model, int8_model, reach
 from digitnn_fast.export.ways import integer_answers
@@ -66,3 +67,21 @@ def test_extreme_networks_are_exact_or_refused(parameters, tmp_path):
     (int8,) = (way for way in ways_of("onnx", network, tmp_path) if way.wanted is integer_answers)
     exact = compare(int8.run(images), integer_answers(network, images)).integers_equal
     assert exact or reach(quantize(network.parameters)) >= EXACT
+
+
+@pytest.mark.parametrize("opset", [13, 17, 21, 22])
+def test_the_opset_that_was_asked_for(tmp_path, capsys, opset):
+    import onnx
+
+    assert app.run(["export", "small", "--to", "onnx", "--out", str(tmp_path / "out"), "--opset", str(opset)]) == 0
+    files = {path.stem: onnx.load(path) for path in (tmp_path / "out").iterdir()}
+    assert set(files) == {"digits-float32", *(["digits-int8"] if opset >= 21 else [])}
+    assert {entry.version for model in files.values() for entry in model.opset_import} == {opset}
+    assert ("without int8, which needs 21" in capsys.readouterr().out) == (opset < 21)
+
+
+@pytest.mark.parametrize(("opset", "reason"), [(12, "--opset must be 13 or newer"), (9999, "needs a newer onnx")])
+def test_an_opset_that_cannot_be(tmp_path, capsys, opset, reason):
+    assert app.run(["export", "small", "--to", "onnx", "--out", str(tmp_path / "out"), "--opset", str(opset)]) == 2
+    assert reason in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
