@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from digitnn_fast import kaggle
 from digitnn_fast.checks import shortened
 from digitnn_fast.export.c import avr, boards, tools
 from digitnn_fast.export.c.source import Integers, check_width, fill, renamed, sources
 from digitnn_fast.export.programs import scratch_folder
 from digitnn_fast.export.ways import Answers, Bytes, Exporter, Fact, Options, SelfTestError, Way, integer_answers
+from digitnn_fast.formats import DigitFile
 from digitnn_fast.network import Network
 from digitnn_fast.preprocessing import PREPROCESSINGS
 from digitnn_fast.reference.quantization import LARGEST, quantize
@@ -123,7 +123,7 @@ def _learned(network: Network, options: COptions) -> tuple[Network, list[Fact]]:
     sample = load_sample()
     images, labels, name = sample.train_images, sample.train_labels, "the embedded sample"
     if options.train:
-        images, labels = kaggle.read_train(options.train, options.threads, None)
+        images, labels = DigitFile(options.train).read_labelled(options.threads, train=True)
         tested = {image.tobytes() for image in sample.test_images}
         fresh = np.array([image.tobytes() not in tested for image in images])
         images, labels, name = images[fresh], labels[fresh], options.train
