@@ -111,9 +111,9 @@ def test_every_option_is_on_the_command_line(command):
 
 
 def test_options_of_another_target_are_refused():
-    assert options_of("onnx", {}) == Options()
+    assert options_of("web", {}) == Options()
     for name in {field for exporter in EXPORTERS.values() for field in exporter.options.__dataclass_fields__} - {
         "on_epoch"
     }:
-        with pytest.raises(ValueError, match=f"--{name.replace('_', '-')} goes with --to .*, not with --to onnx"):
-            options_of("onnx", {name: 1})
+        with pytest.raises(ValueError, match=f"--{name.replace('_', '-')} goes with --to .*, not with --to web"):
+            options_of("web", {name: 1})
