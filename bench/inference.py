@@ -45,7 +45,7 @@ def whole_graph(world: World) -> Result:
     """Our own export in onnxruntime, which prepares the images, too."""
     network, images = world.directions, world.images
     predictor = Predictor(network, threads=1)
-    session = peers.session(float32_model(network), 1)
+    session = peers.session(float32_model(network), 1, output=1)
     require(np.abs(session(images) - predictor.predict_proba(images)).max() < 1e-4, "the export disagrees")
     works = {
         OURS: lambda: predictor.predict_proba(images),

@@ -140,14 +140,15 @@ def onnx_int8(network: Network) -> bytes:
     return g.model({"answer": (np.int64, ())}, {})
 
 
-def session(model: bytes, threads: int) -> Predict:
+def session(model: bytes, threads: int, output: int = 0) -> Predict:
+    """One of the outputs of an ONNX file, in onnxruntime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
-    return lambda images: session.run(None, {"images": images})[0]
+    loaded = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+    return lambda images: loaded.run(None, {"images": images})[output]
 
 
 def descriptions(images: np.ndarray) -> dict[str, Callable[[], object]]:
