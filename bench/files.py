@@ -54,10 +54,11 @@ def submit(world: World) -> Result:
     out, model = world.folder / "submit.csv", world.folder / "submit.npz"
     files = ["--train", str(world.train), "--test", str(world.test), "--out", str(out), "--model-out", str(model)]
     runs = [process([*CLI, "submit", *files]) for _ in range(5)]
-    record = Network.load(model).training
+    network = Network.load(model)
+    record = network.training
     require(record and record.training_rows == len(world.training_rows[1]), "submit did not learn from all rows")
     labels = np.loadtxt(out, np.int64, delimiter=",", skiprows=1)[:, 1]
-    require((labels == Predictor(model).predict(world.images)).all(), "the submission is not the model's")
+    require((labels == Predictor(network).predict(world.images)).all(), "the submission is not the model's")
     spread = Spread.of([run.seconds for run in runs])
     return Result(amount(spread.median), f"{spread}, {max(run.megabytes for run in runs):.0f} MB")
 
