@@ -55,7 +55,7 @@ def export(
     ] = None,
     bits: Annotated[int | None, _c("--bits", "8|4|2", "of a weight; with 4 or 2 the network is fine-tuned.")] = None,
     inputs: Annotated[
-        str | None, _c("--inputs", "NAME", "train a network for other inputs, such as 16x16 pixels or 7x7x16 edges.")
+        str | None, _c("--inputs", "16x16|7x7x16|28x28", "train a network for these: pixels, or cells of directions.")
     ] = None,
     hidden: Annotated[int | None, _c("--hidden", "N", "of that network; by default as many as MODEL has.", 1)] = None,
     train: Annotated[
