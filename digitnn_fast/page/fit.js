@@ -87,7 +87,8 @@ function cropped(g, { top, bottom, left, right }) {
   return like(result, (_, i) => g.values[(top + Math.floor(i / result.width)) * g.width + left + i % result.width]);
 }
 
-function centred(ink) {
+// The rows and columns that have ink; bottom is 0 if none has.
+function boxOf(ink) {
   const box = { top: Infinity, bottom: 0, left: Infinity, right: 0 };
   ink.values.forEach((value, i) => {
     if (value < 0.5 - TINY) return;
@@ -95,6 +96,11 @@ function centred(ink) {
     box.top = Math.min(box.top, y); box.bottom = Math.max(box.bottom, y + 1);
     box.left = Math.min(box.left, x); box.right = Math.max(box.right, x + 1);
   });
+  return box;
+}
+
+function centred(ink) {
+  const box = boxOf(ink);
   const small = resized(cropped(ink, box), BOX), total = sum(small.values);
   const corner = (length, place) => {
     const middle = sum(small.values.map((value, i) => value * (place(i) + 0.5))) / total;

@@ -106,13 +106,7 @@ function apart(ink, most = TOUCHING.most) {
 function cutInTwo(ink, path) {
   const pieces = [true, false].map((left) => {
     const half = like(ink, (value, i) => ((i % ink.width < path[Math.floor(i / ink.width)]) === left ? value : 0));
-    const box = { top: Infinity, bottom: 0, left: Infinity, right: 0 };
-    half.values.forEach((value, i) => {
-      if (value < 0.5 - TINY) return;
-      const y = Math.floor(i / ink.width), x = i % ink.width;
-      box.top = Math.min(box.top, y); box.bottom = Math.max(box.bottom, y + 1);
-      box.left = Math.min(box.left, x); box.right = Math.max(box.right, x + 1);
-    });
+    const box = boxOf(half);
     return box.bottom ? { top: box.top, left: box.left, ink: cropped(half, box) } : null;
   });
   if (!pieces.every(Boolean)) return null;

@@ -7,28 +7,21 @@ import io
 import os
 from typing import Any
 
+from digitnn_fast.formats.kinds import Shared
+
 CHUNK = 1 << 20
 
 
-class Hashed(io.RawIOBase):
+class Hashed(Shared):
     """A file open for reading, in any order, and the SHA-256 of all of it; each byte is hashed when it first comes by.
 
     Readers wrap it in buffers of their own and close these; only `shut` closes the file itself.
     """
 
     def __init__(self, file: Any) -> None:
-        self._file, self._hash = file, hashlib.sha256()
+        super().__init__(file)
+        self._hash = hashlib.sha256()
         self._at = self._known = 0
-        self.size: int = file.seek(0, os.SEEK_END)
-        file.seek(0)
-
-    def readable(self) -> bool:
-        """Whether it can be read: always."""
-        return True
-
-    def seekable(self) -> bool:
-        """Whether it may be read from any place: always."""
-        return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go there."""
