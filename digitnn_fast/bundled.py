@@ -28,5 +28,4 @@ MODELS = {
     )
 }
 DEFAULT = next(iter(MODELS))
-NAMES = ", ".join(MODELS)
 NAMES_AND_DEFAULT = ", ".join(f"{name} (the default)" if name == DEFAULT else name for name in MODELS)

@@ -106,6 +106,24 @@ def test_what_is_built_is_complete(built):
 
 
 @pytest.mark.once
+def test_types_are_seen_in_an_editable_install(built, tmp_path):
+    """mypy and pyright follow a path in a .pth, and no finder that is code."""
+    from build import ProjectBuilder
+    from build.env import DefaultIsolatedEnv
+
+    source = built[0]
+    with DefaultIsolatedEnv() as place:
+        builder = ProjectBuilder.from_isolated_env(place, source)
+        place.install(builder.build_system_requires)
+        place.install(builder.get_requires_for_build("editable"))
+        wheel = builder.build("editable", tmp_path)
+    with zipfile.ZipFile(wheel) as archive:
+        [link] = [name for name in archive.namelist() if "/" not in name]
+        assert link.endswith(".pth") and archive.read(link).decode().splitlines() == [str(source)]
+    assert (source / "digitnn_fast" / "py.typed").exists()
+
+
+@pytest.mark.once
 def test_the_index_would_take_it(built):
     check = [sys.executable, "-m", "twine", "check", "--strict", *built[1].iterdir()]
     done = subprocess.run(check, capture_output=True, text=True, timeout=HANGS)

@@ -12,7 +12,6 @@ import typer
 
 from digitnn_fast.commands.options import (
     KINDS,
-    MODEL_HELP,
     Json,
     Model,
     Named,
@@ -21,8 +20,8 @@ from digitnn_fast.commands.options import (
     file_option,
     one_model,
 )
-from digitnn_fast.commands.progress import bytes_shown, compile_kernels, epochs_shown, is_terminal, printable
-from digitnn_fast.commands.report import print_facts, print_json, print_verdicts, shape_text
+from digitnn_fast.commands.progress import Loudness, bytes_shown, compile_kernels, epochs_shown, is_terminal, printable
+from digitnn_fast.commands.report import print_facts, print_json, print_made, print_verdicts, shape_text
 
 FAILED = 1  # a check that failed; 2 is the user's mistake, as in `app`
 
@@ -39,9 +38,10 @@ def _c(flag: str, metavar: str, help_text: str, least: float | None = None) -> A
 
 def export(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
     to: Annotated[str, typer.Option("--to", metavar="TARGET", help="For what; see below.")],
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Folder to put the files into.")],
+    named: Named = None,
+    model: Model = None,
     max_loss: Annotated[
         float | None,
         typer.Option(
@@ -87,10 +87,10 @@ def export(
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
 
-    common = {"model", "to", "out", "max_loss"}
+    common = {"named", "model", "to", "out", "max_loss"}
     given = {name: value for name, value in context.params.items() if name not in common and value is not None}
     options = options_of(to, given)
-    network = Network.load(model_path(model))
+    network = Network.load(model_path(one_model(named, model)))
     try:
         with ExitStack() as stack:
             if options.learns:
@@ -104,7 +104,7 @@ def export(
     facts = [("network", shape_text(network)), ("folder", out)]
     facts += [(name, f"{size:,} bytes") for name, size in result.files]
     facts += [(f"test of {name}", text) for name, text in result.tests]
-    print_facts(facts + result.facts)
+    print_made(facts + result.facts)
 
 
 def verify(
@@ -133,7 +133,7 @@ def verify(
     verdicts = []
     for verdict in verification.verify(network, images, threads):
         verdicts.append(verdict)
-        if is_terminal(sys.stderr):  # a wide network takes minutes
+        if is_terminal(sys.stderr) and not Loudness.quiet:  # a wide network takes minutes
             print(printable(f"{verdict.name}: {verdict.seconds:.1f} s"), file=sys.stderr)
     ran = [verdict for verdict in verdicts if verdict.agrees is not None]
     wrong = sum(not verdict.agrees for verdict in ran)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from digitnn_fast.commands.report import print_facts
+from digitnn_fast.commands.report import print_made
 from digitnn_fast.version import VERSION
 
 app = typer.Typer(rich_markup_mode=None, help="Kaggle: bundle a kernel, download the files, submit the answers.")
@@ -32,7 +32,7 @@ def bundle(
 
     made = write_bundle(out, username)
     dataset, kernel = (shlex.quote(str(folder)) for folder in (made.dataset, made.kernel))
-    print_facts(
+    print_made(
         [
             ("bundle", f"{made.size:,} bytes, {made.wheel.name} and a notebook"),
             ("first", f"kaggle datasets create -p {dataset}"),
@@ -50,7 +50,7 @@ def download(
     from digitnn_fast.kaggle import client
 
     rows = client.download(out)
-    print_facts([(name, f"{count:,} rows, in {out}") for name, count in rows.items()])
+    print_made([(name, f"{count:,} rows, in {out}") for name, count in rows.items()])
 
 
 @app.command()
@@ -65,4 +65,4 @@ def submit(
 
     answer = client.submit(submission, message)
     scores = f"https://www.kaggle.com/c/{client.COMPETITION}/submissions"
-    print_facts([("submission", submission), ("message", message), ("Kaggle", answer), ("score", scores)])
+    print_made([("submission", submission), ("message", message), ("Kaggle", answer), ("score", scores)])

@@ -19,9 +19,10 @@ from digitnn_fast.commands.options import (
     file_option,
     one_model,
 )
-from digitnn_fast.commands.progress import bytes_shown, compile_kernels
+from digitnn_fast.commands.progress import Loudness, bytes_shown, compile_kernels
 from digitnn_fast.commands.report import (
     accuracy_text,
+    epochs_data,
     evaluation_data,
     network_data,
     print_evaluation,
@@ -70,7 +71,7 @@ def evaluate(
     probabilities = predictor.predict_proba(images)
     result = evaluation.evaluate(digits, probabilities)
     if as_json:
-        print_json({"data": data, **evaluation_data(result), "trained_on_these": trained})
+        print_json({"data": data, **evaluation_data(result), "trained_on_these": trained, **epochs_data(record)})
     else:
         print_evaluation(result)
     if plot is not None:
@@ -158,7 +159,7 @@ def warmup(
     from digitnn_fast.threads import available_cpus
 
     if DISABLE_JIT:
-        print("nothing to compile: NUMBA_DISABLE_JIT is set")
+        _say("nothing to compile: NUMBA_DISABLE_JIT is set")
         return
     if obstacle():
         raise ValueError(f"nothing can be compiled here: {obstacle()}")
@@ -168,8 +169,9 @@ def warmup(
 
         every = [(name, settings_for(name)) for name in processors.split(",")]  # before the first one takes its time
         for name, settings in every:
-            print(f"for {name}:", flush=True)
-            done = subprocess.run([sys.executable, "-m", "digitnn_fast", "warmup"], env=os.environ | settings)
+            _say(f"for {name}:")
+            command = [sys.executable, "-m", "digitnn_fast", "warmup", *["-q"] * Loudness.quiet]
+            done = subprocess.run(command, env=os.environ | settings)
             if done.returncode:  # it has said why
                 raise typer.Exit(done.returncode)
         return
@@ -181,4 +183,9 @@ def warmup(
         with stages(name):
             kernel.load()  # NumPyWarning if numba is there, but broken
         state = "already there" if cached else "compiled" if kernel.is_cached() else "compiled, but can't be kept"
-        print(f"{name}: {state}, {stages.seconds[name]:.2f} s", flush=True)
+        _say(f"{name}: {state}, {stages.seconds[name]:.2f} s")
+
+
+def _say(text: str) -> None:
+    if not Loudness.quiet:
+        print(text, flush=True)

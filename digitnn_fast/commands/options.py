@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from digitnn_fast.bundled import NAMES, NAMES_AND_DEFAULT
+from digitnn_fast.bundled import MODELS, NAMES_AND_DEFAULT
 from digitnn_fast.sizes import MAX_HIDDEN
 
 MAX_THREADS = 1024  # more is a typing error
@@ -52,7 +53,6 @@ Sample = Annotated[
     file_option("--sample", "The competition's sample_submission.csv, if its header or ids are others."),
 ]
 Out = Annotated[str, file_option("--out", "Where to write, - for stdout; an older file is replaced at the very end.")]
-MODEL_HELP = f"Model file, or a bundled one: {NAMES}."
 Model = Annotated[str | None, file_option("--model", f"Model file, or a bundled one: {NAMES_AND_DEFAULT}.")]
 DATA_HELP = f"Digits with labels, as Kaggle's train.csv, {KINDS}"
 Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
@@ -74,10 +74,41 @@ Patience = Annotated[
     int | None, _number("--patience", "Stop when the loss on held-out rows has not fallen for N epochs.", 1)
 ]
 Threads = Annotated[int | None, _number("--threads", "By default DIGITNN_THREADS, or one per CPU.", 1, MAX_THREADS)]
+TWICE = "MODEL and --model are the same: give one of them"
 
 
 def one_model(named: str | None, model: str | None) -> str | None:
     """The model, which may be given as an argument or as an option; ValueError for both."""
     if named is not None and model is not None:
-        raise ValueError("MODEL and --model are the same: give one of them")
+        raise ValueError(TWICE)
     return model if named is None else named
+
+
+def model_before(words: list[str], model: str | None, what: str) -> tuple[str | None, list[str]]:
+    """The model and the files, if the first word may be a model; `what` the files are. ValueError for none of these.
+
+    A bundled model's name that is also a file's is a file if it stands alone or --model is given.
+    """
+    first, *rest = words
+    if first in MODELS and os.path.exists(first):
+        if rest and model is None:
+            raise ValueError(f"{first}: a bundled model, and something here; give --model {first} or ./{first}")
+        return model, words
+    if first not in MODELS and not _is_model(first):
+        return model, words
+    if not rest:
+        raise ValueError(f"{first}: a model; {what} must follow it")
+    return one_model(first, model), rest
+
+
+def _is_model(path: str) -> bool:
+    """Whether it is a model file, which is neither a picture nor a file of digits."""
+    if not os.path.isfile(path):
+        return False
+    from digitnn_fast.formats.archives import names_of
+
+    try:
+        with open(path, "rb") as file:
+            return "W1" in names_of(file)
+    except Exception:  # of a file that is no zip; on hostile bytes zipfile raises half a dozen types
+        return False

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from digitnn_fast.commands.options import Model, Named, file_option, one_model
+from digitnn_fast.commands.options import Model, Named, file_option, model_before, one_model
 from digitnn_fast.commands.progress import printable
 from digitnn_fast.commands.report import print_facts, print_made
 
@@ -15,7 +15,9 @@ USER_ERROR = 2  # as in `app`
 
 
 def image(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Pictures, folders of them, or - for stdin.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="[MODEL] FILE...", help="Pictures, folders of them, or - for stdin.")
+    ],
     model: Model = None,
     number: Annotated[
         bool, typer.Option("--number", help="There may be several digits: read them from left to right.")
@@ -36,6 +38,7 @@ def image(
 
     if as_csv and as_json:
         raise ValueError("--csv and --json: only one of them")
+    model, files = model_before(files, model, "pictures")
     if show is not None:
         check_output(show, [*files, model], device=False)
     readings, problems = reading.read(files, Network.load(model_path(model)), number, keep=show is not None)

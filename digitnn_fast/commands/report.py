@@ -67,9 +67,19 @@ def network_data(network: Network) -> dict[str, Any]:
     """The network and how it was trained."""
     from dataclasses import asdict
 
-    parameters = sum(array.size for array in network.parameters)
+    parameters, record = sum(array.size for array in network.parameters), network.training
     shape = {"hidden": network.hidden, "parameters": parameters, "preprocessing": network.preprocessing}
-    return {**shape, "training": asdict(network.training) if network.training else None}
+    how = {name: value for name, value in asdict(record).items() if name != "history"} if record else None
+    return {**shape, "training": how, **epochs_data(record)}
+
+
+def epochs_data(record: TrainingRecord | None) -> dict[str, Any]:
+    """Loss and accuracy after each epoch, on the rows learned from and on others."""
+    from digitnn_fast.record import HISTORY_COLUMNS
+
+    history = record.history.tolist() if record else []
+    named = (dict(zip(HISTORY_COLUMNS, row, strict=True)) for row in history)
+    return {"epochs": [{"epoch": number, **row} for number, row in enumerate(named, 1)]}
 
 
 def print_made(facts: Iterable[Fact], file: TextIO | None = None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitnn_fast.commands.options import MAX_THREADS, Model
+from digitnn_fast.commands.options import MAX_THREADS, Model, model_before
 from digitnn_fast.commands.progress import Loudness, compile_kernels, printable, shards_shown
 from digitnn_fast.commands.report import print_made, print_table, rate_text
 from digitnn_fast.jobs.watch import Stages
@@ -40,7 +40,7 @@ class Format(str, Enum):
 def shards(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="Files, patterns in quotes, folders; or URLs as s3://b/*.npy."),
+        typer.Argument(metavar="[MODEL] INPUT...", help="Files, patterns in quotes, folders; or URLs as s3://b/*.npy."),
     ],
     out: Annotated[str, typer.Option("--out", metavar="FOLDER", help="Where the results go; or a URL.")],
     model: Model = None,
@@ -87,6 +87,7 @@ def shards(
         raise ValueError("--scheduler goes with --engine dask")
     if scheduler and workers:
         raise ValueError("--workers goes without --scheduler: its workers are there already")
+    model, inputs = model_before(inputs, model, "shards")
     stages = Stages()
     if not is_url(out):
         check_folder(out, deep=True)

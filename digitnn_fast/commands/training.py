@@ -15,6 +15,7 @@ from digitnn_fast.commands.options import (
     Json,
     Labels,
     Mistakes,
+    Named,
     Out,
     Patience,
     Plot,
@@ -25,6 +26,7 @@ from digitnn_fast.commands.options import (
     Seed,
     Threads,
     file_option,
+    one_model,
 )
 from digitnn_fast.commands.progress import Shown
 from digitnn_fast.commands.report import (
@@ -65,6 +67,7 @@ def submit(
     model: Annotated[
         str | None, file_option("--model", "Do not train: a model file, or a bundled one such as accurate.")
     ] = None,
+    named: Named = None,
     model_out: Annotated[str | None, file_option("--model-out", "Also keep the trained network here.")] = None,
     plot: Plot = None,
     report: Annotated[
@@ -85,6 +88,7 @@ def submit(
     from digitnn_fast.training.recipes import changed_recipe
     from digitnn_fast.utils import get_accuracy
 
+    model = one_model(named, model)
     changes = _changes(hidden, epochs, rate, batch, preprocessing)
     if model is not None and (recipe, model_out, plot, report, *changes.values()) != (None,) * 9:
         text = "it goes without --recipe and what changes it, --model-out, --plot and --report"

@@ -8,6 +8,7 @@ from glob import glob, has_magic
 from typing import NamedTuple
 
 from digitnn_fast import images
+from digitnn_fast.files import STANDARD
 from digitnn_fast.shards import store
 from digitnn_fast.shards.store import ShardError
 
@@ -61,6 +62,9 @@ def _same(source: str, result: str) -> bool:
 
 def _expand(given: str) -> Iterator[tuple[str, str]]:
     """Each shard, and its name below the folder of results."""
+    if given == STANDARD:
+        text = "is no shard, which has a name and can be read again; `predict --test - --out FILE` reads it"
+        raise ShardError(f"standard input {text}")
     if has_magic(given) and not os.path.exists(given):
         found = sorted(_matches(given))
         if not found:

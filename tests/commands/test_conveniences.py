@@ -9,29 +9,36 @@ import re
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from command_line import TEST_ROWS, TRAIN_ROWS, in_a_terminal, process
+from PIL import Image
 
 from digitnn_fast import benchmark
 from digitnn_fast.commands import report
 from digitnn_fast.kernels.machine import jit
+from digitnn_fast.network import Network
+from digitnn_fast.record import HISTORY_COLUMNS
 
 pytestmark = pytest.mark.skipif(jit.DISABLE_JIT, reason="takes minutes in plain Python")
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX terminals")
 
 
 @pytest.fixture
-def files(folder, tmp_path) -> dict[str, object]:
+def files(folder, tmp_path) -> dict[str, Path]:
+    picture = tmp_path / "digit.png"
+    Image.fromarray(255 - folder.images[0].reshape(28, 28)).resize((140, 140)).save(picture)
     return {
         "model": folder.path / "model.npz",
         "train": folder.path / "train.csv",
         "test": folder.path / "test.csv",
         "out": tmp_path / "s.csv",
+        "picture": picture,
     }
 
 
-def given(text: str, files: dict[str, object]) -> list[str]:
+def given(text: str, files: dict[str, Path]) -> list[str]:
     return [word.format(**files) for word in text.split()]
 
 
@@ -49,6 +56,15 @@ def test_json(text, files, command):
     assert outcome.code == 0, outcome.err
     said = json.loads(outcome.out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert {name: said[name] for name in JSON[text]} == JSON[text]
+
+
+def test_json_of_the_epochs(files, command):
+    record = Network.load(files["model"]).training
+    for text in ("evaluate --model {model} --data {train}", "info {model}"):
+        epochs = json.loads(command(*given(text, files), "--json").out)["epochs"]
+        assert [epoch["epoch"] for epoch in epochs] == list(range(1, len(record.history) + 1))
+        for at, name in enumerate(HISTORY_COLUMNS):
+            assert [epoch[name] for epoch in epochs] == record.history[:, at].tolist()
 
 
 def test_json_of_a_submission(files, command):
@@ -70,6 +86,11 @@ MODEL = {
     "evaluate": "evaluate {} --data {train}",
     "info": "info {}",
     "predict": "predict {} --test {test} --out {out}",
+    "submit": "submit {} --test {test} --out {out}",
+    "shards": "shards {} {test} --out {out} -q",
+    "image": "image {} {picture}",
+    "export": "export {} --to onnx --out {out}",
+    "draw": "draw {} --no-open --out {out}",
 }
 
 
@@ -79,10 +100,26 @@ def test_the_model_is_an_argument_or_an_option(name, files, command):
     for model in ("{model}", "--model {model}"):
         outcome = command(*given(MODEL[name].replace("{}", model), files))
         assert outcome.code == 0, outcome.err
-        said.append(re.sub(r"predicted.*|time.*", "", outcome.out))
+        said.append(re.sub(r"(predicted|time) .*", "", outcome.out))
     assert said[0] == said[1]
     outcome = command(*given(MODEL[name].replace("{}", "{model} --model small"), files))
     assert (outcome.code, outcome.err) == (2, "error: MODEL and --model are the same: give one of them\n")
+
+
+def test_a_model_before_files_is_told_from_them(files, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "accurate").mkdir()
+    (tmp_path / "accurate" / "a.png").write_bytes(files["picture"].read_bytes())
+    assert command("image", "small", files["picture"]).out == command("image", files["picture"]).out
+    assert command("image", "accurate").fact("accurate/a.png"), "the folder"
+    assert command("image", "accurate", "--model", "small").code == 0
+    for name, what in (("image", "pictures"), ("shards", "shards")):
+        rest = ["--out", "results"] * (name == "shards")
+        outcome = command(name, "small", *rest)
+        assert (outcome.code, outcome.err) == (2, f"error: small: a model; {what} must follow it\n")
+        outcome = command(name, "accurate", files["picture"], *rest)
+        text = "a bundled model, and something here; give --model accurate or ./accurate"
+        assert outcome.err == f"error: accurate: {text}\n"
 
 
 TRAIN = "train --train {train} --epochs 20 --out {out}.npz"
@@ -96,6 +133,20 @@ def test_quiet(flag, files, command):
     assert command("info", files["model"], flag).fact("pixels") == "directions", "what was asked for is said"
     outcome = command("info", "none.npz", flag)
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "export {model} --to onnx --out {out}",
+        "shards {test} --out {out}",
+        "draw --no-open --out {out}",
+        "warmup",
+        "submit --model {model} --test {test} --out {out}",
+    ],
+)
+def test_what_was_made_is_quiet(text, files, command):
+    assert command("-q", *given(text, files)) == (0, "", "")
 
 
 @pytest.mark.parametrize("flag", ["-v", "--verbose"])

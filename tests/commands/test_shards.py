@@ -44,6 +44,7 @@ def test_failed_shards_are_listed_and_all_others_are_there(digits, local, tmp_pa
         (["--engine", "dask", "--scheduler", "a:1", "--workers", "2"], "--workers goes without --scheduler: .*"),
         (["--precision", "int4"], "precision must be float32 or int8, got 'int4'"),
         (["--engine", "slurm"], "Invalid value for '--engine'.*"),
+        (["-"], "standard input is no shard, .*; `predict --test - --out FILE` reads it"),
         (["--model", "none.npz"], "none.npz: No such file or directory"),
     ],
 )
