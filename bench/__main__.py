@@ -34,21 +34,21 @@ def main() -> None:
     """Measure, print, and write the results."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure digitnn-fast against its rivals.")
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="Kaggle's two files")
-    parser.add_argument("--only", metavar="WORD", help="only the cases whose name holds this word")
+    parser.add_argument("--only", metavar="WORD", default="", help="only the cases whose name holds this word")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         world = World(arguments.data, Path(folder))
+        table = []
+        for line in _table(world, arguments.only):
+            print(line, flush=True)
+            table.append(line)
         if arguments.only:
-            for line in _table(world, arguments.only):
-                print(line, flush=True)
             return
-        table = list(_table(world))
         text = [_about(), "", *table, "", *_sections(world)]
     (HERE / "RESULTS.md").write_text("\n".join(["# Results", "", *text, ""]))
     before, _, rest = README.read_text().partition(BEGIN)
     block = "\n".join([_about(), "", *table, ""])
     README.write_text(f"{before}{BEGIN}{block}{END}{rest.partition(END)[2]}")
-    print("\n".join(text))
 
 
 def _about() -> str:
@@ -68,7 +68,7 @@ def _versions() -> Iterator[str]:
             yield f"without {library}"
 
 
-def _table(world: World, word: str = "") -> Iterator[str]:
+def _table(world: World, word: str) -> Iterator[str]:
     yield "| what | at least | aim | measured | times |"
     yield "|---|---|---|---|---|"
     for name, least, aim, measure in CASES:

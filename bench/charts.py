@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,13 +12,14 @@ mpl.use("svg")
 from matplotlib import pyplot as plt  # after the choice of where to draw
 
 mpl.rcParams.update({"svg.hashsalt": "digitnn-fast", "svg.fonttype": "none", "font.size": 9})
-OURS, THEIRS = ("#b3261e", "#e8710a"), ("#1a73e8", "#188038", "#6f42c1", "#5f6368", "#12a4af")
+OURS = "#b3261e", "#e8710a"
+THEIRS = "#1a73e8", "#188038", "#6f42c1", "#5f6368", "#12a4af", "#c5b000", "#8d6e63"
 
 
 def throughput(path: Path, series: Mapping[str, Mapping[int, float]], title: str) -> None:
     """Images per second over the batch size, both axes logarithmic; our lines are thick."""
     figure, axes = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
-    ours, theirs = iter(OURS), iter(THEIRS)
+    ours, theirs = cycle(OURS), cycle(THEIRS)
     for name, points in series.items():
         own = name.startswith("digitnn-fast")
         style = {"color": next(ours), "linewidth": 2.5} if own else {"color": next(theirs), "linewidth": 1.2}
