@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from digitnn_fast.commands import plain
 from digitnn_fast.commands.options import TEST_HELP, Json, Model, Named, Out, Sample, Threads, file_option, one_model
-from digitnn_fast.commands.progress import Shown, printable
-from digitnn_fast.commands.report import print_facts, print_json, print_made, rate_text, report_stream
+from digitnn_fast.commands.progress import printable
+from digitnn_fast.commands.report import print_facts, print_json
 
 
 def predict(
@@ -27,18 +28,7 @@ def predict(
 
     If it has a column id or ImageId, that goes into the submission: other competitions than Digit Recognizer want so.
     """
-    watch = Shown()
-    from digitnn_fast.jobs import predicting
-
-    rows = predicting.predict(
-        test, out, watch, model=one_model(named, model), sample=sample, probabilities=probabilities, threads=threads
-    )
-    facts = [
-        ("predicted", rate_text(rows, watch.stages.seconds["predict"])),
-        ("time", str(watch.stages)),
-        ("probabilities", out) if probabilities else ("submission", f"{out} (valid, {rows:,} rows)"),
-    ]
-    print_made(facts, report_stream(out))
+    plain.predict(test, out, one_model(named, model), sample, probabilities, threads)
 
 
 def validate(

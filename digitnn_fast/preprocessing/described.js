@@ -15,18 +15,23 @@ function described(pixels) {
       if (!x && !y) continue;
       const above = (row - 2) / 3 | 0, left = (column - 2) / 3 | 0, cell = 9 * above + left;
       const lower = 2 * (row - 2 - 3 * above) + 1, right = 2 * (column - 2 - 3 * left) + 1; // shares of 6
-      for (let k = 0; k < 16; k++) {
-        const part = Math.min(cross(k - 1, x, y), -cross(k + 1, x, y));
-        if (part <= 0) continue;
-        sums[16 * cell + k] += part * (6 - lower) * (6 - right);
-        sums[16 * (cell + 1) + k] += part * (6 - lower) * right;
-        sums[16 * (cell + 9) + k] += part * lower * (6 - right);
-        sums[16 * (cell + 10) + k] += part * lower * right;
-      }
+      const add = (k, part) => {
+        const to = 16 * cell + (k & 15);
+        sums[to] += part * (6 - lower) * (6 - right);
+        sums[to + 16] += part * (6 - lower) * right;
+        sums[to + 16 * 9] += part * lower * (6 - right);
+        sums[to + 16 * 10] += part * lower * right;
+      };
+      let k = y > 0 || (!y && x > 0) ? 0 : 8; // to be the direction before the gradient's own: all others get nothing
+      while (cross(k + 1, x, y) >= 0) k++;
+      add(k, Math.min(cross(k - 1, x, y), -cross(k + 1, x, y)));
+      add(k + 1, Math.min(cross(k, x, y), -cross(k + 2, x, y)));
     }
-  return Uint8Array.from({ length: PIXELS }, (_, i) => {
-    const cell = i >> 4, sum = sums[16 * (9 * Math.floor(cell / 7) + cell % 7 + 10) + i % 16];
+  const values = new Uint8Array(PIXELS);
+  for (let i = 0; i < PIXELS; i++) {
+    const cell = i >> 4, sum = sums[16 * (9 * (cell / 7 | 0) + cell % 7 + 10) + (i & 15)];
     const root = Math.floor(Math.sqrt((sum >> 1) + 0.5)); // + 0.5: also if the root is a little off
-    return root < 8 ? 0 : Math.min(root, 255);
-  });
+    if (root >= 8) values[i] = Math.min(root, 255);
+  }
+  return values;
 }

@@ -41,3 +41,5 @@ def test_predict_loads_neither_numba_nor_pandas_nor_bars(folder, tmp_path):
     assert "numpy" in loaded
     # rich.console is typer's own import until its version 0.17.
     assert not loaded & {"numba", "pandas", "rich.progress", "digitnn_fast.training"}
+    assert "typer" not in loaded  # nor even that, in the plain form
+    assert "typer" in modules_after("predict", *files, "--threads", 1)

@@ -1,0 +1,78 @@
+"""The list of commands, for typer to parse; `app` runs them.
+
+Imports wait inside the commands: --help needs typer alone, and `predict` neither numba nor pandas nor rich.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from digitnn_fast.commands import exporting, models, pictures, predicting, training
+from digitnn_fast.commands.kaggle import app as kaggle_app
+from digitnn_fast.commands.options import WithRecipes
+from digitnn_fast.commands.progress import Loudness
+from digitnn_fast.commands.shards import shards
+from digitnn_fast.version import VERSION
+
+NAME = "digitnn-fast"
+COMPLETE = "_DIGITNN_FAST_COMPLETE"  # what a shell sets that wants to complete a word
+LOUDNESS = "-q", "--quiet", "-v", "--verbose"
+
+# Plain help and tracebacks: rich's would cost 0.1 s at each start.
+app = typer.Typer(
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Errors and warnings alone, and what was asked for.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Each epoch, and where in the program an error came from.")
+    ] = False,
+) -> None:
+    """Handwritten digits, fast: Kaggle's train.csv and test.csv in, submission.csv out, on a CPU.
+
+    "digitnn-fast submit" does the whole job, and on a built-in sample of real digits if no files are given.
+    """
+    Loudness.quiet, Loudness.verbose = quiet, verbose
+    if version:
+        print(f"{NAME} {VERSION}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+app.command(cls=WithRecipes)(training.submit)
+app.command(cls=WithRecipes)(training.train)
+for command in (
+    *(predicting.predict, predicting.validate),
+    *(models.evaluate, models.report, models.info),
+    *(pictures.image, pictures.draw, shards),
+    *(exporting.verify, models.bench, models.warmup),
+):
+    app.command()(command)
+app.command(cls=exporting.WithTargets)(exporting.export)
+app.add_typer(kaggle_app, name="kaggle")
+
+
+def invoke(arguments: list[str]) -> int:
+    """Run a command and return the exit code; what it raises is for `app` to report."""
+    if COMPLETE in os.environ:  # a shell asks what may come next
+        app(prog_name=NAME)
+    arguments = sorted(arguments, key=lambda word: word not in LOUDNESS)  # these may stand anywhere
+    try:
+        with typer.main.get_command(app).make_context(NAME, arguments) as context:
+            context.command.invoke(context)
+    except typer.Exit as stop:
+        return stop.exit_code
+    return 0
