@@ -58,9 +58,9 @@ LADDER: tuple[tuple[str, int | None], ...] = (
 def rivals(rows: int, threads: int) -> Iterator[Attempt]:
     """Each with several lengths or sizes, the settings that we found best, and all CPUs."""
     cpus, everything = str(threads), str(rows)
-    for epochs in (1, 2, 4, 8, 16):
+    for epochs in (1, 2, 4, 16):
         yield Attempt(CNN, _epochs(epochs), "cnn_torch", (cpus, str(epochs)), "torch")
-    for epochs in (4, 8, 16, 24):
+    for epochs in (4, 8, 24):
         yield Attempt(CNN_AUGMENTED, _epochs(epochs), "cnn_torch", (cpus, str(epochs), "augment"), "torch")
     for hidden, epochs in ((128, 20), (512, 30)):
         yield Attempt("MLPClassifier", f"{hidden} units", "mlp_sklearn", (str(hidden), str(epochs)), "sklearn")
