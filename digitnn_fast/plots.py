@@ -103,7 +103,7 @@ def mistakes(images: Bytes, labels: Bytes, probabilities: Floats, most: int = WO
     wrong = np.flatnonzero(answers != labels)
     confidence = probabilities[wrong, answers[wrong]]
     worst = wrong[np.argsort(-confidence, kind="stable")[:most]]
-    figure = _figure(across, 1.6 * max(1, -(-len(worst) // across)) + 0.4)
+    figure = _figure(across, 1.4 * max(1, -(-len(worst) // across)) + 0.4)
     what = "The worst of " if len(worst) < len(wrong) else ""
     figure.suptitle(f"{what}{len(wrong):,} mistakes" if len(wrong) else "No mistakes")
     for axes, index in zip(_tiles(figure, len(worst), across), worst, strict=True):
@@ -119,9 +119,9 @@ def hidden_units(network: Network) -> Figure:
     """
     weights, (places, red, units, across) = np.asarray(network.W1), PREPROCESSINGS[network.preprocessing].units
     strongest = np.sort(np.argsort(-np.abs(weights).sum(axis=0), kind="stable")[:units])
-    figure = _figure(10, 9.5 / across * -(-len(strongest) // across) + 0.5)
+    figure = _figure(10, 9.5 / across * -(-len(strongest) // across) + 0.9)
     shown = "the hidden units" if len(strongest) == network.hidden else f"{units} of {network.hidden:,} hidden units"
-    figure.suptitle(f"What {shown} look for: {red}")
+    figure.suptitle(f"What {shown} look for:\n{red}", fontsize=20)  # a phone shows it at a third
     for axes, unit in zip(_tiles(figure, len(strongest), across), strongest, strict=True):
         limit = float(np.abs(weights[:, unit]).max()) or 1.0
         picture = np.ma.masked_where(places < 0, weights[places, unit])
@@ -209,8 +209,8 @@ def write_report(
         for name, value in facts
     )
     pictures = "".join(
-        f'<h2>{html.escape(name)}</h2>\n<img alt="{html.escape(name)}" '
-        f'src="data:image/png;base64,{base64.b64encode(_png(figure)).decode()}">\n'
+        f'<section><h2>{html.escape(name)}</h2>\n<img alt="{html.escape(name)}" '
+        f'src="data:image/png;base64,{base64.b64encode(_png(figure)).decode()}"></section>\n'
         for name, figure in figures.items()
     )
     page = REPORT.format(title=html.escape(title), rows=rows, pictures=pictures)
@@ -231,6 +231,8 @@ REPORT = """<!DOCTYPE html>
   th {{ text-align: left; vertical-align: top; padding-right: 1rem; white-space: nowrap; }}
   td {{ overflow-wrap: anywhere; }}
   .warning {{ color: light-dark(#b00020, #ff8a80); }}
+  main {{ columns: 29rem; column-gap: 2rem; }}
+  section {{ break-inside: avoid; }}
   img {{ max-width: 100%; border-radius: .5rem; }}
   @media (prefers-color-scheme: dark) {{
     img {{ filter: invert(.93) hue-rotate(180deg); }}  /* dark paper, while red stays red and blue blue */
@@ -245,6 +247,8 @@ REPORT = """<!DOCTYPE html>
 <h1>{title}</h1>
 <table>
 {rows}</table>
-{pictures}</body>
+<main>
+{pictures}</main>
+</body>
 </html>
 """

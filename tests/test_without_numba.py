@@ -126,6 +126,21 @@ def test_commands_answer_as_with_numba(folder):
     assert without(*evaluate).fact("accuracy") == process(*evaluate).fact("accuracy")
 
 
+def test_what_is_not_plain_is_read_too(folder):
+    """Cell by cell, as pandas is not there either."""
+    rows = (folder / "train.csv").read_text().splitlines()[:41]
+    (folder / "quoted.csv").write_text("\n".join(";".join(f'"{cell}"' for cell in row.split(",")) for row in rows))
+    evaluate = "evaluate", "--data", folder / "quoted.csv"
+    assert without(*evaluate).fact("accuracy") == process(*evaluate).fact("accuracy")
+    (folder / "quoted.csv").write_text("\n".join([*rows, rows[-1] + "x"]))
+    assert without(*evaluate).err.splitlines()[-1] == process(*evaluate).err.splitlines()[-1] != ""
+
+
+def test_a_pipe_is_read(folder):
+    table = (folder / "test.csv").read_bytes()
+    assert without("predict", "--test", "-", "--out", "-", input=table).out.count("\n") == IMAGES + 1
+
+
 def test_a_picture_is_read(folder, images):
     from PIL import Image
 

@@ -78,7 +78,7 @@ def export(
     max_ram: Annotated[int | None, _c("--max-ram", "BYTES", "fail if RAM and stack need more.", 0)] = None,
     threads: Threads = None,
 ) -> None:
-    """Write a network as C, ONNX or JavaScript, and test what was written.
+    """Write and test a network as C, ONNX, JavaScript or WebAssembly.
 
     Exit code 1, and no file, if the test fails.
     """
@@ -114,7 +114,7 @@ def verify(
     as_json: Json = False,
     threads: Threads = None,
 ) -> None:
-    """Run a network in every way that this machine can, on your digits, and compare.
+    """Run a network in every way that works here, and compare.
 
     These are the specifications in NumPy, the kernels, and each target of "export". Exit code 1 if one of them differs.
     """

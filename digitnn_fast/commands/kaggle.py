@@ -10,7 +10,7 @@ import typer
 from digitnn_fast.commands.report import print_made
 from digitnn_fast.version import VERSION
 
-app = typer.Typer(rich_markup_mode=None, help="Kaggle: bundle a kernel, download the files, submit the answers.")
+app = typer.Typer(rich_markup_mode=None, help="Download Kaggle's files, submit answers, bundle a notebook.")
 
 
 @app.callback(invoke_without_command=True)
@@ -24,9 +24,9 @@ def bundle(
     username: Annotated[str, typer.Option("--username", metavar="NAME", help="What follows kaggle.com/ for you.")],
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="New, empty or an older bundle, which is replaced.")],
 ) -> None:
-    """Write what Kaggle needs to run this package without internet: a dataset with its wheel, and a kernel.
+    """Write a dataset with this package, and a notebook that uses it.
 
-    Then prints the commands that push them.
+    With these Kaggle needs no internet to run it. Then prints the commands that push them.
     """
     from digitnn_fast.kaggle.bundle import write_bundle
 
@@ -46,7 +46,10 @@ def bundle(
 def download(
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where to put train.csv and test.csv.")] = ".",
 ) -> None:
-    """Download the competition's files, by Kaggle's own client (extra `kaggle`) and your account there."""
+    """Download the competition's files.
+
+    By Kaggle's own client (extra `kaggle`) and your account there.
+    """
     from digitnn_fast.kaggle import client
 
     rows = client.download(out)
@@ -60,7 +63,10 @@ def submit(
         str, typer.Option("--message", "-m", metavar="TEXT", help="What your list of submissions says about it.")
     ] = f"digitnn-fast {VERSION}",
 ) -> None:
-    """Check a submission and upload it, by Kaggle's own client (extra `kaggle`) and your account there."""
+    """Check a submission and upload it.
+
+    By Kaggle's own client (extra `kaggle`) and your account there.
+    """
     from digitnn_fast.kaggle import client
 
     answer = client.submit(submission, message)

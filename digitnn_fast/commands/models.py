@@ -89,7 +89,10 @@ def report(
     out: Annotated[str, file_option("--out", "Where to write the page.")] = "report.html",
     threads: Threads = None,
 ) -> None:
-    """Write one web page with all that can be said of a network: its card, curves, mistakes, units, reliability."""
+    """Write one web page about a network and how good it is.
+
+    It holds the network's card, its curves, confusions, mistakes, hidden units and reliability.
+    """
     from digitnn_fast import plots
     from digitnn_fast.commands.card import ENDINGS, Measured, write_card
     from digitnn_fast.formats import DigitFile
@@ -125,9 +128,10 @@ def info(named: Named = None, model: Model = None, as_json: Json = False) -> Non
 
 
 def bench(named: Named = None, model: Model = None, as_json: Json = False, threads: Threads = None) -> None:
-    """Measure how fast a network runs on this CPU, against NumPy, in less than a minute.
+    """Measure how fast a network runs on this CPU.
 
-    All results are checked first. `python -m bench` in the repository measures everything, against more rivals.
+    Against NumPy, in less than a minute. All results are checked first. `python -m bench` in the repository measures
+    everything, against more rivals.
     """
     from digitnn_fast import benchmark
     from digitnn_fast.kernels import FORWARD

@@ -67,7 +67,10 @@ def draw(
     model: Model = None,
     browse: Annotated[bool, typer.Option("--open/--no-open", help="Open it in the browser.")] = True,
 ) -> None:
-    """Write a web page to draw digits on, with the network inside, and open it. It needs no connection."""
+    """Write a web page to draw digits on, and open it.
+
+    The network is inside; it needs no connection.
+    """
     import webbrowser
     from pathlib import Path
 

@@ -72,7 +72,7 @@ def shards(
         bool, typer.Option("--verify", help="Read finished shards again, instead of trusting size and time.")
     ] = False,
 ) -> None:
-    """Predict many files, one result each, on this machine or on a cluster.
+    """Predict many files, on this machine or on a cluster.
 
     CSV, Parquet, .npy, IDX, folders and lists (.txt) of pictures. Each result has a manifest beside it, and a shard
     whose manifest still holds is skipped: after a kill, run the same command again. A picture that is blank or damaged

@@ -101,8 +101,11 @@ def _blocks(rows: Rows) -> Iterator[list[Row]]:
 
 
 def _read_with_pandas(block: list[Row], most: dict[int, int]) -> Bytes | None:
-    """The numbers (m, k) in the columns `most`, if each is whole and within 0..most; None if not."""
-    import pandas
+    """The numbers (m, k) in the columns `most`, if each is whole and within 0..most; None if not, or without pandas."""
+    try:
+        import pandas
+    except ImportError:  # it has no wheels for PyPy
+        return None
 
     text = "\n".join(["", *(row.text for row in block), ""])  # without the first "", pandas skips a byte order mark
     if _misleads_pandas(text):

@@ -1,4 +1,4 @@
-"""On PYTHONPATH: a Python that has neither numba nor llvmlite."""
+"""On PYTHONPATH: a Python that has neither numba nor llvmlite, nor pandas, as PyPy."""
 
 import importlib.abc
 import sys
@@ -8,7 +8,7 @@ class Without(importlib.abc.MetaPathFinder):
     """Finds nothing under these names, and lets nobody else look."""
 
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("numba", "llvmlite"):
+        if name.partition(".")[0] in ("numba", "llvmlite", "pandas"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
