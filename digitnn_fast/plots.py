@@ -233,6 +233,7 @@ REPORT = """<!DOCTYPE html>
   .warning {{ color: light-dark(#b00020, #ff8a80); }}
   main {{ columns: 29rem; column-gap: 2rem; }}
   section {{ break-inside: avoid; }}
+  h2 {{ margin-top: 0; padding-top: 1rem; }}
   img {{ max-width: 100%; border-radius: .5rem; }}
   @media (prefers-color-scheme: dark) {{
     img {{ filter: invert(.93) hue-rotate(180deg); }}  /* dark paper, while red stays red and blue blue */

@@ -47,9 +47,8 @@ def write_card(out: str, title: str, network: Network, measured: Measured | None
             print(trained_on_these(record))
             facts.insert(0, ("WARNING", trained_on_these(record).strip().removeprefix("WARNING: ")))
         figures["Confusion"] = plots.confusion(result)
+        figures["Reliability"] = plots.reliability(labels, probabilities)
         figures["Worst mistakes"] = plots.mistakes(images, labels, probabilities, across=plots.ACROSS_A_PHONE)
     figures["Hidden units"] = plots.hidden_units(network)
-    if measured:
-        figures["Reliability"] = plots.reliability(measured.labels, measured.probabilities)
     plots.write_report(out, title, facts, figures)
     return result
