@@ -55,7 +55,12 @@ def export(
     ] = None,
     bits: Annotated[int | None, _c("--bits", "8|4|2", "of a weight; with 4 or 2 the network is fine-tuned.")] = None,
     inputs: Annotated[
-        str | None, _c("--inputs", "16x16|7x7x16|28x28", "train a network for these: pixels, or cells of directions.")
+        str | None,
+        _c(
+            "--inputs",
+            "16x16|28x28|7x7x16|6x5x16|5x5x12",
+            "train a network for these: pixels, or rows by columns of cells by directions.",
+        ),
     ] = None,
     hidden: Annotated[int | None, _c("--hidden", "N", "of that network; by default as many as MODEL has.", 1)] = None,
     train: Annotated[

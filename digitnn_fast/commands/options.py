@@ -67,7 +67,7 @@ Batch = Annotated[int | None, _number("--batch", "Digits a step, instead of the 
 Rate = Annotated[float | None, typer.Option("--rate", metavar="X", help="Learning rate, instead of the recipe's.")]
 Preprocessing = Annotated[
     str | None,
-    typer.Option("--preprocessing", metavar="NAME", help="Instead of the recipe's: raw, deskewed, directions, pooled."),
+    typer.Option("--preprocessing", metavar="NAME", help="Instead of the recipe's: raw, deskewed, directions, ..."),
 ]
 Seed = Annotated[int, _number("--seed", "The same seed gives the same network.", 0)]
 Patience = Annotated[

@@ -22,6 +22,7 @@ KERNELS = {
         Kernel("distortion.distort_all", things.Distortion, things.DistortScratch, things.Mapped),
         Kernel("deskewing.deskew_next", things.DeskewScratch, things.Deskewing, returns=True),
         Kernel("directions.describe", things.DescribeScratch, things.Mapped),
+        Kernel("cells.describe", things.CellsScratch, things.CellsLayout, things.Mapped),
         Kernel("pooling.pool", things.Mapped),
         Kernel("int8.forward", things.Int8Weights, things.Int8Scratch, things.Logits, things.Batch),
         Kernel("inference.relu", things.Vector),

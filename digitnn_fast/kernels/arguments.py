@@ -151,6 +151,38 @@ class DescribeScratch(NamedTuple):
     sums: Annotated[Integers, "1296"]  # 9 by 9 cells of 16 directions
 
 
+class CellsScratch(NamedTuple):
+    """One thread's memory for `cells.describe`."""
+
+    padded: Annotated[Bytes, "992"]  # as in DescribeScratch
+    slopes: Annotated[Integers, "896"]
+    edges: Annotated[Integers, "28"]
+    line: Annotated[Integers, "144"]  # up to 9 cells of 16 directions: of a row of pixels
+    sums: Annotated[Integers, "1296"]  # up to 9 by 9 of them
+    values: Annotated[Bytes, "800"]  # cell by cell, and 16 more
+
+
+class CellsLayout(NamedTuple):
+    """The fields of `directions.Cells`, and what the kernel need not work out for each pixel."""
+
+    rows: Number
+    columns: Number
+    directions: Number
+    pitch: Number
+    top: Number
+    left: Number
+    shift: Number
+    across: Number
+    row_cells: Annotated[
+        Integers, "28"
+    ]  # the row of cells above each row of pixels, counted from 1; -1: no cell sees it
+    row_shares: Annotated[Integers, "28"]  # how far below it, in half pixels
+    column_cells: Annotated[Integers, "28"]
+    column_shares: Annotated[Integers, "28"]
+    before: Annotated[Integers, "16"]  # see `kernels.directions.products`
+    behind: Annotated[Integers, "16"]
+
+
 class Worker(NamedTuple):
     """The calling thread, the number of threads, and the optimizer."""
 

@@ -6,6 +6,7 @@ weighted by running sums in registers, and each block adds to its cells once. Bl
 
 import numpy as np
 
+from digitnn_fast.kernels.layout import products
 from digitnn_fast.kernels.machine.jit import helper
 from digitnn_fast.kernels.vectors.bytes import lowest_bit
 from digitnn_fast.kernels.vectors.integers import (
@@ -20,22 +21,15 @@ from digitnn_fast.kernels.vectors.integers import (
     subtract_int,
 )
 from digitnn_fast.kernels.vectors.rows import add_levels, copy_row, load_levels, store_quarters, subtract_levels
-from digitnn_fast.reference.directions import CELLS, DIRECTIONS, FAINT, SHIFT, UNIT_X, UNIT_Y
+from digitnn_fast.reference.directions import FAINT, FINE
 from digitnn_fast.sizes import PIXELS, SIDE
 
+CELLS, DIRECTIONS, SHIFT = FINE.rows, FINE.directions, FINE.shift
+BEFORE, BEHIND = products(FINE)
 STRIDE = 32  # of a row in `padded` and in `slopes`
 ROW = (CELLS + 2) * DIRECTIONS  # of cells in `sums`, with one more at each end that nobody reads
 COLUMNS = (1 << SIDE) - 1
 ZERO = np.int32(0)
-
-
-def _times_gradient(factor_x, factor_y):
-    """(16,): factors whose dot products with (x, y) `dot_halves` makes: x in the low half of a word, y in the high."""
-    return np.stack([factor_x, factor_y], 1).astype(np.int16).view(np.int32).reshape(DIRECTIONS)
-
-
-BEFORE = _times_gradient(-np.roll(UNIT_Y, 1), np.roll(UNIT_X, 1))  # u_{k-1} x g
-BEHIND = _times_gradient(np.roll(UNIT_Y, -1), -np.roll(UNIT_X, -1))  # g x u_{k+1}
 
 
 @helper

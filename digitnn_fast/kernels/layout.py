@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from digitnn_fast.kernels.arguments import CellsLayout
+from digitnn_fast.sizes import SIDE
+
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
+
+    from digitnn_fast.reference.directions import Cells
 
 TILE = 64  # hidden units that one pass over an image's pixels serves: four AVX-512 registers
 BANDS, BAND = 4, 192  # of an image's pixels, whose weights the first-level cache holds; the last has 16 pixels more
@@ -25,3 +30,26 @@ def aligned(shape: int | tuple[int, ...], dtype: DTypeLike = np.float32) -> NDAr
     buffer = np.zeros(size + 64, np.uint8)
     start = -buffer.__array_interface__["data"][0] % 64
     return buffer[start : start + size].view(dtype).reshape(shape)
+
+
+def cells_layout(cells: Cells) -> CellsLayout:
+    """The cells, and between which two of them each row and column of pixels lies, and how far down or to the right."""
+
+    def between(first: int, count: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        steps = 2 * np.arange(SIDE, dtype=np.int32) - first
+        inside = (steps > 0) & (steps < cells.pitch * (count + 1))
+        return np.where(inside, steps // cells.pitch, -1).astype(np.int32), steps % cells.pitch
+
+    return CellsLayout(*cells, *between(cells.top, cells.rows), *between(cells.left, cells.columns), *products(cells))
+
+
+def products(cells: Cells) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Two (16,), whose dot products with gradients g `dot_halves` makes: u_{k-1} x g and g x u_{k+1}; 0 behind the last k.
+
+    x is in the low half of a word, y in the high one.
+    """
+    x, y = cells.units()
+    both = [(-np.roll(y, 1), np.roll(x, 1)), (np.roll(y, -1), -np.roll(x, -1))]
+    spare = ((0, 16 - cells.directions), (0, 0))
+    before, behind = (np.pad(np.stack(pair, 1), spare).astype(np.int16).view(np.int32).ravel() for pair in both)
+    return before, behind

@@ -6,6 +6,7 @@ Kernels that only training needs have none.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -93,12 +94,18 @@ def _fill_softmax(scores: things.Scores) -> None:
     scores.out[:] = softmax(scores.logits)
 
 
+def _describer(layout: things.CellsLayout) -> Callable[..., Any]:
+    cells = directions.Cells(*(getattr(layout, name) for name in directions.Cells._fields))
+    return partial(directions.describe, cells=cells)
+
+
 TWINS: dict[str, Callable[..., int | None]] = {
     "csv.parse_rows": lambda text, rows: parse_rows(text.buffer[text.position : text.end], *rows),
     "inference.forward": forward,
     "distortion.distort_all": distort_all,
     "deskewing.deskew_next": deskew_next,
     "directions.describe": lambda _, mapped: _map(directions.describe, *mapped),
+    "cells.describe": lambda _, layout, mapped: _map(_describer(layout), *mapped),
     "pooling.pool": lambda mapped: _map(pooling.pool, *mapped),
     "int8.forward": forward_integers,
     "inference.relu": _fill_relu,

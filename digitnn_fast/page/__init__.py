@@ -94,7 +94,9 @@ def model_text(parameters: Parameters | QuantizedParameters, **others: str | flo
 def _script(preprocessing: str) -> str:
     """The functions of a preprocessing, and a table with the two that are its picture and its view."""
     row = PREPROCESSINGS[preprocessing]
-    functions = "\n".join(step.javascript.read_text(encoding="utf-8") for step in row.steps)
+    known = [(step.javascript.stem.upper(), dict(step.constants)) for step in row.steps if step.constants]
+    constants = "".join(f"const {name} = {json.dumps(values)};\n" for name, values in known)
+    functions = constants + "\n".join(step.javascript.read_text(encoding="utf-8") for step in row.steps)
     picture, view = (step.javascript.stem if step else "same" for step in (row.picture, row.view))
     return (
         f"{functions}\n// The picture that it makes of pixels (784,), and what the network sees of that picture.\n"

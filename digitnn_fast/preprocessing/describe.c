@@ -1,19 +1,19 @@
-/* The edges of the upright digit, 28 rows of 28 values, of which four are a row of 7 cells with 16 directions each.
- * They are made from above to below, so that two rows of cells and four rows of pixels are all that is kept.
+/* The edges of the upright digit in cells, of which LINES rows of values are a row with its directions. They are made from
+ * above to below, so that two rows of cells and four rows of pixels are all that is kept.
  */
-#define CELLS 7
-#define EDGE 2                      /* rows and columns that no cell sees */
-#define TURNS 16                   /* directions */
-#define FAINT 8                    /* a smaller value is 0 */
-#define WIDE ((CELLS + 2) * TURNS) /* a row of cells, with one more at each end that nobody reads */
+#define FAINT 8                           /* a smaller value is 0 */
+#define FIRST (ORIGIN_X / 2 + 1)          /* column of pixels that a cell sees */
+#define WIDE ((COLUMNS + 2) * TURNS)      /* a row of cells, with one more at each end that nobody reads */
+#define LINES (COLUMNS * TURNS / ACROSS)
 
 typedef struct {
     const uint8_t *image;
     stance found;
-    int32_t row, next; /* of cells to finish; of pixels to add */
+    int32_t row, next;  /* of cells to finish; of pixels to add */
+    int32_t lower, low; /* cells below that row of pixels, and how far from those above it, of PITCH */
     uint32_t sums[2][WIDE];
     uint8_t upright[4][SIDE + 2]; /* row y is upright[(y + 1) % 4], with paper at both ends */
-    uint8_t values[CELLS * TURNS];
+    uint8_t values[COLUMNS * TURNS];
 } view;
 
 static void begin(view *seen, const uint8_t *image)
@@ -22,17 +22,22 @@ static void begin(view *seen, const uint8_t *image)
     int32_t k;
     seen->image = image;
     look(image, &seen->found);
-    seen->row = seen->next = 0;
+    seen->row = seen->next = seen->lower = 0;
+    seen->low = -ORIGIN_Y;
     for (k = 0; k < 2 * WIDE; k++) sum[k] = 0;
     straighten(image, &seen->found, -1, seen->upright[0]);
     straighten(image, &seen->found, 0, seen->upright[1]);
 }
 
-/* Cross product of direction k, -1 to 5, and (x, y). */
+/* Cross product of direction k, -1 to TURNS / 4 + 1, and (x, y). */
 static int32_t cross(int32_t k, int32_t x, int32_t y)
 {
-    static const int8_t units[7] = {15, 16, 15, 11, 6, 0, -6}; /* 16 * cosine of -1 to 5, or backwards the sine */
-    return units[k + 1] * y - units[5 - k] * x;
+#if TURNS == 16 /* 16 * cosine, or backwards the sine */
+    static const int8_t units[] = {15, 16, 15, 11, 6, 0, -6};
+#else
+    static const int8_t units[] = {14, 16, 14, 8, 0, -8};
+#endif
+    return units[k + 1] * y - units[TURNS / 4 + 1 - k] * x;
 }
 
 /* Split the gradient (x, y), which is not 0, between the two directions that enclose it. */
@@ -61,27 +66,37 @@ static int32_t quarter(int32_t value)
 /* Add the edges of the next row of pixels to the two rows of cells around it. */
 static void add_row(view *seen)
 {
-    const int32_t y = seen->next++, row = (y + 1) / 3 - 1;
+    const int32_t y = seen->next++, row = seen->lower, low = seen->low;
     const uint8_t *above = seen->upright[y & 3], *here = seen->upright[(y + 1) & 3], *below = seen->upright[(y + 2) & 3];
-    uint32_t *const upper = seen->sums[(row + 1) & 1], *const lower = seen->sums[row & 1];
-    const uint32_t low = (uint32_t)(2 * (y - EDGE - 3 * row) + 1), high = row > 0 ? 6 - low : 0; /* shares of 6 */
-    int32_t x, k, part;
+    uint32_t *const upper = seen->sums[(row + 1) & 1], *lower = seen->sums[row & 1];
+    const uint32_t high = row > 0 ? (uint32_t)(PITCH - low) : 0;
+    int32_t x, k, part, column = 0, right = 2 * FIRST - ORIGIN_X;
     straighten(seen->image, &seen->found, y + 1, seen->upright[(y + 2) & 3]);
-    if (y < EDGE || y >= SIDE - EDGE) return;
-    for (x = EDGE; x < SIDE - EDGE; x++) {
-        const int32_t column = (x - EDGE) / 3;
+    seen->low += 2;
+    if (seen->low >= PITCH) {
+        seen->low -= PITCH;
+        seen->lower++;
+    }
+    if (low < 0 || row > ROWS) return;
+    for (x = FIRST; column <= COLUMNS; x++) {
         const int32_t across = quarter(above[x + 2] + 2 * here[x + 2] + below[x + 2] - above[x] - 2 * here[x] - below[x]);
         const int32_t down = quarter(below[x] + 2 * below[x + 1] + below[x + 2] - above[x] - 2 * above[x + 1] - above[x + 2]);
-        const uint32_t right = (uint32_t)(2 * (x - EDGE - 3 * column) + 1);
-        uint32_t parts[2];
-        if (across == 0 && down == 0) continue;
-        k = split(across, down, parts);
-        for (part = 0; part < 2; part++) {
-            const int32_t cell = column * TURNS + ((k + part) & (TURNS - 1));
-            upper[cell] += parts[part] * high * (6 - right);
-            upper[cell + TURNS] += parts[part] * high * right;
-            lower[cell] += parts[part] * low * (6 - right);
-            lower[cell + TURNS] += parts[part] * low * right;
+        if (across != 0 || down != 0) {
+            uint32_t parts[2];
+            k = split(across, down, parts);
+            for (part = 0; part < 2; part++) {
+                const int32_t turn = k + part, cell = column * TURNS + (turn < TURNS ? turn : 0);
+                const uint32_t far = parts[part] * (uint32_t)(PITCH - right), near = parts[part] * (uint32_t)right;
+                upper[cell] += far * high;
+                upper[cell + TURNS] += near * high;
+                lower[cell] += far * (uint32_t)low;
+                lower[cell + TURNS] += near * (uint32_t)low;
+            }
+        }
+        right += 2;
+        if (right >= PITCH) {
+            right -= PITCH;
+            column++;
         }
     }
 }
@@ -99,14 +114,14 @@ static uint8_t root(uint32_t square)
 static const uint8_t *values_of(view *seen, int32_t y)
 {
     int32_t k;
-    for (; seen->row <= y / 4; seen->row++) {
+    for (; seen->row <= y / LINES; seen->row++) {
         uint32_t *const sums = seen->sums[seen->row & 1] + TURNS;
-        while (seen->next < SIDE && seen->next < 3 * seen->row + 8) add_row(seen);
-        for (k = 0; k < CELLS * TURNS; k++) {
-            const uint32_t square = sums[k] >> 1;
+        while (seen->next < SIDE && seen->lower <= seen->row + 1) add_row(seen);
+        for (k = 0; k < COLUMNS * TURNS; k++) {
+            const uint32_t square = sums[k] >> HALVINGS;
             seen->values[k] = square < FAINT * FAINT ? 0 : root(square);
             ((volatile uint32_t *)sums)[k] = 0;
         }
     }
-    return seen->values + y % 4 * SIDE;
+    return seen->values + y % LINES * ACROSS;
 }

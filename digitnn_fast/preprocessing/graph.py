@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from digitnn_fast.reference.deskewing import MARGIN
-from digitnn_fast.reference.directions import DIRECTIONS, FAINT, SHIFT, UNIT_X, UNIT_Y, WINDOW
+from digitnn_fast.reference.directions import FAINT, FINE, Cells
 from digitnn_fast.reference.pooling import THIRDS
 from digitnn_fast.sizes import PIXELS, SIDE
 
@@ -121,30 +121,42 @@ def deskew(graph: Graph, images: str) -> str:
     return g.cast(g("Reshape", levels, np.array([0, SIDE**2])), np.uint8)
 
 
-def describe(graph: Graph, images: str) -> str:
+def describe(graph: Graph, images: str, cells: Cells = FINE) -> str:
     """`directions.describe` of images (n, 784), uint8, the same bytes.
 
     By convolutions in float32, whose sums are integers below 2**24 and so exact, as is a quarter of them rounded down.
     """
     g, float32 = graph, np.float32
     levels = g.cast(g("Reshape", images, np.array([0, 1, SIDE, SIDE])), float32)
-    first = int(WINDOW[0].argmax()) - 2  # no cell sees the pixels before it, nor as many at the other end
-    seen = g("Slice", levels, *(np.array(place) for place in ([first - 1] * 2, [SIDE + 1 - first] * 2, [2, 3])))
+    down, across = cells.windows()
+    spans = [np.flatnonzero(window.any(axis=0)) for window in (down, across)]  # pixels that a cell sees
+    (top, left), (bottom, right) = ([int(span[end]) for span in spans] for end in (0, -1))
+    ends = np.array([top - 1, left - 1]), np.array([bottom + 2, right + 2])
+    seen = g("Slice", levels, *ends, np.array([2, 3]))
     slope, three = np.array([-1, 0, 1]), np.array([1, 2, 1])
     sobel = g("Conv", seen, np.stack([np.outer(three, slope), np.outer(slope, three)])[:, None].astype(float32))
-    gradient = g("Floor", g("Mul", g("Add", sobel, np.array(2, float32)), np.array(0.25, float32)))  # (n, 2, 24, 24)
-    units = np.stack([-UNIT_Y, UNIT_X], axis=1)[..., None, None].astype(float32)
+    gradient = g("Floor", g("Mul", g("Add", sobel, np.array(2, float32)), np.array(0.25, float32)))  # (n, 2, y, x)
+    x, y = cells.units()
+    units = np.stack([-y, x], axis=1)[..., None, None].astype(float32)
     before, behind = (g("Conv", gradient, sign * np.roll(units, shift, axis=0)) for sign, shift in ((1, 1), (-1, -1)))
     parts = g("Relu", g("Min", before, behind))
-    weights = WINDOW[0, first : first + 6]
-    windows = np.broadcast_to(np.outer(weights, weights), (DIRECTIONS, 1, 6, 6)).astype(float32)
-    sums = g("Conv", parts, windows, group=DIRECTIONS, strides=[3, 3])  # (n, 16, 7, 7)
-    cells = g("Reshape", g("Transpose", sums, perm=[0, 2, 3, 1]), np.array([0, SIDE**2]))
-    values = g("Floor", g("Mul", cells, np.array(2.0**-SHIFT, float32)))
-    most = g("Min", values, np.array(2**16 - 1, float32))
+    if cells.pitch % 2 == 0:  # whole pixels: all windows are alike
+        weights = down[0, top : top + cells.pitch]
+        windows = np.broadcast_to(np.outer(weights, weights), (cells.directions, 1, cells.pitch, cells.pitch))
+        strides = [cells.pitch // 2] * 2
+        sums = g("Conv", parts, windows.astype(float32), group=cells.directions, strides=strides)
+    else:
+        rows, columns = down[:, top : bottom + 1].astype(float32), across[:, left : right + 1].astype(float32)
+        sums = g("MatMul", g("MatMul", rows, parts), np.ascontiguousarray(columns.T))  # (n, directions, rows, columns)
+    lines = np.array([0, cells.values // cells.across, cells.across])
+    values = g("Reshape", g("Transpose", sums, perm=[0, 2, 3, 1]), lines)
+    squares = g("Floor", g("Mul", values, np.array(2.0**-cells.shift, float32)))
+    most = g("Min", squares, np.array(2**16 - 1, float32))
     kept = g("Where", g("Less", most, np.array(FAINT**2, float32)), np.array(0, float32), most)
-    roots = g("Sqrt", g("Add", kept, np.array(0.5, float32)))  # 0.5: may be a little off
-    return g.cast(roots, np.uint8)
+    roots = g.cast(g("Sqrt", g("Add", kept, np.array(0.5, float32))), np.uint8)  # 0.5: may be a little off
+    if cells.values < PIXELS:
+        roots = g("Pad", roots, np.array([0, 0, 0, 0, *(SIDE - lines[1:])]))
+    return g("Reshape", roots, np.array([0, PIXELS]))
 
 
 def pool(graph: Graph, images: str) -> str:

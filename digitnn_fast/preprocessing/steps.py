@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,10 +11,12 @@ import numpy as np
 
 from digitnn_fast.home import HOME
 from digitnn_fast.kernels import KERNELS, Call
-from digitnn_fast.kernels.arguments import DescribeScratch, DeskewScratch
+from digitnn_fast.kernels.arguments import CellsScratch, DescribeScratch, DeskewScratch
+from digitnn_fast.kernels.layout import cells_layout
 from digitnn_fast.kernels.machine.arguments import allocate
 from digitnn_fast.preprocessing import graph
 from digitnn_fast.reference import deskewing, directions, pooling
+from digitnn_fast.reference.directions import COARSE, COARSER, FINE, Cells
 from digitnn_fast.sizes import CLASSES, PIXELS
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ class Step(NamedTuple):
 
     The C pieces are put into digits.c one after the other. Those of a view end in a type `view` and the functions
     `begin(view *, image)` and `values_of(view *, y)`, which gives row y; rows are asked for from above to below.
+    The constants are macros there, in capitals, and in JavaScript an object with the function's name in capitals.
     """
 
     reference: Callable[[Bytes], Bytes]  # the specification
@@ -46,6 +50,7 @@ class Step(NamedTuple):
     onnx: Callable[[graph.Graph, str], str]  # adds its nodes behind a value, and returns the name of the result
     javascript: Path  # the file's stem is the name of the function: pixels (784,) to pixels (784,)
     c: tuple[Path, ...] = ()
+    constants: Mapping[str, int] = {}
 
 
 def _bind_deskew() -> Call:
@@ -58,20 +63,36 @@ def _bind_describe() -> Call:
     return KERNELS["directions.describe"].bind(*allocate(DescribeScratch), NO_IMAGES[1], NO_IMAGES[1])
 
 
+def _bind_cells(cells: Cells) -> Call:
+    """describe(images, out, cells), with scratch of its own."""
+    call = KERNELS["cells.describe"].bind
+    return call(*allocate(CellsScratch), *cells_layout(cells), NO_IMAGES[1], NO_IMAGES[1])
+
+
 def _bind_pool() -> Call:
     """pool(images, out)."""
     return KERNELS["pooling.pool"].bind(NO_IMAGES[1], NO_IMAGES[1])
 
 
+CELLS = "rows", "columns", "turns", "pitch", "origin_y", "origin_x", "halvings", "across"  # as C and JavaScript say
 STRAIGHTEN = HERE / "straighten.c"
 # digits.c deskews by itself.
 DESKEW = Step(deskewing.deskew, "deskewing.deskew_next", _bind_deskew, graph.deskew, HERE / "deskewed.js")
-DESCRIBE = Step(
-    directions.describe,
-    "directions.describe",
-    _bind_describe,
-    graph.describe,
-    HERE / "described.js",
-    (STRAIGHTEN, HERE / "describe.c"),
-)
 POOL = Step(pooling.pool, "pooling.pool", _bind_pool, graph.pool, HERE / "pooled.js", (STRAIGHTEN, HERE / "pool.c"))
+
+
+def _describe(cells: Cells) -> Step:
+    """The edges in these cells; the usual ones have a faster kernel of their own."""
+    fine = cells == FINE
+    return Step(
+        partial(directions.describe, cells=cells),
+        "directions.describe" if fine else "cells.describe",
+        _bind_describe if fine else partial(_bind_cells, cells),
+        partial(graph.describe, cells=cells),
+        HERE / "described.js",
+        (STRAIGHTEN, HERE / "describe.c"),
+        dict(zip(CELLS, cells, strict=True)),
+    )
+
+
+DESCRIBE, DESCRIBE_COARSE, DESCRIBE_COARSER = _describe(FINE), _describe(COARSE), _describe(COARSER)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from digitnn_fast.kernels import FORWARD
-from digitnn_fast.preprocessing.steps import DESCRIBE, DESKEW, POOL, Step
-from digitnn_fast.reference.directions import CELLS, DIRECTIONS
+from digitnn_fast.preprocessing.steps import DESCRIBE, DESCRIBE_COARSE, DESCRIBE_COARSER, DESKEW, POOL, Step
+from digitnn_fast.reference.directions import COARSE, COARSER, FINE, Cells
 from digitnn_fast.reference.pooling import INSIDE
 from digitnn_fast.sizes import PIXELS
 
@@ -28,13 +28,12 @@ class UnitPicture(NamedTuple):
     across: int = 10
 
 
-def discs(side: int = 25) -> NDArray[np.intp]:
+def discs(cells: Cells, side: int = 25) -> NDArray[np.intp]:
     """Which value of `directions.describe` each place of a picture shows: a disc in each cell, -1 around it."""
     y, x = np.mgrid[:side, :side] - side // 2
-    sector = np.rint(np.arctan2(y, x) * DIRECTIONS / (2 * np.pi)).astype(int) % DIRECTIONS
-    cells = DIRECTIONS * np.arange(CELLS**2).reshape(CELLS, 1, CELLS, 1)
-    disc = np.hypot(x, y)[:, None] < side / 2
-    return np.where(disc, cells + sector[:, None], -1).reshape(CELLS * side, -1)
+    sector = np.rint(np.arctan2(y, x) * cells.directions / (2 * np.pi)).astype(int) % cells.directions
+    each = cells.places().reshape(cells[:3])[:, :, sector].transpose(0, 2, 1, 3)
+    return np.where((np.hypot(x, y) < side / 2)[:, None], each, -1).reshape(cells.rows * side, -1)
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,14 @@ class Preprocessing:
         return images
 
 
+def _discs(cells: Cells) -> UnitPicture:
+    return UnitPicture(discs(cells), "edges with ink where a disc is red, and none where it is blue", 20, 5)
+
+
+def _unused(cells: Cells) -> NDArray[np.intp]:
+    return np.setdiff1d(np.arange(PIXELS), cells.places())
+
+
 PREPROCESSINGS = {
     row.name: row
     for row in (
@@ -88,17 +95,37 @@ PREPROCESSINGS = {
             "or the edges of those,",
             DESKEW,
             DESCRIBE,
-            UnitPicture(discs(), "edges with ink where a disc is red, and none where it is blue", 20, 5),
+            _discs(FINE),
             inputs=("7x7x16", "edges"),
         ),
         Preprocessing(
             "pooled",
             "the upright digit in 16x16 pixels",
-            "or those in fewer pixels",
+            "or those in fewer pixels,",
             DESKEW,
             POOL,
             never_ink=np.flatnonzero(~INSIDE),
             inputs=("16x16", "tiny"),
+        ),
+        Preprocessing(
+            "directions480",
+            "the same edges in 6x5 cells: 480 values",
+            "or the edges in fewer cells,",
+            DESKEW,
+            DESCRIBE_COARSE,
+            _discs(COARSE),
+            _unused(COARSE),
+            inputs=("6x5x16", "edges"),
+        ),
+        Preprocessing(
+            "directions300",
+            "the same edges in 5x5 cells of 12 directions: 300 values",
+            "or in fewer cells and directions",
+            DESKEW,
+            DESCRIBE_COARSER,
+            _discs(COARSER),
+            _unused(COARSER),
+            inputs=("5x5x12", "edges"),
         ),
     )
 }

@@ -22,6 +22,8 @@ NETWORKS = {
     "one unit": Network(*initialize_parameters(3, 1), "deskewed"),
     "directions": Network(*initialize_parameters(5, 64), "directions"),
     "pooled": Network(*initialize_parameters(6, 64), "pooled"),
+    "directions480": Network(*initialize_parameters(7, 64), "directions480"),
+    "directions300": Network(*initialize_parameters(8, 64), "directions300"),
     "random": Network(*initialize_parameters(4, 100)),
 }
 

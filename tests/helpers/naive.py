@@ -104,24 +104,30 @@ def pool(pixels):
     return small
 
 
-def describe(pixels):
-    """Edges of an image (784) by cell and direction, one pixel at a time; angles by math.atan2."""
-    units = [(round(16 * math.cos(k * math.pi / 8)), round(16 * math.sin(k * math.pi / 8))) for k in range(16)]
+def describe(pixels, rows=7, columns=7, directions=16, pitch=3, first=(4.5, 4.5), shift=1, across=28):
+    """Edges of an image (784) by cell and direction, one pixel at a time; angles by math.atan2.
+
+    Cells are `pitch` pixels apart, and the first one is around pixel `first`, column and row.
+    """
+    turn = 2 * math.pi / directions
+    units = [(round(16 * math.cos(k * turn)), round(16 * math.sin(k * turn))) for k in range(directions)]
     level = {(k % 28, k // 28): value for k, value in enumerate(pixels)}
-    sums = [0] * 784
+    sums = [0] * (rows * columns * directions)
     for column, row in itertools.product(range(28), repeat=2):
         x, y = 0, 0
         for (dx, dy), weight in {(1, -1): 1, (1, 0): 2, (1, 1): 1}.items():
             x += weight * (level.get((column + dx, row + dy), 0) - level.get((column - dx, row + dy), 0))
             y += weight * (level.get((column + dy, row + dx), 0) - level.get((column + dy, row - dx), 0))
         x, y = math.floor(Fraction(x + 2, 4)), math.floor(Fraction(y + 2, 4))
-        sector = math.atan2(y, x) / (math.pi / 8)
+        sector = math.atan2(y, x) / turn
         for k in range(math.floor(sector - 0.2), math.ceil(sector + 0.2) + 1):  # of the others, the part is 0
-            (ax, ay), (bx, by) = units[(k - 1) % 16], units[(k + 1) % 16]
+            (ax, ay), (bx, by) = units[(k - 1) % directions], units[(k + 1) % directions]
             part = max(0, min(ax * y - ay * x, bx * -y + by * x))
-            for cell_column, cell_row in itertools.product(range(7), repeat=2):
-                across, down = (abs(at - 3 * cell - 4.5) for at, cell in ((column, cell_column), (row, cell_row)))
-                share = int(max(0, 6 - 2 * across)) * int(max(0, 6 - 2 * down))
-                sums[(7 * cell_row + cell_column) * 16 + k % 16] += part * share
-    roots = [math.isqrt(total // 2) for total in sums]
-    return [min(root, 255) if root >= 8 else 0 for root in roots]
+            for cell_column, cell_row in itertools.product(range(columns), range(rows)):
+                aside, down = abs(column - pitch * cell_column - first[0]), abs(row - pitch * cell_row - first[1])
+                share = int(max(0, 2 * pitch - 2 * aside)) * int(max(0, 2 * pitch - 2 * down))
+                sums[(columns * cell_row + cell_column) * directions + k % directions] += part * share
+    roots = [math.isqrt(total >> shift) for total in sums]
+    values = [min(root, 255) if root >= 8 else 0 for root in roots]
+    lines = [values[k : k + across] + [0] * (28 - across) for k in range(0, len(values), across)]
+    return [value for line in lines for value in line] + [0] * (28 * (28 - len(lines)))

@@ -28,7 +28,7 @@ from digitnn_fast.sample import load_sample
 from digitnn_fast.sizes import PIXELS
 from digitnn_fast.training import train
 from digitnn_fast.training.finetuning import fine_tune
-from digitnn_fast.training.recipes import RECIPES
+from digitnn_fast.training.recipes import RECIPES, Recipe
 
 NO_COMPILER = "there is no C compiler here"
 LAYOUTS = {"plain": ".", "arduino": "src"}  # and where the sources are
@@ -36,7 +36,14 @@ PREFIX = "digits"  # of names and files, as in the templates
 COUNTED, SHOWN_TO_AVR = 100, 10  # digits that the emulated boards look at
 USUAL_CLOCK = 48.0  # MHz
 FEW_UNITS, FEW_SEEDS = 16, 3  # 8 units: 99.3% with one seed, 98.1% with another
-INPUTS = dict(row.inputs for row in PREPROCESSINGS.values() if row.inputs)  # and the recipe that trains for them
+INPUTS = {row.inputs[0]: row for row in PREPROCESSINGS.values() if row.inputs}
+
+
+def recipe_for(inputs: str, hidden: int) -> Recipe:
+    """How a network for these inputs is trained."""
+    row = INPUTS[inputs]
+    assert row.inputs
+    return replace(RECIPES[row.inputs[1]], hidden=hidden, preprocessing=row.name)
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ def _learned(network: Network, options: COptions) -> tuple[Network, list[Fact]]:
     facts, source = [], f"on {len(labels):,} rows of {name}"
     common: dict[str, Any] = {"seed": options.seed, "threads": options.threads, "on_epoch": options.on_epoch}
     if options.inputs:
-        recipe = replace(RECIPES[INPUTS[options.inputs]], hidden=options.hidden or network.hidden)
+        recipe = recipe_for(options.inputs, options.hidden or network.hidden)
         check_width(recipe.hidden)  # rather than after minutes
         tried = [
             train(images, labels, recipe, heldout=0, **common | {"seed": options.seed + number})

@@ -201,6 +201,10 @@ static void look(const uint8_t *image, stance *found)
 }
 #endif
 @view@
+#ifndef ACROSS
+#define ACROSS SIDE /* values in a row */
+#endif
+
 /* sums = b1 + image * W1, as if OFFSET were 0; returns the sum of all levels, times which it has to be taken off. */
 static int32_t first_layer(const uint8_t *image, int32_t *sums)
 {
@@ -231,8 +235,8 @@ static int32_t first_layer(const uint8_t *image, int32_t *sums)
 #else
         const uint8_t *const row = image + y * SIDE;
 #endif
-        for (first = 0; first < SIDE && black(row + first); first += 4) continue;
-        for (last = SIDE; last > first && black(row + last - 4); last -= 4) continue;
+        for (first = 0; first < ACROSS && black(row + first); first += 4) continue;
+        for (last = ACROSS; last > first && black(row + last - 4); last -= 4) continue;
 #if DESKEWED
         first -= moved + 1;
         last -= moved;

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from digitnn_fast import __version__, reference
 from digitnn_fast.home import HOME
-from digitnn_fast.preprocessing import PREPROCESSINGS, prepare
+from digitnn_fast.preprocessing import PREPROCESSINGS, Step, prepare
 from digitnn_fast.reference.quantization import LARGEST, QuantizedParameters, octave_factor, octave_powers, rectangle
 from digitnn_fast.sample import load_sample
 from digitnn_fast.sizes import CLASSES, PIXELS, SIDE
@@ -49,8 +49,10 @@ class Integers(NamedTuple):
         return 8 if self.bits == 8 or padded(len(self.quantized.b1)) % 16 else 16
 
     def window(self) -> tuple[int, int, int, int]:
-        """Top, bottom, left and right of the pixels that have a weight; at least one pixel."""
-        return rectangle(np.asarray(self.quantized.W1.any(axis=1)))
+        """Top, bottom, left and right of the pixels that have a weight, and may be other than 0; at least one pixel."""
+        used = np.asarray(self.quantized.W1.any(axis=1))
+        used[PREPROCESSINGS[self.preprocessing].never_ink] = False
+        return rectangle(used)
 
 
 def sources(network: Integers) -> dict[str, str]:
@@ -132,10 +134,14 @@ def _choice(preprocessing: str) -> dict[str, str]:
         ),
         "stands": " || ".join(row.name.upper() for row in rows),
         "viewed": " || ".join(row.name.upper() for row in rows if row.view),
-        "view": "".join(
-            f"\n{piece.read_text(encoding='utf-8')}" for step in PREPROCESSINGS[preprocessing].steps for piece in step.c
-        ),
+        "view": "".join(_pieces(step) for step in PREPROCESSINGS[preprocessing].steps),
     }
+
+
+def _pieces(step: Step) -> str:
+    constants = "".join(f"#define {name.upper()} {value}\n" for name, value in step.constants.items())
+    parts = [constants, *(piece.read_text(encoding="utf-8") for piece in step.c)]
+    return "".join(f"\n{part}" for part in parts if part)
 
 
 def padded(hidden: int) -> int:

@@ -14,7 +14,7 @@ from digitnn_fast.export.c import tools
 from digitnn_fast.export.c.boards import multiply_adds
 from digitnn_fast.export.c.source import Integers, pack, sources
 from digitnn_fast.preprocessing import PREPROCESSINGS, prepare
-from digitnn_fast.reference.quantization import LARGEST, quantize
+from digitnn_fast.reference.quantization import LARGEST, quantize, rectangle
 
 CXX = ("-x", "c++", "-std=c++11", *tools.STRICT[1:])
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -68,7 +68,9 @@ def test_all_rows_as_in_the_specification_and_in_the_kernel(tmp_path, request, s
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    ("bits", "preprocessing"), [(bits, "deskewed") for bits in LARGEST] + [(8, "directions"), (8, "pooled")]
+    ("bits", "preprocessing"),
+    [(bits, "deskewed") for bits in LARGEST]
+    + [(8, "directions"), (8, "pooled"), (2, "directions480"), (2, "directions300")],
 )
 @pytest.mark.parametrize("processor", CROSS)
 def test_other_processors_give_the_same_integers(tmp_path, rows, processor, bits, preprocessing):
@@ -95,7 +97,9 @@ def test_pixels_without_weights_are_left_out(tmp_path, bits, preprocessing):
     inside[3:26, 5:23] = 1
     parameters = Network(W1 * inside.reshape(-1, 1), b1, W2, b2).parameters
     network = Integers(quantize(parameters, bits), bits, preprocessing)
-    assert network.window() == (3, 26, 5, 23)
+    used = inside.ravel() > 0
+    used[PREPROCESSINGS[preprocessing].never_ink] = False
+    assert network.window() == rectangle(used)
     images = np.concatenate([DIGITS[:100], HOSTILE])
     check(network, images, tools.answers([built(network, tmp_path, COMPILERS["gcc"])], images))
     assert pack(np.zeros((23 * 18, 64), np.int8), bits, network.block()).nbytes == 23 * 18 * 64 * bits // 8
@@ -185,6 +189,8 @@ def test_a_dense_network_has_the_products_of_its_own_inputs():
     assert multiply_adds(integers(8), DIGITS[:9])[1] == 64 * (784 + 10)
     assert multiply_adds(integers(8, "directions"), DIGITS[:9])[1] == 64 * (784 + 10)
     assert multiply_adds(integers(8, "pooled"), DIGITS[:9])[1] == 64 * (256 + 10)
+    assert multiply_adds(integers(8, "directions480"), DIGITS[:9])[1] == 64 * (480 + 10)
+    assert multiply_adds(integers(8, "directions300"), DIGITS[:9])[1] == 64 * (300 + 10)
 
 
 def test_the_sources_have_no_name_but_their_own():

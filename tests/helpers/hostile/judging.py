@@ -231,7 +231,7 @@ def _model_arrays(random: Random) -> dict[str, Any]:
     record["cross_validated_accuracy"] = 0.9 if record["folds"] else None
     record["estimated_accuracy"] = 0.8 if record["estimated_rows"] else None
     metadata = {"format": "digitnn-fast network", "version": 2, "preprocessing": "raw", "training": record}
-    metadata["preprocessing"] = random.choice(["raw", "deskewed", "directions", "pooled"])
+    metadata["preprocessing"] = random.choice(["raw", "deskewed", "directions", "pooled", "directions480"])
     arrays = dict(initialize_parameters(hidden, hidden)._asdict())
     return {"metadata": np.array(json.dumps(metadata)), **arrays, "history": random_state.random((3, 4))}
 
