@@ -90,7 +90,7 @@ def _place(path: Path) -> Place:
         raise _error(errno.ENOENT, "an empty name is not a file", name)
     with _named(name, name):
         place = find(name)
-    if name.endswith(os.sep) or (place.status and stat.S_ISDIR(place.status.st_mode)):
+    if name.endswith(("/", os.sep)) or (place.status and stat.S_ISDIR(place.status.st_mode)):
         raise _error(errno.EISDIR, "this is a folder, not a file", name)
     if place.device:
         if place.status is None:
