@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from digitnn_fast.images.close import close_up
 from digitnn_fast.images.fit import TINY, fit
 from digitnn_fast.images.ink import find_ink, is_dark_on_light
-from digitnn_fast.images.lines import without_lines
-from digitnn_fast.images.parts import EDGE, Box, Part, choose, columns, find_parts, label
+from digitnn_fast.images.lines import is_form, without_forms, without_lines
+from digitnn_fast.images.parts import EDGE, Box, Part, choose, columns, find_parts, label, measured
 from digitnn_fast.images.read import ENDINGS, BlankPictureError, PictureError, is_picture, name_of, read_colours
 from digitnn_fast.images.shadows import is_shadow
 from digitnn_fast.images.touching import Judge, apart
@@ -43,6 +43,7 @@ STRONG = 0.8  # contrast of ink that is believed although the picture as a whole
 TALL = 0.7  # of the tallest digit's height: digits of one hand are as tall as that
 APART = 0.15  # of a digit's height: so far apart are the lines of a page
 MOST, FEW, LOW = 20, 4, 0.4  # digits of a number; of so many, the share at most that is not as tall
+MANY, READABLE = 4, 8  # so many digits, so many pixels high at least, are not read as one: strokes may have gaps
 LOWEST = 0.3  # of the tallest digit's height: what is lower is a full stop or a comma
 
 Floats = NDArray[np.float64]
@@ -72,7 +73,8 @@ def preprocess(picture: Source) -> NDArray[np.uint8]:
 
     Photos and drawings, dark on light or light on dark, are cut out and fitted as MNIST's digits were: the longer
     side 20 pixels, strokes of their weight, the centre of mass in the middle of 28x28. BlankPictureError if nothing
-    is written on it, PictureError if it can't be read (both are ValueErrors), OSError if there is no such file.
+    is written on it, PictureError if it can't be read or shows four digits or more (both are ValueErrors), OSError if
+    there is no such file.
 
     >>> from PIL import Image, ImageDraw
     >>> paper = Image.new("L", (200, 200), "white")
@@ -87,21 +89,34 @@ def preprocess(picture: Source) -> NDArray[np.uint8]:
     colours = read_colours(picture)
     try:
         return cut_out(colours).pixels
-    except BlankPictureError as error:
-        raise BlankPictureError(f"{name_of(picture)}{error}") from error
+    except PictureError as error:
+        raise type(error)(f"{name_of(picture)}{error}") from error
 
 
 def cut_out(colours: NDArray[np.uint8]) -> Cut:
-    """The digit in colours (h, w, 3); BlankPictureError if nothing is written there."""
-    written = _written(colours)
-    return _cut(written, choose(written.parts), written.fills)
+    """The digit in colours (h, w, 3); BlankPictureError if nothing is written there, PictureError if it is a number."""
+    return cut_out_one(colours)[0]
 
 
 def cut_out_one(colours: NDArray[np.uint8]) -> tuple[Cut, int]:
-    """The same, and how many digits there seem to be: groups side by side that are nearly as tall as the tallest."""
+    """The same, and how many digits there seem to be."""
     written = _written(colours)
-    heights = [_box(group).height for group in columns(choose(written.parts, far=np.inf), OVERLAP)]
-    return _cut(written, choose(written.parts), written.fills), sum(height >= TALL * max(heights) for height in heights)
+    count = _count(written.parts)
+    if count >= MANY:
+        raise PictureError(f"there seem to be {count} digits, not one; `digitnn-fast image --number` reads numbers")
+    return _cut(written, choose(written.parts), written.fills), count
+
+
+def _count(parts: list[Part]) -> int:
+    """Parts, or groups of them side by side, that are nearly as tall as the tallest: of a line, or of a sheet."""
+    chosen = choose(parts, far=np.inf)
+    groups = [_box(group).height for group in columns(chosen, OVERLAP)]
+    single = [part.box.height for part in chosen if part.written]
+    return max(
+        sum(height >= max(TALL * max(heights), READABLE) for height in heights)
+        for heights in (groups, single)
+        if heights
+    )
 
 
 def cut_out_number(colours: NDArray[np.uint8], judge: Judge | None = None) -> list[Cut]:
@@ -159,10 +174,18 @@ def _written_as(colours: NDArray[np.uint8], dark: bool, least: float) -> _Writte
         return None
     mask = found.share >= EDGE - TINY
     kept = without_lines(mask)
+    labels, all_parts = _measured(kept, found.share)
+    if any(is_form(part, mask.shape) for part, _ in all_parts):
+        kept = without_forms(kept, labels, [part for part, _ in all_parts])
+        labels, all_parts = _measured(kept, found.share)
     ink = np.where(mask & ~kept, 0, found.share)
-    labels, count = label(kept)
-    parts = [part for part in find_parts(labels, count, ink) if not is_shadow(found, labels, part)]
+    parts = [part for part in find_parts(labels, all_parts) if not is_shadow(found, labels, part)]
     return _Written(ink, labels, parts) if any(part.written for part in parts) else None
+
+
+def _measured(mask: NDArray[np.bool_], ink: Floats) -> tuple[NDArray[np.int64], list[tuple[Part, bool]]]:
+    labels, count = label(mask)
+    return labels, measured(labels, count, ink)
 
 
 def _box(parts: list[Part]) -> Box:

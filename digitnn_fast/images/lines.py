@@ -1,4 +1,4 @@
-"""Lines of ruled and squared paper, as strong as ink: found because they run from edge to edge."""
+"""Lines of ruled and squared paper, as strong as ink, that run from edge to edge; boxes and lines of forms."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.images.fit import TINY, stroke_width
+from digitnn_fast.images.parts import Box, Part
 
 Mask = NDArray[np.bool_]
 
@@ -14,6 +15,9 @@ COMPLETE = 0.75  # share of a line that must be there
 SAMPLES, SLOPES = 64, 20  # columns that are looked at, and slopes that are tried up and down
 THICKEST = 0.03  # of the longer side: strokes of a digit that fills the picture are thicker
 THIN = 0.6  # of a stroke's width: a single line must be thinner, for the bar of a 7 may run from edge to edge
+FORM = 48, 0.2  # pixels, and of the picture's longer side, that a box or a line of a form is long at least
+PRINTED = 0.05  # of that length: its lines are not thicker, and the mean stroke of it and what touches it twice that
+LONG = 1.5  # the length of a form's line by the height of the tallest part: the bar of a 7 is shorter
 
 
 def without_lines(mask: Mask) -> Mask:
@@ -30,20 +34,58 @@ def without_lines(mask: Mask) -> Mask:
     return mask
 
 
-def _lines(mask: Mask) -> list[NDArray[np.int64]]:
+def is_form(part: Part, shape: tuple[int, ...]) -> bool:
+    """Whether a part may have a box or a line of a form in it: it is long and thin."""
+    longer = part.box.longer
+    return longer >= max(FORM[0], FORM[1] * max(shape)) and part.width <= 2 * PRINTED * longer
+
+
+def without_forms(mask: Mask, labels: NDArray[np.int64], parts: list[Part]) -> Mask:
+    """The mask (h, w) without the boxes and lines of forms, of which it has parts; digits in or on them stay."""
+    mask = mask.copy()
+    for part in (part for part in parts if is_form(part, mask.shape)):
+        tallest = max(other.box.height for other in parts if other is not part) if len(parts) > 1 else 0
+        place = slice(part.box.top, part.box.bottom), slice(part.box.left, part.box.right)
+        own = labels[place] == part.number
+        mask[place] &= ~own | _without_form(own, part.box, tallest)
+    return mask
+
+
+def _without_form(own: Mask, box: Box, tallest: int) -> Mask:
+    """A part (h, w) without three sides of a box at least, or a line that is long beside the tallest other part."""
+    margin = int(STEEPEST * box.longer) + 2  # lines that leave the part are none
+    page = np.pad(own, margin)
+    pages = page, page.T
+    found = [[(rows, _erase(page, [rows])[1]) for rows in _lines(page, margin)] for page in pages]
+    thinnest = min((thickness for lines in found for _, thickness in lines), default=np.inf)
+    if thinnest > PRINTED * box.longer:
+        return own
+    level, upright = ([rows for rows, thickness in lines if thickness <= 2 * thinnest + 1] for lines in found)
+    boxed = min(len(level), len(upright)) > 0 and len(level) + len(upright) > 2
+    if not (boxed or (level and box.width >= LONG * max(box.height, tallest))):
+        return own
+    for rows in level:
+        page = _erase(page, [rows])[0]
+    for rows in upright if boxed else []:
+        page = _erase(page.T, [rows])[0].T
+    return page[margin:-margin, margin:-margin]
+
+
+def _lines(mask: Mask, edge: int = 0) -> list[NDArray[np.int64]]:
     """Rows (w,) of each nearly level line that runs through the whole picture; parallel ones, as on ruled paper.
 
-    Rows may lie outside the picture, where a tilted line has left it.
+    Rows may lie outside the picture, where a tilted line has left it. On both sides are `edge` columns of margin.
     """
     height, width = mask.shape
-    strip = max(1, width // 50)
+    inner = width - 2 * edge
+    strip = edge + max(1, inner // 50)
     if not (mask[:, :strip].any() and mask[:, -strip:].any()):
         return []
     thick = mask.copy()
     thick[1:] |= mask[:-1]
     thick[:-1] |= mask[1:]
     margin = int(STEEPEST * width) + 1
-    columns = np.arange(SAMPLES) * (width - 1) // (SAMPLES - 1)
+    columns = edge + np.arange(SAMPLES) * (inner - 1) // (SAMPLES - 1)
     sampled = np.pad(thick[:, columns], ((margin, margin), (0, 0)))
     places = np.arange(height)[:, None] + margin
     best: tuple[float, float, NDArray[np.bool_]] = -1.0, 0.0, np.zeros(height, bool)
@@ -69,7 +111,7 @@ def _erase(mask: Mask, lines: list[NDArray[np.int64]]) -> tuple[Mask, float]:
     runs = [_runs(mask, rows) for rows in lines]
     lengths = np.concatenate([last - first for first, last in runs])
     lengths = np.sort(lengths[lengths > 0])
-    thickness = float(lengths[len(lengths) // 2])
+    thickness = float(lengths[len(lengths) // 2]) if len(lengths) else 0.0
     erased = mask.copy()
     places = np.arange(len(mask))[:, None]
     for first, last in runs:

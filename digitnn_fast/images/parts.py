@@ -21,6 +21,7 @@ FRAME = 0.2  # of the picture's longer side: a part at its edge, and not thicker
 HOLLOW = 4  # stroke widths that a printed frame is high and wide at least; the 1 of a close-up fills its box
 SHEET = 0.4  # of a box's longer side, of its area, and of the picture's longer side: what fills so much is paper
 LINE = 0.03  # of the picture's longer side: what comes from its edge is a line or a crease unless it is wider
+BLOT = 0.2  # of a part's longer side: what comes from the picture's edge with wider strokes is a shadow or a table
 STRAIGHT = 0.1  # of a line's length: how far it is tilted or bent
 HAIR = 2, 0.01  # pixels, and of the picture's longer side: parallel lines that are thinner are rests of ruled paper
 MOST = 300  # parts, those with most ink: more are a texture, and would take long
@@ -41,6 +42,11 @@ class Box(NamedTuple):
     def height(self) -> int:
         """Number of rows."""
         return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return self.right - self.left
 
     @property
     def longer(self) -> int:
@@ -109,12 +115,12 @@ def label(mask: Mask) -> tuple[NDArray[np.int64], int]:
     return np.cumsum(steps, axis=1)[:, :width], int(numbers[-1]) if len(row) else 0
 
 
-def find_parts(labels: NDArray[np.int64], count: int, ink: Floats) -> list[Part]:
-    """The parts of the labels (h, w), in their order, without specks, lines, frames and the picture's own edge.
+def find_parts(labels: NDArray[np.int64], found: list[tuple[Part, bool]]) -> list[Part]:
+    """Those of the labels' (h, w) measured parts that are no specks, lines, frames, nor the picture's own edge.
 
     None at all if one of them is a sheet of paper: what is left are the gaps in a 0 or an 8.
     """
-    parts = [part for part, framed in measured(labels, count, ink) if not _is_refuse(part, framed, labels.shape)]
+    parts = [part for part, framed in found if not _is_refuse(part, framed, labels.shape)]
     if len(parts) > MOST:
         least = sorted(part.mass for part in parts)[-MOST]
         parts = [part for part in parts if part.mass >= least][:MOST]
@@ -154,8 +160,10 @@ def measured(labels: NDArray[np.int64], count: int, ink: Floats) -> list[tuple[P
 
 
 def _is_refuse(part: Part, framed: bool, shape: tuple[int, ...]) -> bool:
-    """Whether a part is a speck, a line from the picture's edge, or that edge itself."""
-    return framed or part.box.longer < smallest(shape) or _is_line(part.box, part.width, shape)
+    """Whether a part is a speck, a line or a shadow from the picture's edge, or that edge itself."""
+    edges = _edges(part.box, shape)
+    wide = edges > 0 and part.width > BLOT * part.box.longer
+    return framed or wide or part.box.longer < smallest(shape) or _is_line(part, edges, shape)
 
 
 def smallest(shape: tuple[int, ...]) -> float:
@@ -163,10 +171,15 @@ def smallest(shape: tuple[int, ...]) -> float:
     return max(3, max(shape) / 100)
 
 
-def _is_line(box: Box, width: float, shape: tuple[int, ...]) -> bool:
+def _edges(box: Box, shape: tuple[int, ...]) -> int:
+    """How many of the picture's edges a box touches."""
+    return (box.top == 0) + (box.left == 0) + (box.bottom == shape[0]) + (box.right == shape[1])
+
+
+def _is_line(part: Part, edges: int, shape: tuple[int, ...]) -> bool:
     """Whether a part is thin and runs from one of the picture's edges to another, or straight from one."""
-    edges = (box.top == 0) + (box.left == 0) + (box.bottom == shape[0]) + (box.right == shape[1])
-    return width < LINE * max(shape) and (edges > 1 or (edges == 1 and box.shorter <= STRAIGHT * box.longer + width))
+    straight = part.box.shorter <= STRAIGHT * part.box.longer + part.width
+    return part.width < LINE * max(shape) and (edges > 1 or (edges == 1 and straight))
 
 
 def _without_hairs(parts: list[Part], shape: tuple[int, ...]) -> list[Part]:

@@ -13,10 +13,11 @@ from digitnn_fast.images.fit import TINY, fit
 Floats = NDArray[np.float64]
 Judge = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
 
-WIDE = 0.9, 1.4  # the width by the height: what is wider may be more than one digit, or is more
+WIDE = 0.8, 1.4  # the width by the height: what is wider may be more than one digit, or is more
 PLACES = 0.25, 0.33, 0.4, 0.5, 0.6, 0.67, 0.75  # of the width, at which one digit may end
 AROUND = 0.1  # of the height, on both sides of that, in which the path is looked for
 SLIGHT = 0.02  # ink that a height of distance from there costs: in the middle of a gap rather than at its side
+SURER = 0.001  # so much more probable than one digit are two: less is rounding
 ALIKE = 0.55  # of the height of the higher one that both digits have at least
 MOST = 6  # digits that touch each other
 
@@ -44,7 +45,7 @@ def apart(ink: Floats, judge: Judge, most: int = MOST) -> list[Piece]:
     pixels = np.stack([fit(piece.ink).reshape(-1) for way in [*ways, whole] for piece in way])
     sure = np.asarray(judge(pixels), np.float64).max(axis=1)
     both = sure[:-1:2] * sure[1:-1:2]
-    if width <= WIDE[1] * height and float(both.max()) < float(sure[-1]):
+    if width <= WIDE[1] * height and float(both.max()) < float(sure[-1]) + SURER:
         return whole
     return [
         Piece(piece.top + own.top, piece.left + own.left, own.ink)

@@ -1,6 +1,6 @@
 """The network in JavaScript, and the page to draw on: files with the model inside, for use without a connection.
 
-`network.js` is the network, number for number as in Python. `page.html` is the page, for which `digits.js`,
+`network.js` is the network, number for number as in Python. `page.html` is the page, for which `digits.js`, `parts.js`,
 `lines.js`, `shadows.js`, `close.js` and `fit.js` do what `images` does; `strokes.js` reads what is drawn on it, and
 `pictures.js` opens files. `module.mjs` turns the network into an ES module, `wasm.mjs` its machine code; `module.d.mts`
 has their types.
@@ -30,6 +30,7 @@ HERE = HOME / "page"
 SCRIPTS = (
     "network.js",
     "digits.js",
+    "parts.js",
     "lines.js",
     "shadows.js",
     "close.js",

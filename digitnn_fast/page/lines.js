@@ -1,6 +1,7 @@
-// Lines of ruled and squared paper, step by step as in images/lines.py; reasons stand there.
+// Lines of ruled and squared paper, boxes and lines of forms, step by step as in images/lines.py; reasons stand there.
 
-const LINES = { steepest: 0.1, complete: 0.75, samples: 64, slopes: 20, thickest: 0.03, thin: 0.6 };
+const LINES = { steepest: 0.1, complete: 0.75, samples: 64, slopes: 20, thickest: 0.03, thin: 0.6, form: [48, 0.2],
+  printed: 0.05, long: 1.5 };
 
 function withoutLines(mask) {
   for (const turned of [false, true]) {
@@ -14,13 +15,51 @@ function withoutLines(mask) {
   return mask;
 }
 
-// Rows (width,) of each nearly level line through the whole picture, which may leave it.
-function linesOf({ height, width, values }) {
-  const strip = Math.max(1, Math.floor(width / 50)), places = Array.from({ length: height * strip }, (_, i) => i);
+// Whether a part may have a box or a line of a form in it.
+function isForm(part, shape) {
+  const side = boxSide(part);
+  return side >= Math.max(LINES.form[0], LINES.form[1] * longer(shape)) && part.stroke <= 2 * LINES.printed * side;
+}
+
+// The values of a mask without the boxes and lines of forms, of which it has parts.
+function withoutForms(values, labels, parts, shape) {
+  const kept = values.slice();
+  for (const part of parts.filter((part) => isForm(part, shape))) {
+    const tallest = Math.max(0, ...parts.filter((other) => other !== part).map(heightOf));
+    const margin = Math.floor(LINES.steepest * boxSide(part)) + 2, { top, left } = part;
+    const own = grid(part.bottom - top + 2 * margin, part.right - left + 2 * margin);
+    const place = (i) => (top + Math.floor(i / own.width) - margin) * shape.width + left + i % own.width - margin;
+    for (let y = margin; y < own.height - margin; y++)
+      for (let x = margin; x < own.width - margin; x++)
+        own.values[y * own.width + x] = +(labels[place(y * own.width + x)] === part.number);
+    const rest = withoutForm(own, margin, part, tallest).values;
+    own.values.forEach((value, i) => { if (value && !rest[i]) kept[place(i)] = 0; });
+  }
+  return kept;
+}
+
+function withoutForm(page, margin, part, tallest) {
+  const found = [page, transposed(page)].map((own) =>
+    linesOf(own, margin).map((rows) => ({ rows, thickness: erase(own, [rows]).thickness })));
+  const thinnest = Math.min(...found.flat().map((line) => line.thickness));
+  if (thinnest > LINES.printed * boxSide(part)) return page;
+  const [level, upright] = found.map((lines) => lines.filter(({ thickness }) => thickness <= 2 * thinnest + 1));
+  const boxed = level.length && upright.length && level.length + upright.length > 2;
+  if (!boxed && !(level.length && part.right - part.left >= LINES.long * Math.max(heightOf(part), tallest))) return page;
+  let rest = page;
+  for (const { rows } of level) rest = erase(rest, [rows]).erased;
+  for (const { rows } of boxed ? upright : []) rest = transposed(erase(transposed(rest), [rows]).erased);
+  return rest;
+}
+
+// Rows (width,) of each nearly level line through the whole picture, which may leave it, or between margins.
+function linesOf({ height, width, values }, margin = 0) {
+  const inner = width - 2 * margin;
+  const strip = margin + Math.max(1, Math.floor(inner / 50)), places = Array.from({ length: height * strip }, (_, i) => i);
   const beside = (start) => places.some((i) => values[Math.floor(i / strip) * width + start + i % strip]);
   if (!beside(0) || !beside(width - strip)) return [];
   const near = (y, x) => values[y * width + x] || (y > 0 && values[(y - 1) * width + x]) || (y < height - 1 && values[(y + 1) * width + x]);
-  const columns = Array.from({ length: LINES.samples }, (_, i) => Math.floor(i * (width - 1) / (LINES.samples - 1)));
+  const columns = Array.from({ length: LINES.samples }, (_, i) => margin + Math.floor(i * (inner - 1) / (LINES.samples - 1)));
   const thick = columns.map((x) => Uint8Array.from({ length: height }, (_, y) => (near(y, x) ? 1 : 0)));
   const tilted = (slope, x) => Math.floor(slope * (x - width / 2) + 0.5);
   let best = { score: -1 };
@@ -62,7 +101,7 @@ function middlesOf(inked) {
 function erase(mask, lines) {
   const runs = lines.flatMap((rows) => runsOf(mask, rows));
   const lengths = runs.map(({ first, last }) => last - first).filter((length) => length > 0).sort((a, b) => a - b);
-  const thickness = lengths[lengths.length >> 1], erased = like(mask, (value) => value);
+  const thickness = lengths[lengths.length >> 1] ?? 0, erased = like(mask, (value) => value);
   for (const { x, first, last } of runs)
     if (last - first <= 1.5 * thickness + 1) for (let y = first; y < last; y++) erased.values[y * mask.width + x] = 0;
   return { erased, thickness };

@@ -11,7 +11,10 @@ export interface Canvas {
   readonly data: Uint8ClampedArray;
 }
 
-/** The grey levels (784,) of the digit on a canvas, dark on light or light on dark; null if nothing is drawn there. */
+/**
+ * The grey levels (784,) of the digit on a canvas, dark on light or light on dark; null if nothing is drawn there.
+ * Throws RangeError if there seem to be four digits or more.
+ */
 export function preprocess(imageData: Canvas): Uint8Array | null;
 
 /** The digits of n images. Throws TypeError or RangeError for anything but n times 784 grey levels. */

@@ -6,6 +6,7 @@
 //   predict(preprocess(context.getImageData(0, 0, width, height)));  // a canvas of any size, unless it is blank: null
 /*network.js*/
 /*digits.js*/
+/*parts.js*/
 /*lines.js*/
 /*shadows.js*/
 /*close.js*/

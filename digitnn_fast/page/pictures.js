@@ -1,7 +1,6 @@
 // A picture file -> its colours, as images/read.py has them, and the digits that `image` reads in it.
 
 const WORK = 512, LARGEST_CANVAS = 16e6, MOST_PIXELS = 120e6;
-const GROUPS = { overlap: 0.4, tall: 0.7, lowest: 0.3 }; // as in images/__init__.py
 
 // Colours {width, height, data: RGBA} of a file, upright and at most WORK pixels long; throws if it can't be read.
 async function coloursOf(file) {
@@ -53,29 +52,31 @@ function onPaper({ width, height, data }) {
   return { width, height, data: opaque };
 }
 
-// Groups of parts from left to right, those together that lie above each other by a share of their width.
-function columnsOf(parts) {
-  const groups = [];
-  for (const part of [...parts].sort((a, b) => a.left - b.left)) {
-    const group = groups.at(-1), box = group && around(group);
-    const narrower = group && Math.min(box.right - box.left, part.right - part.left);
-    if (group && Math.min(box.right, part.right) - part.left >= GROUPS.overlap * narrower) group.push(part);
-    else groups.push([part]);
-  }
-  return groups;
-}
-
-// The digits in colours: {box, pixels} of each, from left to right; of only one what `preprocess` makes. None if it is blank.
+// The digits in colours as {digits, problem}: {box, pixels} of each from left to right, or why there are none.
+// Of only one it is what `preprocess` makes.
 function digitsIn(colours) {
   const found = findWritten(colours);
-  if (!found) return [];
-  const groups = columnsOf(choose(found.written, Infinity)), height = (group) => around(group).bottom - around(group).top;
-  const tallest = Math.max(...groups.map(height));
-  if (groups.filter((group) => height(group) >= GROUPS.tall * tallest).length > 1)
-    return groups.filter((group) => height(group) >= GROUPS.lowest * tallest).flatMap((group) => digitsOf(found, group));
+  if (!found) return { digits: [], problem: "Nothing is written on it" };
+  const groups = columnsOf(choose(found.written, Infinity)), heights = groups.map((group) => heightOf(around(group)));
+  if (countTall(heights) > 1 || countOf(found.written) >= GROUPS.many) return numberIn(found, groups, heights);
   const parts = choose(found.written), box = around(parts);
-  if (box.right - box.left > TOUCHING.wide[1] * (box.bottom - box.top)) return digitsOf(found, parts);
-  return [{ box, pixels: cutOut(found, parts, found.fills) }];
+  if (box.right - box.left > TOUCHING.wide[1] * heightOf(box)) return { digits: digitsOf(found, parts) };
+  return { digits: [{ box, pixels: cutOut(found, parts, found.fills) }] };
+}
+
+// The digits of a number in groups of parts that are so high.
+function numberIn(found, groups, heights) {
+  const tall = GROUPS.tall * Math.max(...groups.flat().map(heightOf)), least = GROUPS.lowest * Math.max(...heights);
+  for (const group of groups) {
+    const boxes = group.filter((part) => heightOf(part) >= tall).sort((a, b) => a.top - b.top);
+    if (boxes.some((below, i) => i && below.top - boxes[i - 1].bottom > GROUPS.apart * tall))
+      return { digits: [], problem: "More than one line of digits" };
+  }
+  const kept = groups.filter((_, i) => heights[i] >= least);
+  const low = kept.filter((group) => heightOf(around(group)) < tall).length;
+  if (kept.length > GROUPS.most || (kept.length >= GROUPS.few && low > GROUPS.low * kept.length))
+    return { digits: [], problem: "This is no number" };
+  return { digits: kept.flatMap((group) => digitsOf(found, group)) };
 }
 
 // The digits of parts that lie above each other, or touch.
@@ -89,7 +90,7 @@ function digitsOf(found, parts) {
 
 // Digits that touch each other, step by step as in images/touching.py; reasons stand there.
 
-const TOUCHING = { wide: [0.9, 1.4], places: [0.25, 0.33, 0.4, 0.5, 0.6, 0.67, 0.75], around: 0.1, slight: 0.02, alike: 0.55, most: 6 };
+const TOUCHING = { wide: [0.8, 1.4], places: [0.25, 0.33, 0.4, 0.5, 0.6, 0.67, 0.75], around: 0.1, slight: 0.02, alike: 0.55, most: 6, surer: 0.001 };
 
 // The digits in ink from left to right: {top, left, ink} of each.
 function apart(ink, most = TOUCHING.most) {
@@ -98,7 +99,7 @@ function apart(ink, most = TOUCHING.most) {
   const ways = TOUCHING.places.map((place) => cutInTwo(ink, pathIn(ink, place * width))).filter(Boolean);
   const sure = (piece) => Math.max(...forward(MODEL, prepared(MODEL, fit(piece.ink))));
   const both = ways.map((way) => sure(way[0]) * sure(way[1])), best = both.reduce((a, b, i) => (b > both[a] ? i : a), 0);
-  if (!ways.length || (width <= TOUCHING.wide[1] * height && both[best] < sure(whole[0]))) return whole;
+  if (!ways.length || (width <= TOUCHING.wide[1] * height && both[best] < sure(whole[0]) + TOUCHING.surer)) return whole;
   return ways[best].flatMap((piece) => apart(piece.ink, most >> 1).map((own) =>
     ({ top: piece.top + own.top, left: piece.left + own.left, ink: own.ink })));
 }

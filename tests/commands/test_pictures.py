@@ -15,6 +15,7 @@ from PIL import Image
 
 from digitnn_fast import Predictor, preprocess
 from digitnn_fast.commands import app, reading
+from digitnn_fast.images import PictureError
 from digitnn_fast.reference.deskewing import deskew
 from digitnn_fast.sample import load_sample
 
@@ -148,6 +149,17 @@ def test_a_number(command, folder, tmp_path):
     code, _, err = command("image", path)
     assert (code, err) == (0, f"WARNING: {path}: there seem to be 3 digits; --number reads them all\n")
     assert command("image", folder / "3.png")[2] == ""
+
+
+def test_four_digits_are_not_read_as_one(command, folder, tmp_path):
+    """At no door."""
+    path = tmp_path / "number.png"
+    Image.fromarray(line_of(folder, [3, 0, 1, 2])).save(path)
+    reason = f"{path}: there seem to be 4 digits, not one; `digitnn-fast image --number` reads numbers"
+    assert command("image", path, folder / "0.png")[::2] == (2, f"error: {reason}\n")
+    with pytest.raises(PictureError) as raised:
+        PREDICTOR.predict(path)
+    assert str(raised.value) == reason
 
 
 def test_lines_of_digits_are_no_number(command, folder, tmp_path):

@@ -8,6 +8,7 @@ from picture_files import PREDICTOR
 from PIL import Image, ImageDraw
 
 from bench.made_crops import CROPS
+from bench.made_numbers import NUMBERS
 from bench.made_strokes import WAYS
 from digitnn_fast import preprocess
 from digitnn_fast.images import BlankPictureError, PictureError, cut_out_number, read_colours
@@ -84,6 +85,30 @@ def test_most_pairs_that_touch_are_read():
         text = [int(PREDICTOR.predict(cut.pixels)) for cut in cuts]
         right.append(text == SAMPLE.test_labels[first : first + 2].tolist())
     assert np.mean(right) >= 0.5
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_in_boxes_and_on_lines(name):
+    """Of which the digits may touch boxes and lines."""
+    random, right = np.random.default_rng(6), []
+    for start in range(0, 30, 3):
+        colours = read_colours(NUMBERS[name](random, SAMPLE.test_images[start : start + 3]))
+        text = [int(PREDICTOR.predict(cut.pixels)) for cut in cut_out_number(colours, PREDICTOR.predict_proba)]
+        right.append(text == SAMPLE.test_labels[start : start + 3].tolist())
+    assert np.mean(right) >= (0.5 if name == "two touch" else 0.8)
+
+
+def test_the_bar_of_a_seven_is_no_line_of_a_form():
+    page = Image.new("L", (300, 300), 255)
+    ImageDraw.Draw(page).line([(60, 60), (200, 60), (130, 240)], fill=0, width=5)
+    assert PREDICTOR.predict(preprocess(page)) == 7
+
+
+def test_a_sheet_of_digits_is_not_one():
+    rows = SAMPLE.test_images[:36].reshape(6, 6, 28, 28).transpose(0, 2, 1, 3).reshape(168, 168)
+    for picture in (Image.fromarray(255 - rows), Image.fromarray(rows), Image.fromarray(255 - rows[:28])):
+        with pytest.raises(PictureError, match=r"^there seem to be \d+ digits, not one; "):
+            preprocess(picture)
 
 
 def test_a_line_of_text_is_no_number():

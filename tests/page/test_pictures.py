@@ -11,9 +11,10 @@ from PIL import Image
 from bench.made_blanks import BLANKS, blanks
 from bench.made_crops import CROPS
 from bench.made_drawings import KINDS
+from bench.made_numbers import NUMBERS
 from bench.made_pictures import large_photo
 from digitnn_fast import Predictor, preprocess
-from digitnn_fast.images import BlankPictureError, cut_out_number, read_colours
+from digitnn_fast.images import BlankPictureError, PictureError, cut_out_number, read_colours
 from digitnn_fast.sample import load_sample
 
 SAMPLE = load_sample()
@@ -94,20 +95,55 @@ return {answer: byId("answer").textContent, width: photo.colours.width, colours:
 """
 
 
-def opened(browser, path):
+def chosen(browser, path):
+    browser.find_element("id", "file").send_keys(str(path))
+
+
+def photographed(browser, path):
+    """What a phone's camera hands over."""
+    camera = browser.find_element("id", "camera")
+    assert camera.get_attribute("capture") == "environment"
+    camera.send_keys(str(path))
+
+
+def dropped(browser, path):
+    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        browser.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, "x": 150, "y": 250, "data": data})
+
+
+def pasted(browser, path):
+    """From the clipboard of the system, by the keys for it."""
+    permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+    browser.execute_cdp_cmd("Browser.grantPermissions", {"permissions": permissions})
+    browser.execute_async_script(COPY, base64.b64encode(path.read_bytes()).decode())
+    key = {"key": "v", "code": "KeyV", "windowsVirtualKeyCode": 86, "modifiers": 2, "commands": ["paste"]}
+    for kind in ("keyDown", "keyUp"):
+        browser.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": kind, **key})
+
+
+COPY = """
+const [data, done] = arguments, bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+navigator.clipboard.write([new ClipboardItem({"image/png": new Blob([bytes], {type: "image/png"})})]).then(done, done);
+"""
+DOORS = {"chosen": chosen, "photographed": photographed, "dropped": dropped, "pasted": pasted}
+
+
+def opened(browser, path, door=chosen):
     """What the page says of a file, and its colours."""
     browser.execute_script("photo = null; show();")
-    browser.find_element("id", "file").send_keys(str(path))
+    door(browser, path)
     browser.execute_async_script(OPENED)
     shown = browser.execute_script(FOUND)
     browser.find_element("id", "clear").click()
     return shown
 
 
-def test_a_file_is_read_as_image_reads_it(browser, tmp_path):
+@pytest.mark.parametrize("door", DOORS)
+def test_a_file_is_read_as_image_reads_it(browser, tmp_path, door):
     path = tmp_path / "large.png"
     large_photo(np.random.default_rng(3), SAMPLE.test_images[1]).crop((0, 0, 1199, 1150)).save(path)
-    shown, colours = opened(browser, path), read_colours(path)
+    shown, colours = opened(browser, path, DOORS[door]), read_colours(path)
     theirs = np.array(shown["colours"]).reshape(-1, shown["width"], 4)
     np.testing.assert_array_equal(theirs[..., :3], colours)
     assert shown["answer"].removeprefix("A guess: ").startswith(f"{PREDICTOR.predict(path)} (")
@@ -128,6 +164,31 @@ def test_a_file_with_a_number(browser, tmp_path, start, overlap):
     assert shown["boxes"] == [list(cut.box) for cut in cuts]
     text = "".join(str(PREDICTOR.predict(cut.pixels)) for cut in cuts)
     assert shown["answer"].removeprefix("A guess: ").startswith(f"{text} (")
+
+
+NUMBER = """
+const bytes = Uint8ClampedArray.from(atob(arguments[0]), (c) => c.charCodeAt(0));
+const {digits, problem} = digitsIn({width: arguments[1], height: arguments[2], data: bytes});
+return {problem, boxes: digits.map(({box}) => [box.top, box.bottom, box.left, box.right]),
+  pixels: digits.map((digit) => Array.from(digit.pixels))};
+"""
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_in_boxes_and_on_lines(browser, name):
+    """Which the page takes away where Python does."""
+    random = np.random.default_rng(2)
+    for start in range(0, 9, 3):
+        colours = read_colours(NUMBERS[name](random, SAMPLE.test_images[start : start + 3]))
+        data = base64.b64encode(np.dstack([colours, np.full(colours.shape[:2], 255, np.uint8)]).tobytes()).decode()
+        theirs = browser.execute_script(NUMBER, data, colours.shape[1], colours.shape[0])
+        try:
+            cuts = cut_out_number(colours, PREDICTOR.predict_proba)
+        except PictureError:
+            assert theirs["problem"] == "This is no number"
+            continue
+        assert theirs["boxes"] == [list(cut.box) for cut in cuts]
+        np.testing.assert_array_equal(theirs["pixels"], [cut.pixels for cut in cuts])
 
 
 def test_files_without_a_digit(browser, tmp_path):
