@@ -1,6 +1,7 @@
 """Numbers of several digits, as pages and forms have them, made of pixels (784,) of single ones.
 
 Each of `NUMBERS` is `kind(random, digits)`: a random generator and pixels (k, 784) to a picture, dark on light.
+`SHEETS` are no numbers, and no digits.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from bench.made_pictures import paper, photo
 
 Digits = NDArray[np.uint8]
 HIGH = 112  # pixels of MNIST's 28
+WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "4711", "digits", "of", "many", "sheets", "in", "one", "go"]
 
 
 def _ink(digit: Digits) -> NDArray[np.float64]:
@@ -156,3 +158,40 @@ KINDS: tuple[Callable[[np.random.Generator, Digits], Image.Image], ...] = (
     photographed_on_a_line,
 )
 NUMBERS = {kind.__name__.replace("_", " "): kind for kind in KINDS}
+
+
+# What is neither a digit nor a number
+
+
+def _text(random: np.random.Generator, lines: int) -> Image.Image:
+    font = ImageFont.load_default(int(random.integers(14, 36)))
+    page = Image.new("L", (500, 60 * lines + 20), 255)
+    for line in range(lines):
+        words = " ".join(random.choice(WORDS, int(random.integers(3, 8))))
+        place = int(random.integers(5, 40)), 10 + 50 * line
+        ImageDraw.Draw(page).text(place, words, int(random.integers(0, 120)), font=font)
+    return page
+
+
+def a_line_of_text(random: np.random.Generator, digits: Digits) -> Image.Image:
+    return _text(random, 1)
+
+
+def a_page_of_text(random: np.random.Generator, digits: Digits) -> Image.Image:
+    return _text(random, int(random.integers(4, 14)))
+
+
+def a_sheet_of_digits(random: np.random.Generator, digits: Digits) -> Image.Image:
+    rows, columns = (int(count) for count in random.integers(3, 15, 2))
+    chosen = random.choice(digits, rows * columns).reshape(rows, columns, 28, 28)
+    sheet = Image.fromarray(255 - chosen.transpose(0, 2, 1, 3).reshape(28 * rows, 28 * columns))
+    return sheet.resize((sheet.width * 3 // 2, sheet.height * 3 // 2), Image.Resampling.BICUBIC)
+
+
+def six_digits(random: np.random.Generator, digits: Digits) -> Image.Image:
+    return _spaced(random, digits[:6])
+
+
+SHEETS = {
+    kind.__name__.replace("_", " "): kind for kind in (a_line_of_text, a_page_of_text, a_sheet_of_digits, six_digits)
+}

@@ -1,6 +1,7 @@
 """Digits as people draw them on a page: strokes of points, in widths of the paper, by several ways of drawing.
 
-Each of `WAYS` is `way(random, digit)`: a random generator and a digit 0..9 to a list of strokes.
+Each of `WAYS` is `way(random, digit)`: a random generator and a digit 0..9 to a list of strokes. `STYLES` are digits as
+some people write them and MNIST's hardly did; `styled` draws them.
 """
 
 from __future__ import annotations
@@ -76,6 +77,58 @@ SHAPES: dict[int, list[list[Points]]] = {
     ],
 }
 
+STYLES: dict[str, tuple[int, list[list[Points]]]] = {
+    "slashed zero": (
+        0,
+        [
+            [SHAPES[0][0][0], [(0.85, 0.1), (0.5, 0.5), (0.12, 0.92)]],
+            [SHAPES[0][0][0], [(1.05, -0.05), (0.5, 0.5), (-0.08, 1.05)]],
+        ],
+    ),
+    "seven with a bar": (
+        7,
+        [
+            SHAPES[7][1],
+            [
+                [(0, 0.1), (0.05, 0), (0.5, 0.03), (1, 0)],
+                [(1, 0), (0.7, 0.45), (0.5, 1)],
+                [(0.3, 0.55), (0.65, 0.5), (1, 0.48)],
+            ],
+        ],
+    ),
+    "open four": (
+        4,
+        [
+            SHAPES[4][0],
+            [
+                [(0.1, 0), (0.05, 0.3), (0.08, 0.55)],
+                [(0.08, 0.55), (0.5, 0.55), (0.95, 0.5)],
+                [(0.85, 0), (0.82, 0.5), (0.8, 1)],
+            ],
+        ],
+    ),
+    "one with a foot": (
+        1,
+        [
+            [
+                [(0.15, 0.25), (0.4, 0.12), (0.5, 0)],
+                [(0.5, 0), (0.5, 0.5), (0.5, 1)],
+                [(0.1, 1), (0.5, 1), (0.9, 1)],
+            ]
+        ],
+    ),
+    "nine as a hook": (
+        9,
+        [
+            [
+                [(0.85, 0.1), (0.45, 0), (0.1, 0.22), (0.4, 0.48), (0.85, 0.3), (0.88, 0.1)],
+                [(0.88, 0.1), (0.92, 0.5), (0.75, 0.92), (0.3, 1), (0.05, 0.85)],
+            ],
+            [[(0.9, 0.2), (0.5, 0), (0.1, 0.2), (0.35, 0.48), (0.85, 0.35), (0.95, 0.15), (0.9, 0.6), (0.1, 0.9)]],
+        ],
+    ),
+}
+
 
 def _curve(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Points along the curve of Catmull and Rom through the points."""
@@ -90,10 +143,13 @@ def _curve(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _written(
-    random: np.random.Generator, digit: int, height: float, wide: float, middle: NDArray[np.float64]
+    random: np.random.Generator,
+    shapes: list[list[Points]],
+    height: float,
+    wide: float,
+    middle: NDArray[np.float64],
 ) -> Strokes:
-    """A shape of the digit, shaken, slanted, so high and wide by its height, around a place; at whole pixels."""
-    shapes = SHAPES[digit]
+    """One of the shapes, shaken, slanted, so high and wide by its height, around a place; at whole pixels."""
     shape = shapes[random.integers(len(shapes))]
     moved = {point: np.array(point) + random.normal(0, 0.025, 2) for stroke in shape for point in stroke}
     slant = random.uniform(-0.1, 0.3)
@@ -106,30 +162,42 @@ def _written(
 
 
 def normal(random: np.random.Generator, digit: int) -> Strokes:
-    return _written(random, digit, random.uniform(0.5, 0.8), random.uniform(0.5, 0.8), random.uniform(0.45, 0.55, 2))
+    return _normal(random, SHAPES[digit])
+
+
+def styled(random: np.random.Generator, style: str) -> Strokes:
+    return _normal(random, STYLES[style][1])
+
+
+def _normal(random: np.random.Generator, shapes: list[list[Points]]) -> Strokes:
+    return _written(random, shapes, random.uniform(0.5, 0.8), random.uniform(0.5, 0.8), random.uniform(0.45, 0.55, 2))
 
 
 def over_the_edge(random: np.random.Generator, digit: int) -> Strokes:
     """A third of it and more is beyond one edge of the paper or two."""
     middle = np.array([random.choice([0.05, 0.95]), random.choice([0.05, 0.5, 0.95])])
     return _written(
-        random, digit, random.uniform(0.4, 0.8), random.uniform(0.5, 0.8), middle[:: random.choice([1, -1])]
+        random, SHAPES[digit], random.uniform(0.4, 0.8), random.uniform(0.5, 0.8), middle[:: random.choice([1, -1])]
     )
 
 
 def along_the_edge(random: np.random.Generator, digit: int) -> Strokes:
     height = random.uniform(0.5, 0.9)
     middle = np.array([height / 2 * 0.6, 0.5]) + random.uniform(-0.02, 0.02, 2)
-    return _written(random, digit, height, 0.6, middle)
+    return _written(random, SHAPES[digit], height, 0.6, middle)
 
 
 def narrow(random: np.random.Generator, digit: int) -> Strokes:
-    return _written(random, digit, random.uniform(0.5, 0.8), random.uniform(0.15, 0.3), random.uniform(0.4, 0.6, 2))
+    return _written(
+        random, SHAPES[digit], random.uniform(0.5, 0.8), random.uniform(0.15, 0.3), random.uniform(0.4, 0.6, 2)
+    )
 
 
 def tiny(random: np.random.Generator, digit: int) -> Strokes:
     """15 to 40 pixels of 320."""
-    return _written(random, digit, random.uniform(0.05, 0.12), random.uniform(0.5, 0.8), random.uniform(0.2, 0.8, 2))
+    return _written(
+        random, SHAPES[digit], random.uniform(0.05, 0.12), random.uniform(0.5, 0.8), random.uniform(0.2, 0.8, 2)
+    )
 
 
 WAYS = {way.__name__.replace("_", " "): way for way in (normal, over_the_edge, along_the_edge, narrow, tiny)}

@@ -1,278 +1,278 @@
 """How well a person's own digits are read, per source and kind, against what people do without `preprocess`.
 
-    python -m bench.pictures [--data FOLDER] [--train train.csv] [--model FILE ...]
+    python -m bench.pictures [--data FOLDER] [--train train.csv] [--keep FOLDER] [--no-speeds]
 
-FOLDER holds own_digits/ and optdigits-orig.tra.gz; without it there are only the embedded sample's test digits, made
-into "photos" here. With train.csv two networks learn nine tenths of its rows, which takes minutes; rows of the last
-tenth are cut out and stretched. Writes bench/PICTURES.md.
+FOLDER holds own_digits/ and optdigits-orig.tra.gz; without it there are only made pictures. With train.csv two networks
+learn nine tenths of its rows, which takes minutes, and pictures are made of the last tenth; without it they are made of
+the embedded sample's digits. What `--keep` has is not measured again. Writes bench/PICTURES.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
-import statistics
+import json
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
+from bench import chromium
+from bench.kept import Kept, Row
 from bench.made_blanks import BLANKS, blanks
 from bench.made_crops import CROPS
 from bench.made_drawings import KINDS
-from bench.made_pictures import large_photo
-from digitnn_fast import Network, Predictor, __version__, kaggle, preprocess, train
+from bench.made_numbers import NUMBERS, SHEETS
+from bench.made_strokes import STYLES, WAYS, styled
+from bench.picture_speeds import speeds
+from bench.picture_ways import PREPARATIONS, ours
+from bench.real_pictures import optdigits, own_digits
+from digitnn_fast import Predictor, __version__, kaggle, preprocess, train
 from digitnn_fast.bundled import MODELS
-from digitnn_fast.images import BlankPictureError
+from digitnn_fast.images import BlankPictureError, PictureError, cut_out_number, read_colours
+from digitnn_fast.page import write_page
 from digitnn_fast.sample import load_sample
 
 RESULTS = Path(__file__).with_name("PICTURES.md")
-PHOTOS = 200  # per kind
+PHOTOS = 100  # per kind
 BLANK = 40  # per kind
 CUT = 600  # rows of each kind of crop, half of them light on dark
-HIDDEN = 10  # one row of so many is hidden from the networks that read crops
+WRITTEN = 100  # numbers of each kind
+STROKES = 200  # drawings of each kind
+HIDDEN = 10  # one row of so many is hidden from the networks
 LOOKED_AT = 8 * CUT  # rows from here on were never looked at while the rules were made
+DRAWN = """
+return JSON.parse(arguments[0]).map((strokes) => {
+  const canvas = drawnAnew(strokes);
+  return canvas && forward(MODEL, prepared(MODEL, pixelsOf(canvas)));
+});
+"""
+
+Digit = tuple[NDArray[np.uint8], int]
+Predictors = dict[str, Predictor]
 
 
-class Picture(NamedTuple):
-    """A picture of one digit, and where it is from."""
-
-    source: str
-    kind: str
-    image: Image.Image
-    label: int
-
-
-# Pictures
-
-
-def made() -> Iterator[Picture]:
-    sample = load_sample()
-    for kind in KINDS:
-        random = np.random.default_rng(5)
-        for digit, label in zip(sample.test_images[:PHOTOS], sample.test_labels[:PHOTOS], strict=True):
-            yield Picture("photos made of the sample", kind.__name__.replace("_", " "), kind(random, digit), int(label))
-
-
-# Real ones
-
-
-def own_digits(folder: Path) -> Iterator[Picture]:
-    with open(folder / "manifest.csv", newline="") as file:
-        for line in csv.DictReader(file):
-            yield Picture("own_digits", line["kind"], Image.open(folder / line["file"]), int(line["label"]))
-
-
-def optdigits(path: Path) -> Iterator[Picture]:
-    """32x32 bitmaps of 0 and 1, white on black here, each followed by its label; 21 lines of header."""
-    with gzip.open(path, "rt") as file:
-        lines = file.read().split("\n")[21:]
-    for first in range(0, len(lines) - 32, 33):
-        bits = np.array([[255 * int(bit) for bit in line] for line in lines[first : first + 32]], np.uint8)
-        yield Picture("optdigits", "bitmap", Image.fromarray(bits), int(lines[first + 32]))
-
-
-# What people do instead
-
-
-def resized(image: Image.Image) -> NDArray[np.uint8]:
-    small = ImageOps.exif_transpose(image).convert("L").resize((28, 28), Image.Resampling.LANCZOS)
-    return np.asarray(small).reshape(-1)
-
-
-def inverted(image: Image.Image) -> NDArray[np.uint8]:
-    grey = resized(image).reshape(28, 28)
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    return (255 - grey if np.median(border) > 127 else grey).reshape(-1)
-
-
-def otsu(image: Image.Image) -> NDArray[np.uint8]:
-    """Otsu's threshold, the ink's box into 20x20, centre of mass to the centre."""
-    grey = np.asarray(ImageOps.exif_transpose(image).convert("L"), np.float64)
-    counts = np.bincount(grey.astype(np.int64).ravel(), minlength=256)
-    below, sums = np.cumsum(counts), np.cumsum(counts * np.arange(256))
-    above = below[-1] - below
-    gap = sums / np.maximum(below, 1) - (sums[-1] - sums) / np.maximum(above, 1)
-    threshold = (below * above * gap**2).argmax()
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    ink = grey <= threshold if np.median(border) > threshold else grey > threshold
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    if not len(rows):
-        return np.zeros(784, np.uint8)
-    box = Image.fromarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8) * 255)
-    scale = 20 / max(box.size)
-    box = box.resize(tuple(max(1, round(side * scale)) for side in box.size), Image.Resampling.BOX)
-    small = np.asarray(box, np.float64)
-    y, x = (np.average(np.arange(small.shape[axis]) + 0.5, weights=small.sum(axis=1 - axis)) for axis in (0, 1))
-    page = Image.new("L", (28, 28))
-    page.paste(box, (round(14 - x), round(14 - y)))
-    return np.asarray(page).reshape(-1)
-
-
-def ours(image: Image.Image) -> NDArray[np.uint8]:
-    try:
-        return preprocess(image).reshape(-1)
-    except ValueError:  # blank, which is wrong here: an image without ink is no digit
-        return np.zeros(784, np.uint8)
-
-
-WAYS = {"resize": resized, "resize, invert": inverted, "Otsu, crop": otsu, "preprocess": ours}
-
-
-# The table
-
-
-def table(pictures: list[Picture], predictors: dict[str, Predictor]) -> list[str]:
-    """Lines of a table: accuracy of each way with each model, per source and kind."""
-    ways = [(way, name) for way in WAYS for name in predictors]
-    pixels = {way: np.stack([make(picture.image) for picture in pictures]) for way, make in WAYS.items()}
-    labels = np.array([picture.label for picture in pictures])
-    right = {(way, name): predictors[name].predict(pixels[way]) == labels for way, name in ways}
-    lines = [
-        "| source | kind | pictures | " + " | ".join(f"{way}: {name}" for way, name in ways) + " |",
-        "|---" * (3 + len(ways)) + "|",
-    ]
-    groups = [(picture.source, picture.kind) for picture in pictures]
-    for group in [
-        *dict.fromkeys(groups),
-        *((source, "all") for source in dict.fromkeys(source for source, _ in groups)),
-    ]:
-        source, kind = group
-        chosen = [source == picture.source and kind in ("all", picture.kind) for picture in pictures]
-        shares = [f"{right[way][chosen].mean():.1%}" for way in ways]
-        lines.append(f"| {source} | {kind} | {sum(chosen):,} | " + " | ".join(shares) + " |")
-    return lines
-
-
-def never_seen(path: str, kept: Path | None) -> tuple[dict[str, Predictor], list[tuple[NDArray[np.uint8], int]]]:
-    """Networks by the recipes of the bundled models that learned from nine tenths of train.csv, and other rows.
-
-    Networks are read from the folder `kept` if they are there, and else written into it.
-    """
+def never_seen(path: str, kept: Kept) -> tuple[Predictors, list[Digit]]:
+    """Networks by the recipes of the bundled models that learned from nine tenths of train.csv, and other rows."""
     images, labels = kaggle.read_train(path)
     hidden = np.arange(len(labels)) % HIDDEN == 0
     predictors = {}
     for name in MODELS:
-        file = kept and kept / f"{name}.npz"
-        if file and file.exists():
-            network = Network.load(file)
-        else:
-            network = train(images[~hidden], labels[~hidden], name, heldout=0)
-            if file:
-                network.save(file)
+        network = kept.network(name, lambda name=name: train(images[~hidden], labels[~hidden], name, heldout=0))
         predictors[name] = Predictor(network)
     rows = [row for row in np.flatnonzero(hidden) if row >= LOOKED_AT]
     return predictors, [(images[row], int(labels[row])) for row in rows]
 
 
-def crop_table(predictors: dict[str, Predictor], rows: list[tuple[NDArray[np.uint8], int]]) -> list[str]:
-    """Lines of a table: accuracy on digits that are cut out closely, and how many are called blank, per kind."""
-    lines = ["| cut out | " + " | ".join(predictors) + " | said blank |", "|---" * (2 + len(predictors)) + "|"]
-    for start, (name, crop) in enumerate(CROPS.items()):
+def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]:
+    """Lines of a table, and an empty one."""
+    cells = [list(head), ["---"] * len(list(head)), *rows]
+    return [*(f"| {' | '.join(str(cell) for cell in row)} |" for row in cells), ""]
+
+
+def shares(row: Row) -> list[str]:
+    return [f"{share:.1%}" for share in row]
+
+
+# Tables
+
+
+def read(pictures: Iterable[tuple[Image.Image, int]], predictors: Predictors) -> Row:
+    """How many pictures, and the share that is read of them: by way of preparing them, and by model."""
+    pixels: dict[str, list[NDArray[np.uint8]]] = {way: [] for way in PREPARATIONS}
+    labels = []
+    for image, label in pictures:
+        labels.append(label)
+        for way, prepare in PREPARATIONS.items():
+            pixels[way].append(prepare(image))
+    right = [
+        float((predictor.predict(np.stack(own)) == labels).mean())
+        for own in pixels.values()
+        for predictor in predictors.values()
+    ]
+    return [len(labels), *right]
+
+
+def single_table(kept: Kept, predictors: Predictors, digits: list[Digit], own: Predictors, data: Path) -> list[str]:
+    """Single digits: made pictures, by `own` networks; strangers' by `predictors`."""
+
+    def made(kind: Callable[..., Image.Image]) -> Iterator[tuple[Image.Image, int]]:
+        random = np.random.default_rng(5)
+        for digit, label in digits[:PHOTOS]:
+            yield kind(random, digit), label
+
+    kinds = {kind.__name__.replace("_", " "): kind for kind in KINDS}
+    rows = {
+        ("made", name): kept.row(f"made {name}", lambda kind=kind: read(made(kind), own))
+        for name, kind in kinds.items()
+    }
+    if data.is_dir():
+        real = {("own_digits", kind): pictures for kind, pictures in own_digits(data / "own_digits").items()}
+        real |= {("optdigits", kind): pictures for kind, pictures in optdigits(data / "optdigits-orig.tra.gz").items()}
+        for name, pictures in real.items():
+            rows[name] = kept.row(" ".join(name), lambda pictures=pictures: read(pictures, predictors))
+    for source in ("made", "own_digits"):
+        each = np.array([row for (one, _), row in rows.items() if one == source])
+        if len(each):
+            rows[source, "all"] = [each[:, 0].sum(), *np.average(each[:, 1:], axis=0, weights=each[:, 0])]
+    ways = [f"{way}: {name}" for way in PREPARATIONS for name in predictors]
+    lines = ([*name, f"{int(row[0]):,}", *shares(row[1:])] for name, row in rows.items())
+    return table(["source", "kind", "pictures", *ways], lines)
+
+
+def crop_table(kept: Kept, predictors: Predictors, rows: list[Digit]) -> list[str]:
+    """Digits that are cut out closely, and how many are called blank."""
+
+    def crop(start: int, name: str) -> Row:
         own = [rows[(start * CUT + index) % len(rows)] for index in range(CUT)]
-        pixels = np.stack([ours(crop.picture(digit, bool(index % 2))) for index, (digit, _) in enumerate(own)])
-        read, labels = pixels.any(axis=1), np.array([label for _, label in own])
-        right = [f"{(read & (predictor.predict(pixels) == labels)).mean():.1%}" for predictor in predictors.values()]
-        lines.append(f"| {name} | " + " | ".join(right) + f" | {np.count_nonzero(~read)} of {CUT} |")
-    return lines
+        pixels = np.stack([ours(CROPS[name].picture(digit, bool(index % 2))) for index, (digit, _) in enumerate(own)])
+        seen, labels = pixels.any(axis=1), np.array([label for _, label in own])
+        right = [float((seen & (predictor.predict(pixels) == labels)).mean()) for predictor in predictors.values()]
+        return [*right, float(np.count_nonzero(~seen))]
+
+    lines = []
+    for start, name in enumerate(CROPS):
+        *right, blank = kept.row(f"crop {name}", lambda start=start, name=name: crop(start, name))
+        lines.append([name, *shares(right), f"{int(blank)} of {CUT}"])
+    return table(["cut out", *predictors, "said blank"], lines)
 
 
-def blank_table() -> list[str]:
-    """Lines of a table: share of blank pictures that `preprocess` calls blank, per kind."""
-    lines, shares = ["| nothing but | says blank |", "|---|---|"], []
-    for name, kind in BLANKS.items():
-        shares.append(float(np.mean([_says_blank(picture) for picture in blanks(kind, BLANK, seed=5)])))
-        lines.append(f"| {name.replace('_', ' ')} | {shares[-1]:.1%} |")
-    first, second = (float(np.mean(shares[start::2])) for start in (0, 1))
-    return [*lines, f"| the first, third, fifth ... kind | {first:.1%} |", f"| the others | {second:.1%} |"]
+def number_table(kept: Kept, predictors: Predictors, rows: list[Digit]) -> list[str]:
+    """Numbers of two to five digits of which all are right."""
 
+    def number(name: str) -> Row:
+        random, right = np.random.default_rng(7), np.zeros(len(predictors))
+        for _ in range(WRITTEN):
+            own = [rows[row] for row in random.integers(0, len(rows), int(random.integers(2, 6)))]
+            colours = read_colours(NUMBERS[name](random, np.stack([digit for digit, _ in own])))
+            for place, predictor in enumerate(predictors.values()):
+                try:
+                    cuts = cut_out_number(colours, predictor.predict_proba)
+                except PictureError:
+                    continue
+                right[place] += [int(predictor.predict(cut.pixels)) for cut in cuts] == [label for _, label in own]
+        return list(right / WRITTEN)
 
-def _says_blank(image: Image.Image) -> bool:
-    try:
-        preprocess(image)
-    except BlankPictureError:
-        return True
-    return False
-
-
-def speeds(predictor: Predictor) -> list[str]:
-    """Seconds from file to answer, medians of five."""
-    random, sample = np.random.default_rng(0), load_sample()
-    with tempfile.TemporaryDirectory() as folder:
-        photo_path = Path(folder, "photo.jpg")
-        large_photo(random, sample.test_images[0]).resize((4000, 3000)).save(photo_path, quality=90)
-        small = [Path(folder, f"{index}.png") for index in range(1000)]
-        for path, digit in zip(small, sample.test_images, strict=False):
-            Image.fromarray(255 - digit.reshape(28, 28)).resize((64, 64)).save(path)
-        works = {
-            "a 12-megapixel JPEG (at most 0.3 s)": lambda: predictor.predict(photo_path),
-            "1,000 PNG files of 64x64 (at most 2 s)": lambda: predictor.predict(small),
-        }
+    def sheet(name: str) -> Row:
+        random, digits = np.random.default_rng(7), np.stack([digit for digit, _ in rows])
         return [
-            f"- {name}: {statistics.median(_seconds(work) for _ in range(5)):.3f} s" for name, work in works.items()
+            float(np.mean([reason(SHEETS[name](random, random.permutation(digits))) is not None for _ in range(50)]))
         ]
 
+    numbers = table(
+        [f"numbers, {WRITTEN} of each kind", *predictors],
+        ([name, *shares(kept.row(f"number {name}", lambda name=name: number(name)))] for name in NUMBERS),
+    )
+    return numbers + table(
+        ["no digit, 50 of each kind", "refused"],
+        ([name, *shares(kept.row(f"sheet {name}", lambda name=name: sheet(name)))] for name in SHEETS),
+    )
 
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+
+def drawn_table(kept: Kept, predictors: Predictors) -> list[str]:
+    """Strokes on the page, read in Chromium."""
+    random = np.random.default_rng(8)
+    kinds = {name: [(way(random, index % 10), index % 10) for index in range(STROKES)] for name, way in WAYS.items()}
+    kinds |= {name: [(styled(random, name), digit) for _ in range(STROKES)] for name, (digit, _) in STYLES.items()}
+
+    def drawn(predictor: Predictor, name: str) -> Row:
+        with tempfile.TemporaryDirectory() as folder:
+            page = Path(folder, "draw.html")
+            write_page(page, predictor.network)
+            with chromium.opened(page, Path(folder, "profile")) as browser:
+                strokes = json.dumps([[stroke.tolist() for stroke in strokes] for strokes, _ in kinds[name]])
+                answers = browser.execute_script(DRAWN, strokes)
+        right = [
+            bool(own) and int(np.argmax(own)) == label for own, (_, label) in zip(answers, kinds[name], strict=True)
+        ]
+        return [float(np.mean(right))]
+
+    lines = []
+    for name in kinds:
+        rows = [
+            kept.row(f"drawn {name} {model}", lambda predictor=predictor, name=name: drawn(predictor, name))
+            for model, predictor in predictors.items()
+        ]
+        lines.append([name, *shares([row[0] for row in rows])])
+    return table([f"drawn on the page, {STROKES} of each kind", *predictors], lines)
+
+
+def reason(image: Image.Image) -> type[PictureError] | None:
+    """Why `preprocess` refuses a picture."""
+    try:
+        preprocess(image)
+    except PictureError as error:
+        return type(error)
+    return None
+
+
+def blank_table(kept: Kept) -> list[str]:
+    """Share of blank pictures that are called blank, or are refused as a number."""
+
+    def blank(name: str) -> Row:
+        reasons = [reason(picture) for picture in blanks(BLANKS[name], BLANK, seed=5)]
+        return [
+            float(np.mean([why is BlankPictureError for why in reasons])),
+            float(np.mean([bool(why) for why in reasons])),
+        ]
+
+    rows = {name.replace("_", " "): kept.row(f"blank {name}", lambda name=name: blank(name)) for name in BLANKS}
+    each = np.array(list(rows.values()))
+    rows |= {
+        "the first, third, fifth ... kind": list(each[::2].mean(axis=0)),
+        "the others": list(each[1::2].mean(axis=0)),
+    }
+    return table(["nothing but", "says blank", "refused"], ([name, *shares(row)] for name, row in rows.items()))
+
+
+SINGLE = """Share of digits read, by way of preparing the picture and by model. Made pictures are of {made};
+own_digits and optdigits are other people's, read by the bundled models."""
+SEEN = "the embedded sample's digits, which may be among those that a model was trained on"
+UNSEEN = "rows of train.csv that the networks never learned from and nobody looked at"
+CROPPED = """Digits cut out at their bounding box, as tutorials do, and stretched: {count} rows of train.csv of each
+kind, half of them light on dark. Networks made by the recipes of the bundled models learned from nine rows of ten;
+these are among the others, and nobody looked at one of them while the rules were made. A digit that is called blank is
+wrong."""
+NUMBER = """Numbers of two to five digits, all of which must be right, by `--number`; and what is neither a digit nor a
+number, and must be refused where one digit is asked for."""
+STROKE = """Strokes made up here, drawn on the page in Chromium; the last five are ways to write a digit that MNIST's
+writers hardly used."""
+EMPTY = """Pictures on which nothing is written, {count} of each kind, half of them negatives, in three sizes: those
+above without their digit, and others. The rules for what is no ink were made with other random numbers, looking at the
+first, third, fifth ... kind only. What is refused is blank, or looks like many digits."""
 
 
 def main() -> None:
-    """Measure, print and write the table."""
+    """Measure, print and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
-    parser.add_argument("--train", help="Kaggle's train.csv, for digits that are cut out closely")
-    parser.add_argument("--keep", type=Path, help="a folder for the two networks that learn from it")
-    parser.add_argument("--model", action="append", default=[], help="a model file besides the bundled ones")
+    parser.add_argument("--train", help="Kaggle's train.csv, of which pictures are made")
+    parser.add_argument("--keep", type=Path, help="a folder for figures and for the networks that learn from it")
+    parser.add_argument("--no-speeds", action="store_true", help="leave the seconds out, on a busy machine")
     given = parser.parse_args()
-    predictors = {name: Predictor.load(name) for name in (*MODELS, *given.model)}
-    pictures = list(made())
-    if given.data.is_dir():
-        pictures += [*own_digits(given.data / "own_digits"), *optdigits(given.data / "optdigits-orig.tra.gz")]
-    models = ", ".join(f"{name} 784-{predictor.network.hidden}-10" for name, predictor in predictors.items())
-    crops: list[str] = []
+    kept, bundled = Kept(given.keep), {name: Predictor.load(name) for name in MODELS}
+    sample = load_sample()
+    fresh, rows = bundled, list(zip(sample.test_images, sample.test_labels.tolist(), strict=True))
     if given.train:
-        crops = [
-            f"Digits cut out at their bounding box, as tutorials do, and stretched: {CUT} rows of train.csv of each "
-            "kind, half of them light on dark. Networks made by the recipes of the bundled models learned from nine "
-            "rows of ten; these are among the others, and nobody looked at one of them while the rules were made. "
-            "A digit that is called blank is wrong.",
-            "",
-            *crop_table(*never_seen(given.train, given.keep)),
-            "",
-        ]
-    text = "\n".join(
+        fresh, rows = never_seen(given.train, kept)
+    parts = [
         [
-            "# Pictures of digits",
+            SINGLE.format(made=UNSEEN if given.train else SEEN),
             "",
-            f"digitnn-fast {__version__}, `python -m bench.pictures`. Share of digits read, by way of preparing the "
-            f"picture and by model ({models}). The sample's digits may be among those that a model was trained on: its "
-            "photos compare ways of preparing them, and say nothing of new digits; own_digits and optdigits are other "
-            "people's.",
-            "",
-            *table(pictures, predictors),
-            "",
-            *crops,
-            f"Pictures on which nothing is written, {BLANK} of each kind, half of them negatives, in three sizes: "
-            "those above without their digit, and others. The rules for what is no ink were made with other random "
-            "numbers, looking at the first, third, fifth ... kind only.",
-            "",
-            *blank_table(),
-            "",
-            "From file to answer in a running process:",
-            "",
-            *speeds(predictors["small"]),
-        ]
-    )
-    RESULTS.write_text(text + "\n")
+            *single_table(kept, bundled, rows, fresh, given.data),
+        ],
+        [CROPPED.format(count=CUT), "", *crop_table(kept, fresh, rows)] if given.train else [],
+        [NUMBER, "", *number_table(kept, fresh, rows)],
+        [STROKE, "", *drawn_table(kept, bundled)] if chromium.is_here() else [],
+        [EMPTY.format(count=BLANK), "", *blank_table(kept)],
+        [] if given.no_speeds else speeds(bundled["small"]),
+    ]
+    models = ", ".join(f"{name} 784-{predictor.network.hidden}-10" for name, predictor in bundled.items())
+    head = ["# Pictures of digits", "", f"digitnn-fast {__version__}, `python -m bench.pictures`: {models}.", ""]
+    text = "\n".join([*head, *(line.replace("\n", " ") for part in parts for line in part)]).rstrip() + "\n"
+    RESULTS.write_text(text)
     print(text)
 
 

@@ -112,11 +112,10 @@ def _count(parts: list[Part]) -> int:
     chosen = choose(parts, far=np.inf)
     groups = [_box(group).height for group in columns(chosen, OVERLAP)]
     single = [part.box.height for part in chosen if part.written]
-    return max(
-        sum(height >= max(TALL * max(heights), READABLE) for height in heights)
-        for heights in (groups, single)
-        if heights
-    )
+    tall = [
+        [height for height in heights if height >= max(TALL * max(heights), READABLE)] for heights in (groups, single)
+    ]
+    return max(len(heights) for heights in tall)
 
 
 def cut_out_number(colours: NDArray[np.uint8], judge: Judge | None = None) -> list[Cut]:

@@ -16,7 +16,8 @@ SAMPLES, SLOPES = 64, 20  # columns that are looked at, and slopes that are trie
 THICKEST = 0.03  # of the longer side: strokes of a digit that fills the picture are thicker
 THIN = 0.6  # of a stroke's width: a single line must be thinner, for the bar of a 7 may run from edge to edge
 FORM = 48, 0.2  # pixels, and of the picture's longer side, that a box or a line of a form is long at least
-PRINTED = 0.05  # of that length: its lines are not thicker, and the mean stroke of it and what touches it twice that
+PRINTED = 0.035  # of that length: its lines are not thicker; the mean stroke with what touches it is twice that
+SIDES = 0.6, 0.15  # of a box: between two sides of it, and from its edge to a third one; a 7 with a bar has none
 LONG = 1.5  # the length of a form's line by the height of the tallest part: the bar of a 7 is shorter
 
 
@@ -61,7 +62,8 @@ def _without_form(own: Mask, box: Box, tallest: int) -> Mask:
     if thinnest > PRINTED * box.longer:
         return own
     level, upright = ([rows for rows, thickness in lines if thickness <= 2 * thinnest + 1] for lines in found)
-    boxed = min(len(level), len(upright)) > 0 and len(level) + len(upright) > 2
+    boxed = _has_sides(level, upright, margin, box.height, box.width)
+    boxed = boxed or _has_sides(upright, level, margin, box.width, box.height)
     if not (boxed or (level and box.width >= LONG * max(box.height, tallest))):
         return own
     for rows in level:
@@ -69,6 +71,16 @@ def _without_form(own: Mask, box: Box, tallest: int) -> Mask:
     for rows in upright if boxed else []:
         page = _erase(page.T, [rows])[0].T
     return page[margin:-margin, margin:-margin]
+
+
+def _has_sides(
+    pair: list[NDArray[np.int64]], others: list[NDArray[np.int64]], margin: int, long: int, wide: int
+) -> bool:
+    """Whether some of a pair of sides are far from each other, in a box so long, and another is near its edge."""
+    places = [int(rows[len(rows) // 2]) for rows in pair]
+    near = [int(rows[len(rows) // 2]) - margin for rows in others]
+    far = len(places) > 1 and max(places) - min(places) >= SIDES[0] * long
+    return far and any(min(place, wide - place) <= SIDES[1] * wide for place in near)
 
 
 def _lines(mask: Mask, edge: int = 0) -> list[NDArray[np.int64]]:

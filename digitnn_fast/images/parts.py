@@ -21,7 +21,7 @@ FRAME = 0.2  # of the picture's longer side: a part at its edge, and not thicker
 HOLLOW = 4  # stroke widths that a printed frame is high and wide at least; the 1 of a close-up fills its box
 SHEET = 0.4  # of a box's longer side, of its area, and of the picture's longer side: what fills so much is paper
 LINE = 0.03  # of the picture's longer side: what comes from its edge is a line or a crease unless it is wider
-BLOT = 0.2  # of a part's longer side: what comes from the picture's edge with wider strokes is a shadow or a table
+BLOT = 0.2, 64  # of a part's longer side: strokes from the edge that are wider are shadows; in pictures so large
 STRAIGHT = 0.1  # of a line's length: how far it is tilted or bent
 HAIR = 2, 0.01  # pixels, and of the picture's longer side: parallel lines that are thinner are rests of ruled paper
 MOST = 300  # parts, those with most ink: more are a texture, and would take long
@@ -162,7 +162,7 @@ def measured(labels: NDArray[np.int64], count: int, ink: Floats) -> list[tuple[P
 def _is_refuse(part: Part, framed: bool, shape: tuple[int, ...]) -> bool:
     """Whether a part is a speck, a line or a shadow from the picture's edge, or that edge itself."""
     edges = _edges(part.box, shape)
-    wide = edges > 0 and part.width > BLOT * part.box.longer
+    wide = edges > 0 and part.width > BLOT[0] * part.box.longer and max(shape) > BLOT[1]
     return framed or wide or part.box.longer < smallest(shape) or _is_line(part, edges, shape)
 
 

@@ -1,7 +1,7 @@
 // Lines of ruled and squared paper, boxes and lines of forms, step by step as in images/lines.py; reasons stand there.
 
 const LINES = { steepest: 0.1, complete: 0.75, samples: 64, slopes: 20, thickest: 0.03, thin: 0.6, form: [48, 0.2],
-  printed: 0.05, long: 1.5 };
+  printed: 0.035, sides: [0.6, 0.15], long: 1.5 };
 
 function withoutLines(mask) {
   for (const turned of [false, true]) {
@@ -44,12 +44,20 @@ function withoutForm(page, margin, part, tallest) {
   const thinnest = Math.min(...found.flat().map((line) => line.thickness));
   if (thinnest > LINES.printed * boxSide(part)) return page;
   const [level, upright] = found.map((lines) => lines.filter(({ thickness }) => thickness <= 2 * thinnest + 1));
-  const boxed = level.length && upright.length && level.length + upright.length > 2;
-  if (!boxed && !(level.length && part.right - part.left >= LINES.long * Math.max(heightOf(part), tallest))) return page;
+  const [height, width] = [heightOf(part), part.right - part.left];
+  const boxed = hasSides(level, upright, margin, height, width) || hasSides(upright, level, margin, width, height);
+  if (!boxed && !(level.length && width >= LINES.long * Math.max(height, tallest))) return page;
   let rest = page;
   for (const { rows } of level) rest = erase(rest, [rows]).erased;
   for (const { rows } of boxed ? upright : []) rest = transposed(erase(transposed(rest), [rows]).erased);
   return rest;
+}
+
+// Whether some of a pair of sides are far from each other, in a box so long, and another is near its edge.
+function hasSides(pair, others, margin, long, wide) {
+  const [places, near] = [pair, others].map((lines) => lines.map(({ rows }) => rows[rows.length >> 1]));
+  const far = places.length > 1 && Math.max(...places) - Math.min(...places) >= LINES.sides[0] * long;
+  return far && near.some((place) => Math.min(place - margin, wide - place + margin) <= LINES.sides[1] * wide);
 }
 
 // Rows (width,) of each nearly level line through the whole picture, which may leave it, or between margins.

@@ -58,9 +58,9 @@ function digitsIn(colours) {
   const found = findWritten(colours);
   if (!found) return { digits: [], problem: "Nothing is written on it" };
   const groups = columnsOf(choose(found.written, Infinity)), heights = groups.map((group) => heightOf(around(group)));
-  if (countTall(heights) > 1 || countOf(found.written) >= GROUPS.many) return numberIn(found, groups, heights);
   const parts = choose(found.written), box = around(parts);
-  if (box.right - box.left > TOUCHING.wide[1] * heightOf(box)) return { digits: digitsOf(found, parts) };
+  const many = countTall(heights) > 1 || countOf(found.written) >= GROUPS.many;
+  if (many || box.right - box.left > TOUCHING.wide[1] * heightOf(box)) return numberIn(found, groups, heights);
   return { digits: [{ box, pixels: cutOut(found, parts, found.fills) }] };
 }
 

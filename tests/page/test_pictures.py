@@ -11,7 +11,7 @@ from PIL import Image
 from bench.made_blanks import BLANKS, blanks
 from bench.made_crops import CROPS
 from bench.made_drawings import KINDS
-from bench.made_numbers import NUMBERS
+from bench.made_numbers import NUMBERS, SHEETS
 from bench.made_pictures import large_photo
 from digitnn_fast import Predictor, preprocess
 from digitnn_fast.images import BlankPictureError, PictureError, cut_out_number, read_colours
@@ -22,17 +22,24 @@ PREDICTOR = Predictor.load(threads=1)
 
 READ = """
 const bytes = Uint8ClampedArray.from(atob(arguments[0]), (c) => c.charCodeAt(0));
-const pixels = preprocess({width: arguments[1], height: arguments[2], data: bytes});
-return pixels && {pixels: Array.from(pixels), probabilities: forward(MODEL, prepared(MODEL, pixels))};
+try {
+  const pixels = preprocess({width: arguments[1], height: arguments[2], data: bytes});
+  return pixels && {pixels: Array.from(pixels), probabilities: forward(MODEL, prepared(MODEL, pixels))};
+} catch (error) {
+  return error.message;
+}
 """
 
 
-def says_blank(picture):
+def refused(picture):
+    """What JavaScript says of a picture that Python refuses: null if it is blank, or how many digits there seem to be."""
     try:
         preprocess(picture)
     except BlankPictureError:
-        return True
-    return False
+        return None
+    except PictureError as error:
+        return str(error).split("; ")[0]
+    raise AssertionError("it is read")
 
 
 @pytest.mark.parametrize("side", [28, 61, 97, 200, 311])
@@ -69,8 +76,8 @@ def test_digits_that_fill_their_picture(browser, name):
         picture = CROPS[name].picture(digit, dark=bool(index % 2))
         data = base64.b64encode(np.asarray(picture.convert("RGBA")).tobytes()).decode()
         theirs = browser.execute_script(READ, data, picture.width, picture.height)
-        if theirs is None:
-            assert says_blank(picture)
+        if theirs is None or isinstance(theirs, str):
+            assert theirs == refused(picture)
         else:
             np.testing.assert_array_equal(theirs["pixels"], preprocess(picture))
 
@@ -81,7 +88,19 @@ def test_blank_is_blank_where_it_is_in_python(browser, name):
         colours = read_colours(picture)
         data = base64.b64encode(np.dstack([colours, np.full(colours.shape[:2], 255, np.uint8)]).tobytes()).decode()
         theirs = browser.execute_script(READ, data, colours.shape[1], colours.shape[0])
-        assert (theirs is None) == says_blank(picture)
+        if theirs is None or isinstance(theirs, str):
+            assert theirs == refused(picture)
+        else:
+            np.testing.assert_array_equal(theirs["pixels"], preprocess(picture))
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_many_digits_and_texts_are_refused(browser, name):
+    colours = read_colours(SHEETS[name](np.random.default_rng(2), SAMPLE.test_images[:300]))
+    data = base64.b64encode(np.dstack([colours, np.full(colours.shape[:2], 255, np.uint8)]).tobytes()).decode()
+    theirs = browser.execute_script(READ, data, colours.shape[1], colours.shape[0])
+    assert theirs == refused(Image.fromarray(colours))
+    assert theirs.startswith("there seem to be ")
 
 
 OPENED = """
