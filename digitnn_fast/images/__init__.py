@@ -108,14 +108,19 @@ def cut_out_one(colours: NDArray[np.uint8]) -> tuple[Cut, int]:
 
 
 def _count(parts: list[Part]) -> int:
-    """Parts, or groups of them side by side, that are nearly as tall as the tallest: of a line, or of a sheet."""
+    """Groups side by side that are nearly as tall as the tallest: of a line, or of all lines that have two at least."""
     chosen = choose(parts, far=np.inf)
-    groups = [_box(group).height for group in columns(chosen, OVERLAP)]
-    single = [part.box.height for part in chosen if part.written]
-    tall = [
-        [height for height in heights if height >= max(TALL * max(heights), READABLE)] for heights in (groups, single)
-    ]
-    return max(len(heights) for heights in tall)
+    lines = [_turned(line) for line in columns(_turned(chosen), OVERLAP)]
+    heights = [[_box(group).height for group in columns(line, OVERLAP)] for line in (chosen, *lines)]
+    tall = max(TALL * max(max(own) for own in heights[1:]), READABLE)
+    counts = [sum(height >= tall for height in own) for own in heights[1:]]
+    alone = sum(height >= max(TALL * max(heights[0]), READABLE) for height in heights[0])
+    return max(alone, sum(count for count in counts if count > 1))
+
+
+def _turned(parts: list[Part]) -> list[Part]:
+    """The parts with rows and columns exchanged."""
+    return [part._replace(box=Box(part.box.left, part.box.right, part.box.top, part.box.bottom)) for part in parts]
 
 
 def cut_out_number(colours: NDArray[np.uint8], judge: Judge | None = None) -> list[Cut]:

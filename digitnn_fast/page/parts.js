@@ -166,14 +166,17 @@ function columnsOf(parts) {
 }
 
 const heightOf = ({ top, bottom }) => bottom - top;
-const countTall = (heights, least = 0) =>
-  heights.filter((height) => height >= Math.max(GROUPS.tall * Math.max(...heights), least)).length;
+const turned = ({ top, bottom, left, right, ...rest }) => ({ top: left, bottom: right, left: top, right: bottom, ...rest });
+const heightsOf = (parts) => columnsOf(parts).map((group) => heightOf(around(group)));
+const countTall = (heights, tallest = Math.max(...heights), least = 0) =>
+  heights.filter((height) => height >= Math.max(GROUPS.tall * tallest, least)).length;
 
-// How many digits there seem to be: of a line, or of a sheet.
+// Groups side by side that are nearly as tall as the tallest: of a line, or of all lines that have two at least.
 function countOf(parts) {
-  const chosen = choose(parts, Infinity), groups = columnsOf(chosen).map((group) => heightOf(around(group)));
-  const single = chosen.filter((part) => part.written).map(heightOf);
-  return Math.max(countTall(groups, GROUPS.readable), countTall(single, GROUPS.readable));
+  const chosen = choose(parts, Infinity), all = heightsOf(chosen);
+  const lines = columnsOf(chosen.map(turned)).map((line) => heightsOf(line.map(turned)));
+  const counts = lines.map((line) => countTall(line, Math.max(...lines.flat()), GROUPS.readable));
+  return Math.max(countTall(all, Math.max(...all), GROUPS.readable), sum(counts.filter((count) => count > 1)));
 }
 
 // Pixels (784,) of a picture {width, height, data: RGBA} of at most 512 x 512; null if nothing is written on it.

@@ -32,7 +32,7 @@ try {
 
 
 def refused(picture):
-    """What JavaScript says of a picture that Python refuses: null if it is blank, or how many digits there seem to be."""
+    """What JavaScript says of a picture that Python refuses: nothing if it is blank, or how many digits it sees."""
     try:
         preprocess(picture)
     except BlankPictureError:
