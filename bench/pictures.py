@@ -36,13 +36,13 @@ from digitnn_fast.page import write_page
 from digitnn_fast.sample import load_sample
 
 RESULTS = Path(__file__).with_name("PICTURES.md")
-PHOTOS = 50  # per kind
-BLANK = 20  # per kind
-CUT = 300  # rows of each kind of crop, half of them light on dark
-WRITTEN = 50  # numbers of each kind
+PHOTOS = 100  # per kind
+BLANK = 40  # per kind
+CUT = 600  # rows of each kind of crop, half of them light on dark
+WRITTEN = 100  # numbers of each kind
 STROKES = 200  # drawings of each kind
 HIDDEN = 10  # one row of so many is hidden from the networks
-LOOKED_AT = 4800  # rows from here on were never looked at while the rules were made
+LOOKED_AT = 8 * CUT  # rows from here on were never looked at while the rules were made
 DRAWN = """
 return JSON.parse(arguments[0]).map((strokes) => {
   const canvas = drawnAnew(strokes);
