@@ -12,8 +12,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,14 +21,13 @@ import numpy as np
 
 from bench.measure import HERE, World
 from digitnn_fast import Network, Predictor, __version__, reference
-from digitnn_fast.export.c import INPUTS, COptions, boards
+from digitnn_fast.export.c import COptions, boards, recipe_for
 from digitnn_fast.export.c.source import Integers, numbers, sources
 from digitnn_fast.preprocessing import prepare
 from digitnn_fast.reference.quantization import quantize
 from digitnn_fast.training import train
 from digitnn_fast.training.finetuning import FINE_TUNINGS, fine_tune
 from digitnn_fast.training.loop import split, train_on
-from digitnn_fast.training.recipes import RECIPES
 
 README, BEGIN, END = HERE.parent / "digitnn_fast" / "export" / "README.md", "<!-- edge -->\n", "<!-- /edge -->"
 COUNTED = 100  # images of test.csv
@@ -39,6 +38,7 @@ FPU = ("-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
 FEW_BYTES = (  # inputs, hidden units, bits
     *(("16x16", 64, 2), ("16x16", 128, 2)),
     *(("7x7x16", 8, 2), ("7x7x16", 16, 2), ("7x7x16", 32, 2)),
+    *(("6x5x16", 8, 2), ("5x5x12", 12, 2)),
 )
 # Size, accuracy on MNIST's test images, time on a CH32V002 at 48 MHz: lines 216 to 223 of documentation_cnn.md.
 BITNETMCU = (
@@ -93,6 +93,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.edge", description="What the exported C costs and loses.")
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="Kaggle's two files")
     parser.add_argument("--small", help=f"the result of `train --recipe {LARGE} --heldout 0.2`, instead of training it")
+    parser.add_argument(
+        "--kept", type=Path, help="folder of the networks in few bytes: those that are there are not trained"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         lines = [
@@ -100,7 +103,7 @@ def main() -> None:
             "",
             _about(),
             "",
-            *_report(World(arguments.data, Path(folder)), arguments.small),
+            *_report(World(arguments.data, Path(folder)), arguments.small, arguments.kept),
         ]
     (HERE / "EDGE.md").write_text("\n".join([*lines, ""]))
     tables = [part for part in "\n".join(lines).split("\n\n") if part.startswith("| ")]
@@ -126,7 +129,7 @@ def _version(tool: str) -> str:
     return f"{tool} {found.group() if found else first}"
 
 
-def _report(world: World, trained: str | None) -> Iterator[str]:
+def _report(world: World, trained: str | None, kept: Path | None) -> Iterator[str]:
     images, labels = world.training_rows
     learned, held = split(len(labels), HELDOUT, 0)
     small = Network.load(trained) if trained else train(images, labels, LARGE, heldout=HELDOUT)
@@ -167,7 +170,7 @@ def _report(world: World, trained: str | None) -> Iterator[str]:
             f"| {bits} | {cost.board} | {cost.flash:,} | {cost.stack:,} | {products:,.0f} | "
             f"{cost.instructions:,.0f} | {time:.1f} ms |"
         )
-    yield from _few_bytes(world, world.folder)
+    yield from _few_bytes(world, world.folder, kept)
     yield from _rivals(world, world.folder)
 
 
@@ -181,7 +184,7 @@ def _measured(integers: Integers, folder: Path, board: boards.Board, images: np.
     return cost
 
 
-def _few_bytes(world: World, folder: Path) -> Iterator[str]:
+def _few_bytes(world: World, folder: Path, kept: Path | None) -> Iterator[str]:
     """One hidden layer with other inputs, next to BitNetMCU's three."""
     images, labels = world.training_rows
     held = np.random.default_rng((0, 3)).permutation(len(labels)) % 5 == 1  # fold 1 of `train --folds 5`
@@ -190,11 +193,12 @@ def _few_bytes(world: World, folder: Path) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     notes: list[str] = []
     for inputs, hidden, bits in FEW_BYTES:
-        recipe = replace(RECIPES[INPUTS[inputs]], hidden=hidden)
         rows = np.flatnonzero(~held), np.flatnonzero(held)
-        tried = [train_on(images, labels, recipe, rows, seed) for seed in range(COptions().tries(hidden))]
-        network = min(tried, key=_training_loss)
-        tuned = fine_tune(network, images[~held], labels[~held], bits)
+        recipe, seeds = recipe_for(inputs, hidden), range(COptions().tries(hidden))
+        stem = f"{inputs}-{hidden}"
+        tried = [_made(kept, f"{stem}-{seed}", partial(train_on, images, labels, recipe, rows, seed)) for seed in seeds]
+        tune = partial(fine_tune, min(tried, key=_training_loss), images[~held], labels[~held], bits)
+        tuned = _made(kept, f"{stem}-{bits}-bits", tune)
         integers = Integers(quantize(tuned.parameters, bits), bits, tuned.preprocessing)
         right = (integers.logits(images[held]).argmax(axis=1) == labels[held]).mean()
         error = np.sqrt(right * (1 - right) / held.sum())
@@ -219,6 +223,17 @@ def _few_bytes(world: World, folder: Path) -> Iterator[str]:
         f"float32 the three reach: {'; '.join(notes)}."
     )
     yield OUTSIDE.rstrip("\n")
+
+
+def _made(folder: Path | None, name: str, make: Callable[[], Network]) -> Network:
+    """The network of that name in the folder, where it is put if it is not there."""
+    path = folder / f"{name}.npz" if folder else None
+    if path and path.exists():
+        return Network.load(path)
+    network = make()
+    if path:
+        network.save(path)
+    return network
 
 
 def _training_loss(network: Network) -> float:

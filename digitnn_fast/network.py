@@ -127,7 +127,7 @@ class Network:
         The arrays are written as float16 if that loses nothing, as after `rounded`.
         OSError if that fails, the older file being as it was; ValueError if settings are NaN or too long.
         """
-        arrays: dict[str, Any] = {"metadata": np.array(_metadata_text(self)), **_compact(self.parameters)._asdict()}
+        arrays: dict[str, Any] = {"metadata": np.array(_metadata_text(self)), **compact(self.parameters)._asdict()}
         if self.training is not None:
             arrays["history"] = self.training.history
         with replacing(path, lasting=True) as file:
@@ -157,7 +157,7 @@ def join(members: Sequence[Parameters]) -> Parameters:
     return Parameters(np.concatenate(W1, axis=1), np.concatenate(b1), np.concatenate(W2) * share, np.sum(b2, 0) * share)
 
 
-def _compact(parameters: Parameters) -> Parameters:
+def compact(parameters: Parameters) -> Parameters:
     """The arrays as float16 if all of them lose nothing, else as they are."""
     with np.errstate(over="ignore"):
         halves = Parameters(*(array.astype(np.float16) for array in parameters))

@@ -4,12 +4,19 @@
 
 const SIDE = 28, PIXELS = 784, CLASSES = 10;
 
+// The finite float16 at a place of a view, which has no method for it in older browsers.
+function float16(place, view) {
+  const bits = view.getUint16(place, true), exponent = bits >> 10 & 31, share = (bits & 1023) / 1024;
+  return (bits >> 15 ? -1 : 1) * (exponent ? 2 ** (exponent - 15) * (1 + share) : 2 ** -14 * share);
+}
+
 // The model, whose arrays are Base64 of little-endian numbers: {preprocessing, kinds: {W1: "Float32", ...}, W1, ...}.
 function decoded({ kinds, ...model }) {
   for (const [name, kind] of Object.entries(kinds)) {
     const bytes = Uint8Array.from(atob(model[name]), (character) => character.charCodeAt(0));
-    const view = new DataView(bytes.buffer), array = globalThis[`${kind}Array`], width = array.BYTES_PER_ELEMENT;
-    model[name] = array.from({ length: bytes.length / width }, (_, i) => view[`get${kind}`](width * i, true));
+    const view = new DataView(bytes.buffer), half = kind === "Float16", array = half ? Float32Array : globalThis[`${kind}Array`];
+    const width = half ? 2 : array.BYTES_PER_ELEMENT, number = half ? float16 : (place) => view[`get${kind}`](place, true);
+    model[name] = array.from({ length: bytes.length / width }, (_, i) => number(width * i, view));
   }
   return model;
 }

@@ -30,7 +30,11 @@ typedef int8_t packed; /* a weight */
 #else
 /* Codes of weights, several in a word: a weight is STEP * code - OFFSET. Multiplied by a level, two of them at a time
  * are the halves of a word: no list is so long that a half could overflow, 16 * 255 * 14 < 65536. */
-#if BITS == 2 && BLOCK == 8
+#if BITS == 2 && BLOCK == 4
+typedef uint8_t packed; /* its half bytes are the halves */
+#define READ_PACKED(place) ((uint8_t)DIGITS_READ_8(place))
+#define HALVES(word) (((uint32_t)(word) & 0xfu) | ((uint32_t)(word) & 0xf0u) << 12)
+#elif BITS == 2 && BLOCK == 8
 typedef uint16_t packed; /* its bytes are the halves */
 #define READ_PACKED(place) ((uint16_t)DIGITS_READ_16(place))
 #define HALVES(word) (((uint32_t)(word) & 0xffu) | ((uint32_t)(word) & 0xff00u) << 8)
@@ -86,7 +90,8 @@ uint32_t digits_checksum(void)
     return sum;
 }
 
-#define EACH_OF_4(DO) DO(0) DO(1) DO(2) DO(3)
+#define EACH_OF_2(DO) DO(0) DO(1)
+#define EACH_OF_4(DO) EACH_OF_2(DO) DO(2) DO(3)
 #define EACH_OF_8(DO) EACH_OF_4(DO) DO(4) DO(5) DO(6) DO(7)
 
 /* sums += levels * W1 of the listed pixels: each is its level + 256 * (where its weights are), and 0 ends them. */
@@ -107,7 +112,9 @@ static void add_up(const uint32_t *list, int32_t *sums)
             EACH_SUM(ADD)
         }
 #else
-#if BLOCK == 8
+#if BLOCK == 4
+#define EACH_SUM EACH_OF_2
+#elif BLOCK == 8
 #define EACH_SUM EACH_OF_4
 #else
 #define EACH_SUM EACH_OF_8

@@ -36,17 +36,18 @@ class Integers(NamedTuple):
     def bytes(self) -> int:
         """Of all weights and biases as the C stores them."""
         top, bottom, left, right = self.window()
-        hidden = padded(len(self.quantized.b1))
+        hidden = padded(len(self.quantized.b1), self.bits)
         return hidden * ((bottom - top) * (right - left) * self.bits // 8 + 4 + 2 * CLASSES) + 4 * CLASSES
 
     def fits_avr(self) -> bool:
         """Whether W1 is small enough for an array on an AVR, whose `int` has 16 bits."""
         top, bottom, left, right = self.window()
-        return (bottom - top) * (right - left) * padded(len(self.quantized.b1)) * self.bits // 8 < 2**15
+        return (bottom - top) * (right - left) * padded(len(self.quantized.b1), self.bits) * self.bits // 8 < 2**15
 
     def block(self) -> int:
-        """Hidden units that the C adds up together: 8, or 16 where that takes fewer steps and no more bytes."""
-        return 8 if self.bits == 8 or padded(len(self.quantized.b1)) % 16 else 16
+        """Hidden units that the C adds up together: 8, or with few bits 16 or 4 where that takes no more bytes."""
+        hidden = padded(len(self.quantized.b1), self.bits)
+        return 8 if self.bits == 8 else next(block for block in (16, 8, 4) if hidden % block == 0)
 
     def window(self) -> tuple[int, int, int, int]:
         """Top, bottom, left and right of the pixels that have a weight, and may be other than 0; at least one pixel."""
@@ -98,7 +99,7 @@ def fill(name: str, network: Integers, **values: Any) -> str:
 def _network(network: Integers) -> dict[str, Any]:
     (W1, b1, W2, b2, shift, scale), bits, preprocessing = network
     top, bottom, left, right = network.window()
-    spare = padded(len(b1)) - len(b1)  # units of zeros, to fill the last block
+    spare = padded(len(b1), bits) - len(b1)  # units of zeros, to fill the last block
     inner = W1.reshape(SIDE, SIDE, -1)[top:bottom, left:right].reshape(-1, len(b1))
     factor, factor_shift = octave_factor(scale)
     stored = {
@@ -144,9 +145,10 @@ def _pieces(step: Step) -> str:
     return "".join(f"\n{part}" for part in parts if part)
 
 
-def padded(hidden: int) -> int:
-    """Hidden units that the C stores: whole blocks of 8."""
-    return -(-hidden // 8) * 8
+def padded(hidden: int, bits: int) -> int:
+    """Hidden units that the C stores: whole blocks of 8, or with 2 bits of 4."""
+    block = 4 if bits == 2 else 8
+    return -(-hidden // block) * block
 
 
 def pack(weights: NDArray[np.int8], bits: int, block: int) -> NDArray[Any]:
@@ -154,6 +156,7 @@ def pack(weights: NDArray[np.int8], bits: int, block: int) -> NDArray[Any]:
 
     In the low and high half of a block's words stand the first and the second half of its units, so that a shift and a
     mask give two units at once. A block of 16 takes one word with 2 bits, and two with 4; a block of 8 half as much.
+    With 2 bits, one of 4 takes a byte.
     """
     if bits == 8:
         return weights
@@ -162,6 +165,8 @@ def pack(weights: NDArray[np.int8], bits: int, block: int) -> NDArray[Any]:
     both = halves[:, :, 0] | halves[:, :, 1] << 16  # (pixels, blocks, block / 2)
     words = both.reshape(len(weights), -1, 4 if bits == 4 else block // 2)
     packed = np.bitwise_or.reduce(words << bits * np.arange(words.shape[-1]), axis=-1)
+    if bits == 2 and block == 4:
+        return np.asarray(packed & 0xF | packed >> 12 & 0xF0, np.uint8)
     if bits == 2 and block == 8:
         return np.asarray(packed & 0xFF | packed >> 8 & 0xFF00, np.uint16)
     return np.asarray(packed, np.uint32)
