@@ -153,7 +153,7 @@ def number_table(kept: Kept, predictors: Predictors, rows: list[Digit]) -> list[
                 except PictureError:
                     continue
                 right[place] += [int(predictor.predict(cut.pixels)) for cut in cuts] == [label for _, label in own]
-        return list(right / WRITTEN)
+        return [float(share) for share in right / WRITTEN]
 
     def sheet(name: str) -> Row:
         random, digits = np.random.default_rng(7), np.stack([digit for digit, _ in rows])
