@@ -59,6 +59,12 @@ COMPARED = (
     "10,000 test images, by writers whom the training did not see, after training on 60,000. Kaggle's train.csv "
     "mixes all writers, which makes our rows easier, and ours learned from 33,600."
 )
+CHART = (  # by bench.edge_chart
+    "<picture>",
+    '  <source media="(prefers-color-scheme: dark)" srcset="edge-dark.svg">',
+    """  <img src="edge-light.svg" alt="Accuracy over bytes of weights, ours and BitNetMCU's">""",
+    "</picture>",
+)
 # Measured once, outside the project and with 0.1's arithmetic: MNIST's test labels are those of Kaggle's test rows.
 OUTSIDE = """
 The same 10,000 test images for both, with both programs on the same emulated boards, as measured once outside the
@@ -188,7 +194,7 @@ def _few_bytes(world: World, folder: Path, kept: Path | None) -> Iterator[str]:
     """One hidden layer with other inputs, next to BitNetMCU's three."""
     images, labels = world.training_rows
     held = np.random.default_rng((0, 3)).permutation(len(labels)) % 5 == 1  # fold 1 of `train --folds 5`
-    yield from ("", "## In few bytes: other inputs (`--inputs`, 2 bits), and BitNetMCU", "")
+    yield from ("", "## In few bytes: other inputs (`--inputs`, 2 bits), and BitNetMCU", "", *CHART, "")
     yield "| network | accuracy | weights | flash with code: Cortex-M4, M0 | RAM + stack | time at 48 MHz |"
     yield "|---|---|---|---|---|---|"
     notes: list[str] = []
