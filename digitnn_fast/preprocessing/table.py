@@ -28,7 +28,7 @@ class UnitPicture(NamedTuple):
     across: int = 10
 
 
-def discs(cells: Cells, side: int = 25) -> NDArray[np.intp]:
+def discs(side: int = 25, cells: Cells = FINE) -> NDArray[np.intp]:
     """Which value of `directions.describe` each place of a picture shows: a disc in each cell, -1 around it."""
     y, x = np.mgrid[:side, :side] - side // 2
     sector = np.rint(np.arctan2(y, x) * cells.directions / (2 * np.pi)).astype(int) % cells.directions
@@ -71,7 +71,7 @@ class Preprocessing:
 
 
 def _discs(cells: Cells) -> UnitPicture:
-    return UnitPicture(discs(cells), "edges with ink where a disc is red, and none where it is blue", 20, 5)
+    return UnitPicture(discs(cells=cells), "edges with ink where a disc is red, and none where it is blue", 20, 5)
 
 
 def _unused(cells: Cells) -> NDArray[np.intp]:
