@@ -3,24 +3,46 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from digitnn_fast.sizes import PIXELS, SIDE
 
 PIXEL_NAMES = [f"pixel{number}" for number in range(PIXELS)]
-# What MNIST's CSV files have instead: rows and columns from 1, or numbers from 1.
-OTHERS = (
-    {f"{row + 1}x{column + 1}": PIXEL_NAMES[SIDE * row + column] for row in range(SIDE) for column in range(SIDE)},
-    {f"pixel{number + 1}": name for number, name in enumerate(PIXEL_NAMES)},
-)
+NUMBER = re.compile(r"\d{1,4}")
+ACROSS = re.compile(r"(?:x|c|col|column)[\W_]*", re.IGNORECASE)  # before the first of two numbers: not the row's
 
 
 def kaggle_names(names: Sequence[str]) -> list[str]:
-    """The same names, with those of all pixels as Kaggle has them: pixel0 to pixel783."""
-    for others in OTHERS:
-        if others.keys() <= set(names) and "pixel0" not in names:
-            return [others.get(name, name) for name in names]
+    """The same names, with those of all pixels as Kaggle has them: pixel0 to pixel783.
+
+    They may differ in one number, from 0 or 1, as `7`, `V8` and `12.0` do, or in row and column, as `1x1` and `r0c27`.
+    """
+    if set(PIXEL_NAMES) <= set(names):
+        return list(names)
+    forms = [NUMBER.sub("#", name) for name in names]
+    for form, count in Counter(forms).items():
+        at = [column for column, other in enumerate(forms) if other == form]
+        if count == PIXELS and (numbers := _pixel_numbers([names[column] for column in at], form)):
+            found = dict(zip(at, numbers, strict=True))
+            return [PIXEL_NAMES[found[at]] if at in found else name for at, name in enumerate(names)]
     return list(names)
+
+
+def _pixel_numbers(names: list[str], form: str) -> list[int] | None:
+    """Which pixel each of 784 names of one form stands for; None if they are not those of all pixels."""
+    every = zip(*(map(int, NUMBER.findall(name)) for name in names), strict=True)
+    varying = [column for column in every if len(set(column)) > 1]
+    lowest = [min(column) for column in varying]
+    if len(varying) not in (1, 2) or not set(lowest) <= {0, 1}:
+        return None
+    counted = [[number - least for number in column] for column, least in zip(varying, lowest, strict=True)]
+    if ACROSS.fullmatch(form.partition("#")[0]):
+        counted.reverse()
+    if len(counted) == 2 and max(counted[-1]) >= SIDE:
+        return None
+    pixels = [SIDE * row + column for row, column in zip(*counted, strict=True)] if len(counted) == 2 else counted[0]
+    return pixels if sorted(pixels) == list(range(PIXELS)) else None
 
 
 def names_of_numbers(cells: Sequence[str]) -> list[str] | None:
@@ -28,3 +50,8 @@ def names_of_numbers(cells: Sequence[str]) -> list[str] | None:
     if len(cells) not in (PIXELS, PIXELS + 1) or not all(re.fullmatch(r"\s*\d{1,3}\s*", cell) for cell in cells):
         return None
     return ["label"] * (len(cells) - PIXELS) + PIXEL_NAMES
+
+
+def are_counted(cells: Sequence[str]) -> bool:
+    """Whether the numbers are the columns' own, 0, 1, 2, ..., as pandas writes them, and no row of pixels."""
+    return [cell.strip() for cell in cells] == [str(number) for number in range(len(cells))]

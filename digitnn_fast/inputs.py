@@ -17,6 +17,7 @@ from digitnn_fast.sizes import PIXELS, SIDE
 from digitnn_fast.utils import check_labels
 
 NUMBERED = re.compile(r"(\D*)(\d+)")  # pixel7
+DIGITS = tuple("0123456789")
 FORMS = "an array, a table, a picture or a list of them"
 SHAPES = "(784,), (28, 28), (n, 784) or (n, 28, 28)"
 
@@ -30,13 +31,13 @@ def as_pixels(images: Any) -> NDArray[np.uint8]:
     A path, a Pillow image, an open file, its bytes or a `data:` URL is a picture, for `preprocess`.
 
     Integers are 0 (paper) to 255 (ink), booleans paper or ink. Floats are 0 to 1, or whole numbers up to 255.
-    TypeError or ValueError, one line, for anything else. LevelsWarning if most pixels are ink.
+    TypeError or ValueError, one line, for anything else. LevelsWarning if most pixels are ink, or all are faint.
     """
     if is_picture(images):
         return preprocess(images)
     if isinstance(images, (list, tuple)):
         return _join(images)
-    array = _squeezed(images if isinstance(images, np.ndarray) else _array(images))
+    array = _squeezed(images if type(images) is np.ndarray else _array(images))
     square = array.shape[-2:] == (SIDE, SIDE)
     if array.ndim - square not in (1, 2) or not (square or array.shape[-1] == PIXELS):
         raise ValueError(f"images must be {SHAPES}, not {array.shape}")
@@ -55,23 +56,38 @@ def as_images(images: Any) -> NDArray[np.uint8]:
 
 
 def as_digits(images: Any, labels: ArrayLike) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Grey levels (n, 784) and labels (n,) 0..9; ValueError unless there are equally many."""
-    pixels, digits = as_images(images), check_labels(labels).astype(np.uint8)
+    """Grey levels (n, 784) and labels (n,) 0..9, also as whole floats or texts; ValueError unless equally many."""
+    pixels, digits = as_images(images), check_labels(_labels(labels)).astype(np.uint8)
     if len(pixels) != len(digits):
         raise ValueError(f"there are {len(pixels):,} images and {len(digits):,} labels")
     return pixels, digits
 
 
+def _labels(labels: ArrayLike) -> NDArray[Any]:
+    """Labels as people have them, `5.0`, `"5"` or in a column of their own, as integers; others as they are."""
+    if np.ma.is_masked(labels):
+        raise ValueError("labels have masked values; leave these rows out")
+    array = np.asarray(labels)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.dtype.kind in "OU" and all(isinstance(label, str) and label in DIGITS for label in array.flat):
+        return array.astype(np.int64)
+    whole = array.dtype.kind == "f" and bool((array == np.rint(array)).all())
+    return array.astype(np.int64) if whole and array.size else array
+
+
 def column_order(names: Sequence[Any]) -> list[int] | None:
     """Where pixel 0, 1, ... are among columns of these names; None if the names are no numbers.
 
-    Names are `pixel0` to `pixel783`, or with another prefix or none; also `pixel1` to `pixel784` or `1x1` to `28x28`.
-    ValueError for names that are almost these.
+    Names are those that `kaggle_names` knows. ValueError for names that are almost these.
     """
     texts = kaggle_names([str(name) for name in names])
     numbered = [NUMBERED.fullmatch(text) for text in texts]
     prefixes = [match[1] for match in numbered if match]
     if len(prefixes) <= len(texts) // 2:
+        odd = [text for text in texts if re.search(r"\d", text)]
+        if len(odd) > len(texts) // 2:
+            raise ValueError(f"images have columns such as {odd[0][:40]!r}, which do not tell the order of the pixels")
         return None
     prefix = max(set(prefixes), key=prefixes.count)
     found = [int(match[2]) if match and match[1] == prefix else None for match in numbered]
@@ -93,6 +109,8 @@ def is_picture(image: Any) -> bool:
 
 def _array(images: Any) -> NDArray[Any]:
     """An array of what some library calls a table, a column or an array, without importing that library to ask."""
+    if np.ma.is_masked(images):
+        raise ValueError("images have masked pixels; fill them, as images.filled(0) does")
     names = getattr(images, "column_names", getattr(images, "columns", None))  # PyArrow's; pandas' and polars'
     if names is not None:
         return _table(images, list(names))
@@ -159,6 +177,8 @@ def _join(images: Sequence[Any]) -> NDArray[np.uint8]:
 def _grey_levels(array: NDArray[Any]) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
         return array
+    if array.dtype == object:
+        array = np.array(array.tolist())  # numbers, if it holds nothing else
     kind = array.dtype.kind
     if kind == "b":
         return array * np.uint8(255)

@@ -1,6 +1,7 @@
 """One table: what people bring as images, and each door that takes it. All doors read it alike, or refuse it alike."""
 
 import importlib.util
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ IMAGES, LABELS = load_sample().test_images[:40], load_sample().test_labels[:40]
 NAMES = [f"pixel{number}" for number in range(784)]
 SHUFFLED = np.random.default_rng(0).permutation(784)
 FRAME = pd.DataFrame(IMAGES, columns=NAMES)
+PAIRS = pd.MultiIndex.from_product([range(28), range(28)])
 RECIPE = replace(RECIPES["pixels"], hidden=16, epochs=1, distortion=None)
 PREDICTOR = Predictor.load("small", threads=1)
 CLASSIFIER = DigitClassifier(RECIPE, threads=1).fit(IMAGES, LABELS)
@@ -78,6 +80,13 @@ READ = {  # each the same digits
     "DataFrame of rows and columns": lambda: FRAME.iloc[:, SHUFFLED].rename(
         columns=lambda name: "{}x{}".format(*(part + 1 for part in divmod(int(name[5:]), 28)))
     ),
+    "DataFrame of numbers from 1": lambda: pd.DataFrame(IMAGES, columns=range(1, 785)).iloc[:, SHUFFLED],
+    "DataFrame of row and column": lambda: FRAME.set_axis([f"r{at // 28}c{at % 28}" for at in range(784)], axis=1),
+    "DataFrame of pairs": lambda: FRAME.set_axis(PAIRS, axis=1).iloc[:, SHUFFLED],
+    "DataFrame of x and y": lambda: FRAME.set_axis([f"x{at % 28}_y{at // 28}" for at in range(784)], axis=1).iloc[
+        :, SHUFFLED
+    ],
+    "DataFrame of objects": lambda: FRAME.iloc[:, SHUFFLED].astype(object),
     "DataFrame, nullable": lambda: FRAME.iloc[:, SHUFFLED].astype("Int64"),
     "DataFrame, nullable floats": lambda: (FRAME / 255).astype("Float64"),
     "DataFrame of Arrow": lambda: FRAME.astype("uint8[pyarrow]"),
@@ -96,6 +105,11 @@ REFUSED = {
     "a pixel missing": (lambda: FRAME.drop(columns="pixel5"), "but pixel 5 of 0 to 783 is missing"),
     "almost a name": (lambda: FRAME.rename(columns={"pixel5": "pixel 5"}), "images have a column 'pixel 5' among"),
     "a pixel twice": (lambda: FRAME.rename(columns={"pixel5": "pixel6"}), "but pixel 5 of 0 to 783 is missing"),
+    "names without an order": (
+        lambda: FRAME.set_axis([f"a{at % 7}b{at}c{at % 5}" for at in range(784)], axis=1),
+        "images have columns such as 'a0b0c0', which do not tell the order of the pixels",
+    ),
+    "masked": (lambda: np.ma.array(IMAGES, mask=IMAGES == 9), "images have masked pixels; fill them"),
     "0 and 1": (lambda: (IMAGES > 127).astype(int), "images: no level is above 1, .*multiply by 255"),
     "0 and 1, bytes": (lambda: (IMAGES > 127).astype(np.uint8), "images: no level is above 1, .*multiply by 255"),
     "scaled twice": (lambda: IMAGES / 255 / 255, "images: no level is above 1, .*multiply by 255"),
@@ -146,6 +160,59 @@ def test_every_door_warns_of_inverted_images(door):
         DOORS[door](255 - IMAGES)
 
 
+DOUBTFUL = {
+    "some inverted": (lambda: np.concatenate([IMAGES[:30], 255 - IMAGES[30:]]), r"in \d+% of the images most .*invert"),
+    "in a frame": (lambda: np.where(FRAMED, 0, 255 - IMAGES), ".*most pixels are ink.*invert"),
+    "faint": (lambda: IMAGES // 64, "no level is above 3; 255 is ink, so multiply them"),
+}
+FRAMED = np.pad(np.zeros((26, 26), bool), 1, constant_values=True).reshape(784)
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("name", DOUBTFUL)
+def test_every_door_warns_of_what_is_hardly_meant_so(name, door):
+    make, message = DOUBTFUL[name]
+    with pytest.warns(LevelsWarning, match=f"^images: {message}"):
+        DOORS[door](make())
+
+
+LEARNERS = {
+    "train": lambda labels: train(IMAGES, labels, RECIPE, threads=1).W1,
+    "cross_validate": lambda labels: cross_validate(IMAGES, labels, RECIPE, folds=2, threads=1).probabilities,
+    "DigitClassifier": lambda labels: DigitClassifier(RECIPE, threads=1).fit(IMAGES, labels).network_.W1,
+}
+SAME_LABELS = {
+    "lists": LABELS.tolist(),
+    "floats": LABELS.astype(float),
+    "texts": LABELS.astype(str),
+    "categories of texts": pd.Series(LABELS.astype(str), dtype="category"),  # as scikit-learn's fetch_openml has them
+    "a column": pd.DataFrame({"label": LABELS}),
+    "another index": pd.Series(LABELS, index=range(7, 47)),
+}
+
+
+@pytest.mark.parametrize("door", LEARNERS)
+@pytest.mark.parametrize("name", SAME_LABELS)
+def test_every_door_reads_labels_alike(name, door):
+    np.testing.assert_array_equal(LEARNERS[door](SAME_LABELS[name]), LEARNERS[door](LABELS))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        LABELS / 2,
+        np.ma.array(LABELS, mask=LABELS == 3),
+        [*LABELS[1:].tolist(), math.nan],
+        np.eye(10)[LABELS],
+        ["", *LABELS[1:].astype(str)],
+    ],
+    ids=["halves", "masked", "NaN", "one-hot", "empty text"],
+)
+def test_labels_that_are_none(labels):
+    with pytest.raises(ValueError, match=r"^labels "):
+        train(IMAGES, labels, RECIPE, threads=1)
+
+
 def test_masks_and_black_images_are_read():
     mask = IMAGES > 127
     np.testing.assert_array_equal(PREDICTOR.predict(mask), PREDICTOR.predict(mask * np.uint8(255)))
@@ -177,6 +244,9 @@ def test_pictures_in_memory(tmp_path):
     for picture in (content, bytearray(content), url):
         np.testing.assert_array_equal(preprocess(picture), expected)
         assert PREDICTOR.predict(picture) == PREDICTOR.predict(expected)
+    for wrong in (url[22:], "https://host/a.png", "a\nb"):
+        with pytest.raises(ValueError, match="is neither a path nor a data: URL of a picture"):
+            PREDICTOR.predict(wrong)
     for wrong in ("data:image/png;base64,%%", "data:text/plain,hello", b"no picture"):
         with pytest.raises(ValueError, match=r"^not a (data: URL of a )?picture"):
             PREDICTOR.predict(wrong)

@@ -21,6 +21,7 @@ from digitnn_fast.formats.contents import Block, Contents, Wanted, check_pairs, 
 from digitnn_fast.formats.kinds import FormatError, Kind, Shared, identify
 from digitnn_fast.formats.spool import Spool
 from digitnn_fast.kaggle.table import Opener, open_file, os_reason
+from digitnn_fast.levels import check_labels_differ
 
 __all__ = ["Answers", "DigitFile", "FormatError", "Ids"]
 
@@ -72,6 +73,11 @@ class DigitFile:
         self, threads: int | None = None, progress: Progress | None = None, train: bool = False
     ) -> tuple[Bytes, Bytes]:
         """Images (n, 784) and labels (n,): of an archive those to `train` on, or those to test with."""
+        images, labels = self._labelled(threads, progress, train)
+        check_labels_differ(labels, self.name)
+        return images, labels
+
+    def _labelled(self, threads: int | None, progress: Progress | None, train: bool) -> tuple[Bytes, Bytes]:
         beside = self.labels_file()
         if beside is None and self._kind is Kind.TABLE:
             return kaggle.read_train(self.name, threads, progress, self._opener)

@@ -11,9 +11,9 @@ from digitnn_fast.checks import shortened
 from digitnn_fast.formats.kinds import BUFFER, FormatError, damage
 from digitnn_fast.kaggle.table import Directory
 
-TRAIN = ("x_train", "y_train"), ("X_train", "y_train"), ("train_images", "train_labels")
-TEST = ("x_test", "y_test"), ("X_test", "y_test"), ("test_images", "test_labels")
-BOTH = ("images", "labels"), ("x", "y"), ("X", "y"), ("arr_0", "arr_1")
+TRAIN = ("x_train", "y_train"), ("X_train", "y_train"), ("X_train", "Y_train"), ("train_images", "train_labels")
+TEST = ("x_test", "y_test"), ("X_test", "y_test"), ("X_test", "Y_test"), ("test_images", "test_labels")
+BOTH = ("images", "labels"), ("data", "target"), ("x", "y"), ("X", "y"), ("X", "Y"), ("arr_0", "arr_1")
 END = ".npy"
 
 

@@ -20,6 +20,7 @@ from digitnn_fast.npz import npy_header
 from digitnn_fast.sizes import PIXELS
 
 IDX_TYPES = {8: "uint8", 9: "int8", 11: "int16", 12: "int32", 13: "float32", 14: "float64"}
+SHAPES = (PIXELS,), (28, 28), (28, 28, 1), (1, 28, 28)
 BLOCK = 4096  # images: 3 MB, some of which the CPU's caches still hold when they are predicted
 
 
@@ -31,7 +32,7 @@ def blocks(stream: io.BufferedReader, kind: Kind, name: str, size: int | None) -
     dtype, shape, header = _header(stream, kind, name)
     if len(shape) == 1:
         raise FormatError(f"{name}: a file of labels, not of images")
-    if len(shape) not in (2, 3) or shape[1:] not in ((PIXELS,), (28, 28)):
+    if shape[1:] not in SHAPES:
         raise FormatError(f"{name}: images must be (n, 784) or (n, 28, 28), not {shortened(str(shape))}")
     claimed = header + math.prod(shape) * dtype.itemsize
     if size is not None and size != claimed:
@@ -55,6 +56,8 @@ def read_labels(stream: io.BufferedReader, kind: Kind, name: str) -> NDArray[np.
     dtype, shape, _ = _header(stream, kind, name)
     if len(shape) == 2 and shape[1] == 1:
         shape = shape[:1]
+    if dtype.kind == "b":
+        raise FormatError(f"{name}: labels must be integers, not bool")
     if len(shape) != 1 or shape[0] > MAX_ROWS:
         raise FormatError(f"{name}: labels must be (n,), not {shortened(str(shape))}")
     with damage(name):
@@ -95,7 +98,7 @@ def _npy_header(stream: io.BufferedReader, name: str) -> tuple[np.dtype[Any], tu
         raise FormatError(f"{name}: .npy format {version[0]}.{version[1]} is not for plain numbers")
     length = int.from_bytes(stream.peek(2)[:2], "little")
     shape, fortran, dtype = npy_header(stream)
-    if dtype.kind not in "iuf":
+    if dtype.kind not in "iufb":
         raise FormatError(f"{name}: images must be integers 0..255 or floats 0..1, not {shortened(str(dtype))}")
     if min(shape, default=0) < 0:
         raise FormatError(f"{name}: images must be (n, 784) or (n, 28, 28), not {shortened(str(shape))}")

@@ -15,7 +15,10 @@ GZIP, ZIP = b"\x1f\x8b", b"PK\3\4"
 BUFFER = 1 << 16
 # What is refused, with what to do.
 REFUSED = (
-    ((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF"), "a picture; `digitnn-fast image` reads pictures"),
+    (
+        (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"II*\0", b"MM\0*"),
+        "a picture; `digitnn-fast image` reads pictures",
+    ),
     (
         (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"),
         "a pickle, which could run any code; save it as CSV",
@@ -23,7 +26,15 @@ REFUSED = (
     ((b"\x89HDF",), "HDF5; save its images as .npz, .npy or CSV"),
     ((b"ARROW1",), "Arrow's own format; save it as Parquet"),
     ((b"%PDF",), "a PDF, not a table of digits"),
+    ((b"MATLAB 5",), "a file of MATLAB; save its images as .npy or CSV"),
+    ((b"\xd0\xcf\x11\xe0",), "an old Excel workbook; save it as CSV"),
+    ((b"SQLite format",), "a database; save the table as CSV"),
+    (
+        (b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!"),
+        "packed otherwise than as .gz or .zip; unpack it",
+    ),
 )
+TAR, TAR_AT = b"ustar", 257
 
 
 class FormatError(ValueError):
@@ -81,13 +92,19 @@ def identify(file: Any, name: str) -> tuple[Kind, io.BufferedReader]:
     The file is read from its beginning, and must be one that can seek.
     """
     stream = io.BufferedReader(file, BUFFER)
-    if stream.peek(2)[:2] == GZIP:
+    packed = stream.peek(2)[:2] == GZIP
+    if packed:
         import gzip
 
         unpacked: Any = gzip.GzipFile(fileobj=stream)
         stream = io.BufferedReader(unpacked, BUFFER)
     with damage(name):
-        magic = stream.peek(8)[:8]
+        start = stream.peek(512)
+    magic = start[:16]
+    if packed and magic.startswith((GZIP, ZIP, b"PAR1")):
+        raise FormatError(f"{name}: packed twice; unpack the .gz")
+    if start[TAR_AT:].startswith(TAR):
+        raise FormatError(f"{name}: a .tar; unpack it")
     for starts, what in REFUSED:
         if magic.startswith(starts):
             raise FormatError(f"{name}: {what}")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import errno
 import io
 import os
+import re
 import warnings
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+
+from digitnn_fast.checks import shortened
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,6 +35,7 @@ ENDINGS = tuple(ending for endings in FORMATS.values() for ending in endings)
 MAX_PIXELS = 120_000_000  # of a file, and so a limit on the time
 MAX_BYTES = 200_000_000  # while it is decoded
 STRIP_PIXELS = 2**20  # of a large picture that are converted at a time
+NO_PATH = re.compile(r"\n|^https?://")  # nothing is fetched
 ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
 
 
@@ -74,6 +79,8 @@ def read_colours(source: Source) -> NDArray[np.uint8]:
         raise PictureError(f"{name_of(source)}not enough memory") from error
     except Exception as error:  # on damaged files Pillow's parsers raise a dozen types
         if isinstance(error, OSError) and error.errno:  # not there, a folder, not ours to read
+            if isinstance(source, str) and (error.errno == errno.ENAMETOOLONG or NO_PATH.search(source)):
+                raise PictureError(f"{shortened(source)!r} is neither a path nor a data: URL of a picture") from None
             raise
         raise PictureError(f"{name_of(source)}{_reason(error)}") from error
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from digitnn_fast.checks import shortened
 
+JSON = r"\s*[{\[]"
 # What a first line looks like, and what to do.
 KNOWN = (
     (
@@ -14,7 +15,10 @@ KNOWN = (
         "it is the pointer that Git LFS keeps in the place of a file: run `git lfs pull`",
     ),
     (r"\s*<(!doctype|html|head|\?xml)", "it is a web page, perhaps one to log in on: download the file itself"),
-    (r"\s*[{\[]", "it is JSON: save it as CSV"),
+    (r"\s*<svg", "it is a picture: save it as PNG"),
+    (JSON, "it is JSON: save it as CSV"),
+    (r"\s*@relation", "it is ARFF, as OpenML keeps it: save it as CSV"),
+    (r"\s*[\d.]+( +\d+:[\d.]+)+\s*$", "it is LIBSVM's format: save it as CSV"),
     (r'\W*image_?id"?,"?label\W*$', "it is a submission: give the file that was predicted"),
     (r'\W*id"?,"?label\W*$', "it is a submission: give the file that was predicted"),
     (r"\s*-?[\d.]+([eE][+-]?\d+)?([,;\s]+-?[\d.]+([eE][+-]?\d+)?)*\s*$", "these are numbers: put a header above them"),

@@ -22,6 +22,7 @@ from digitnn_fast.kaggle.table import KaggleFileError, Table
 
 Bytes = NDArray[np.uint8]
 
+PIXEL = 255  # the highest level
 BLOCK_ROWS = 1000  # with 500, pandas takes a fifth longer
 BLOCK_SIZE = 4 << 20  # characters, after which a block ends early
 
@@ -54,12 +55,17 @@ def _numbers(
 ) -> Iterator[tuple[list[Row], Bytes]]:
     """Some rows at a time from `rest` on, and their numbers (m, k) in the columns `wanted`."""
     _check_names(rows, names, wanted)
-    most = {at: 9 if name == "label" else 255 for at, name in enumerate(names) if name in wanted}
+    most = {at: 9 if name == "label" else PIXEL for at, name in enumerate(names) if name in wanted}
     order = np.argsort(np.argsort([names.index(name) for name in wanted]))
     if rest.offset:
         rows.skip_to(*rest)
+    whole = rest.row > 1  # levels 0 to 255 have been there, so floats 0 to 1 are a fault
     for block in _blocks(rows):
         numbers = _read_with_pandas(block, most)
+        if numbers is None and not whole:
+            numbers = _read_floats(block, most)
+        else:
+            whole = True
         if numbers is None:
             numbers = _read_exactly(block, most, table, names)
         yield block, numbers.take(order, axis=1)
@@ -122,6 +128,23 @@ def _read_with_pandas(block: list[Row], most: dict[int, int]) -> Bytes | None:
         numbers = values.astype(np.uint8, order="C")
     fine = (numbers == values).all() and (numbers <= np.array(list(most.values()), np.uint8)).all()
     return numbers if fine else None
+
+
+def _read_floats(block: list[Row], most: dict[int, int]) -> Bytes | None:
+    """The same of levels 0 to 1, of which some are no whole numbers."""
+    if not all(row.text.isascii() and "_" not in row.text for row in block):  # float() takes 1_0 and other digits
+        return None
+    try:
+        values = np.array([[float(cells[at]) for at in most] for cells in (row.cells() for row in block)])
+    except ValueError:
+        return None
+    is_pixel = np.array(list(most.values())) == PIXEL
+    pixels, others = values[:, is_pixel], values[:, ~is_pixel]
+    if not ((pixels >= 0) & (pixels <= 1)).all() or (pixels == np.rint(pixels)).all():
+        return None
+    if not ((others >= 0) & (others <= 9) & (others == np.rint(others))).all():
+        return None
+    return np.rint(np.where(is_pixel, PIXEL * values, values)).astype(np.uint8)
 
 
 def _misleads_pandas(text: str) -> bool:

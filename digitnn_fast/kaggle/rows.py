@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from digitnn_fast.columns import PIXEL_NAMES, kaggle_names, names_of_numbers
+from digitnn_fast.columns import PIXEL_NAMES, are_counted, kaggle_names, names_of_numbers
+from digitnn_fast.kaggle.found import JSON, no_header
 from digitnn_fast.kaggle.table import KaggleFileError, Table
 
 MAX_LINE = 1 << 20  # bytes: 30 times a table of pixels written as 0.00000000000000e+00
@@ -62,7 +63,8 @@ class Rows:
         numbers = names_of_numbers(cells)
         self.names = numbers or [name.strip() for name in cells]
         self.header = self.names if strict else _usual(self.names)
-        self._first = (self.first, count) if numbers else None  # a row that was taken for the header
+        # A row that was taken for the header.
+        self._first = (self.first, count) if numbers and not are_counted(cells) else None
 
     def __iter__(self) -> Iterator[Row]:
         while True:
@@ -96,7 +98,8 @@ class Rows:
         try:
             count = len(next(csv.reader(self._collect(line, lines), delimiter=self.separator, strict=True)))
         except csv.Error as error:
-            raise self.error(str(error)) from None
+            json = self.line == 1 and re.match(JSON, line)
+            raise self.error(no_header(line, False) if json else str(error)) from None
         return "".join(lines).rstrip("\r\n"), count
 
     def _collect(self, line: str, lines: list[str]) -> Iterator[str]:

@@ -253,6 +253,10 @@ class Table:
         names = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
         if "[Content_Types].xml" in names:
             raise self.error("an Excel workbook; save it as CSV")
+        if "mimetype" in names:
+            raise self.error("an office document; save its table as CSV")
+        if any(name.endswith("/data.pkl") for name in names):
+            raise self.error("a file of PyTorch, a pickle, which could run any code; save its arrays as .npz")
         tables = [name for name in names if name.lower().endswith(".csv")]
         wanted = tables if len(tables) == 1 else [name for name in tables if name.split("/")[-1] == f"{role}.csv"]
         if len(wanted) != 1:

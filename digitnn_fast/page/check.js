@@ -1,4 +1,4 @@
-// TypeError or RangeError for what are no grey levels of whole images.
+// TypeError or RangeError for what are no grey levels of whole images; a warning for what hardly are.
 function check(images) {
   const colours = images?.data ?? images;
   if (colours instanceof Uint8ClampedArray && colours.length !== PIXELS)
@@ -8,4 +8,9 @@ function check(images) {
   if (images.length % PIXELS) throw new RangeError(`images must be 784 bytes each, but ${images.length} were given`);
   if (images.includes(1) && images.every((level) => level <= 1))
     throw new RangeError("no level is above 1, but grey levels are 0 (paper) to 255 (ink); multiply by 255");
+  const first = images.subarray(0, PIXELS); // as levels.py, but of one image
+  if (first.filter((level) => level >= 128).length > 0.6 * PIXELS)
+    console.warn("most pixels are ink; 0 must be paper and 255 ink, so invert them: 255 - level");
+  if (images.some((level) => level > 0) && images.every((level) => level < 16))
+    console.warn("no level is above 15; 255 is ink, so multiply them");
 }

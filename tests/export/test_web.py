@@ -108,6 +108,29 @@ def test_wrong_arguments_in_javascript(web):
 
 
 @pytest.mark.once
+def test_the_modules_warn_of_what_is_hardly_meant_so(web):
+    needs("node")
+    warnings = in_node(
+        web,
+        """(() => {
+            const said = [[], [], [], []];
+            [new Uint8Array(784).fill(255, 99), new Uint8Array(784).fill(3, 700), new Uint8Array(784),
+                new Uint8Array(784).fill(255, 600)].forEach((images, i) => {
+                console.warn = (text) => said[i].push(text);
+                digits.predict(images);
+            });
+            return said;
+        })()""",
+    )
+    assert warnings == [
+        ["most pixels are ink; 0 must be paper and 255 ink, so invert them: 255 - level"],
+        ["no level is above 15; 255 is ink, so multiply them"],
+        [],
+        [],
+    ]
+
+
+@pytest.mark.once
 @pytest.mark.parametrize("inverted", [False, True])
 def test_a_canvas_of_any_size_in_javascript(web, inverted):
     """The same grey levels as in Python, from the colours of a canvas."""

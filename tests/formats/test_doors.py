@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import io
 import os
 import pickle
 import re
 import subprocess
 import sys
+import tarfile
 import threading
 from contextlib import contextmanager, suppress
 
@@ -29,6 +32,15 @@ COLUMNS = dict(zip(NAMES, IMAGES.T, strict=True))
 FLOATS = {name: column * 1.0 if at % 3 else column for at, (name, column) in enumerate(COLUMNS.items())}
 ROW_NAMES = [f"{row}x{column}" for row in range(1, 29) for column in range(1, 29)]
 
+
+def tar(content: bytes) -> bytes:
+    whole, member = io.BytesIO(), tarfile.TarInfo("train.csv")
+    member.size = len(content)
+    with tarfile.open(fileobj=whole, mode="w") as archive:
+        archive.addfile(member, io.BytesIO(content))
+    return whole.getvalue()
+
+
 # The first file's name is given to the command; the others lie beside it.
 LABELLED = {
     "csv": lambda: {"a.csv": CSV},
@@ -36,6 +48,14 @@ LABELLED = {
     "csv in a zip": lambda: {"a.zip": zipped(CSV, "train.csv")},
     "csv without a header": lambda: {"a.csv": CSV.split(b"\n", 1)[1]},
     "csv of rows and columns": lambda: {"a.csv": table(["label", *ROW_NAMES], ROWS)},
+    "csv of row and column": lambda: {"a.csv": table(["label", *(f"{at // 28}x{at % 28}" for at in range(784))], ROWS)},
+    "csv of pandas' numbers": lambda: {"a.csv": table([str(at) for at in range(785)], ROWS)},
+    "csv of an index, label, numbers": lambda: {
+        "a.csv": table(["", "label", *map(str, range(784))], [[at, *row] for at, row in enumerate(ROWS)])
+    },
+    "csv of floats 0 to 1": lambda: {
+        "a.csv": table(["label", *NAMES], [[row[0], *(level / 255 for level in row[1:])] for row in ROWS])
+    },
     "csv with Label": lambda: {"a.csv": CSV.replace(b"label", b"Label")},
     "csv by savetxt": lambda: {"a.csv": b"# " + CSV},
     "csv with semicolons": lambda: {"a.csv": b"sep=;\n" + CSV.replace(b",", b";")},
@@ -45,6 +65,7 @@ LABELLED = {
     "csv of a spreadsheet": lambda: {"a.csv": CSV + 2 * (784 * b"," + b"\n")},
     "Keras' npz": lambda: {"mnist.npz": npz(x_train=SQUARES, y_train=LABELS, x_test=SQUARES, y_test=LABELS)},
     "npz of images and labels": lambda: {"a.npz": npz(images=IMAGES / 255, labels=LABELS.astype(np.int64))},
+    "npz of data and target": lambda: {"a.npz": npz(data=IMAGES, target=LABELS)},
     "npz in two files": lambda: {"k-imgs.npz": npz(arr_0=SQUARES), "k-labels.npz": npz(arr_0=LABELS)},
     "npy in two files": lambda: {"X_train.npy": npy(IMAGES), "y_train.npy": npy(LABELS[:, None].astype("i8"))},
     "IDX": lambda: {"train-images-idx3-ubyte": idx(SQUARES), "train-labels-idx1-ubyte": idx(LABELS)},
@@ -63,10 +84,13 @@ ALONE = {  # images without labels
     "test.csv": lambda: {"a.csv": TEST},
     "test.csv with semicolons": lambda: {"a.csv": TEST.replace(b",", b";")},
     "npy": lambda: {"a.npy": npy(SQUARES)},
+    "npy with a channel": lambda: {"a.npy": npy(SQUARES[..., None])},
     "npy.gz": lambda: {"a.npy.gz": gzip.compress(npy(IMAGES))},
     "IDX": lambda: {"images": idx(SQUARES)},
     "npz": lambda: {"a.npz": npz(x_test=SQUARES)},
     "parquet": lambda: {"a.parquet": parquet({"image": pngs(IMAGES)})},
+    "parquet of numbers": lambda: {"a.parquet": parquet({str(at): IMAGES[:, at] for at in reversed(range(784))})},
+    "csv of pandas' numbers": lambda: {"a.csv": table([str(at) for at in range(784)], IMAGES.tolist())},
 }
 PIPED = "csv with semicolons", "Keras' npz", "Hugging Face's parquet"
 NO_LABELS = r"a\.\w+(\.gz)?: there are no labels with these images; give them with --labels, .*"
@@ -77,6 +101,13 @@ REFUSED = {  # what every door says of it
     "a workbook": (lambda: {"a.xlsx": zipped(b"", "[Content_Types].xml")}, r"a\.xlsx: an Excel workbook; .*"),
     "a web page": (lambda: {"a.csv": b"<html>"}, r"a\.csv: line 1: the first line must be .*; it is a web page, .*"),
     "a pointer": (lambda: {"a.csv": b"version https://git-lfs"}, r"a\.csv: line 1: .*: run `git lfs pull`"),
+    "JSON": (lambda: {"a.json": b'[{"label":0,"pixel0":0}]'}, r"a\.json: line 1: .*: save it as CSV"),
+    "ARFF": (lambda: {"a.arff": b"@RELATION mnist_784\n"}, r"a\.arff: line 1: .*; it is ARFF, .*: save it as CSV"),
+    "bzip2": (lambda: {"a.csv.bz2": bz2.compress(CSV)}, r"a\.csv\.bz2: packed as neither \.gz nor \.zip; unpack it"),
+    "twice": (lambda: {"a.gz": gzip.compress(gzip.compress(CSV))}, r"a\.gz: packed twice; unpack the \.gz"),
+    "tar.gz": (lambda: {"a.tgz": gzip.compress(tar(CSV))}, r"a\.tgz: a \.tar; unpack it"),
+    "PyTorch": (lambda: {"a.pt": zipped(b"", "archive/data.pkl")}, r"a\.pt: a file of PyTorch, a pickle, .*"),
+    "MATLAB": (lambda: {"a": b"MATLAB 5.0 MAT-file"}, r"a: a file of MATLAB; save its images as \.npy or CSV"),
     "nothing": (lambda: {"a.csv": b""}, r"a\.csv: the file is empty"),
     "a cut npz": (lambda: {"a.npz": npz(x_train=IMAGES)[:-99]}, r"a\.npz: damaged or cut-off zip: .*"),
     "an npz with a pickle": (
@@ -177,6 +208,15 @@ def test_images_to_predict_are_the_same_at_every_door(name, door, here, capsys):
     text, made = PREDICT[door]
     expected = enter(*PREDICT["predict"], "test.csv", capsys) if made else None
     assert enter(text, made, put(ALONE[name]()), capsys) == expected
+
+
+@pytest.mark.parametrize("door", ["train", "evaluate", "submit", "report"])
+def test_labels_that_are_all_the_same_are_pointed_out(door, here, capsys):
+    """As of a table without a header that has its labels last."""
+    put({"a.csv": table([], np.insert(IMAGES, 784, LABELS, axis=1).tolist()).lstrip()})
+    text, _ = LEARN[door]
+    assert app.run(text.format(file="a.csv").split()) == 0
+    assert "WARNING: a.csv: every label is 0; are these the labels? " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["IDX", "npy in two files"])

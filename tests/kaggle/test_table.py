@@ -115,6 +115,7 @@ def test_lines_cut_anywhere(save: Callable[[bytes], Path]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*most pixels are ink")
+@pytest.mark.filterwarnings("ignore:.*no level is above 7")
 def test_longest_and_shortest_lines(save: Callable[[bytes], Path]) -> None:
     for value in (7, 255):
         path = save(text([["label", *PIXELS], *([9, *[value] * 784] for _ in range(800))]))
