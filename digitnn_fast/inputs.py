@@ -178,7 +178,8 @@ def _grey_levels(array: NDArray[Any]) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
         return array
     if array.dtype == object:
-        array = np.array(array.tolist())  # numbers, if it holds nothing else
+        numbers = np.array(array.tolist())
+        array = numbers if numbers.dtype.kind in "biuf" else array
     kind = array.dtype.kind
     if kind == "b":
         return array * np.uint8(255)

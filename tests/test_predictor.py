@@ -144,7 +144,6 @@ UNEQUAL = "images in lists must be equally long, and numbers"
         ([[1, 2], [3]], ValueError, UNEQUAL),
         ([IMAGES[0].tolist(), IMAGES], ValueError, UNEQUAL),
         (IMAGES.astype(complex), TypeError, KINDS + "complex128"),
-        (IMAGES.astype(object), TypeError, KINDS + "object"),
         (IMAGES.astype(str), TypeError, KINDS + "<U3"),
         (IMAGES.astype("m8[s]"), TypeError, KINDS + r"timedelta64\[s\]"),
         (pd.DataFrame(IMAGES).astype({3: str}), TypeError, KINDS + "object"),

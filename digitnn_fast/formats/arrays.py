@@ -56,8 +56,6 @@ def read_labels(stream: io.BufferedReader, kind: Kind, name: str) -> NDArray[np.
     dtype, shape, _ = _header(stream, kind, name)
     if len(shape) == 2 and shape[1] == 1:
         shape = shape[:1]
-    if dtype.kind == "b":
-        raise FormatError(f"{name}: labels must be integers, not bool")
     if len(shape) != 1 or shape[0] > MAX_ROWS:
         raise FormatError(f"{name}: labels must be (n,), not {shortened(str(shape))}")
     with damage(name):
@@ -98,7 +96,7 @@ def _npy_header(stream: io.BufferedReader, name: str) -> tuple[np.dtype[Any], tu
         raise FormatError(f"{name}: .npy format {version[0]}.{version[1]} is not for plain numbers")
     length = int.from_bytes(stream.peek(2)[:2], "little")
     shape, fortran, dtype = npy_header(stream)
-    if dtype.kind not in "iufb":
+    if dtype.kind not in "iuf":
         raise FormatError(f"{name}: images must be integers 0..255 or floats 0..1, not {shortened(str(dtype))}")
     if min(shape, default=0) < 0:
         raise FormatError(f"{name}: images must be (n, 784) or (n, 28, 28), not {shortened(str(shape))}")
