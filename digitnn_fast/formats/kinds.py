@@ -31,7 +31,7 @@ REFUSED = (
     ((b"SQLite format",), "a database; save the table as CSV"),
     (
         (b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!"),
-        "packed otherwise than as .gz or .zip; unpack it",
+        "packed as neither .gz nor .zip; unpack it",
     ),
 )
 TAR, TAR_AT = b"ustar", 257
