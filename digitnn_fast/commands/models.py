@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from digitnn_fast.commands.data import epochs_data, evaluation_data, network_data, print_json
 from digitnn_fast.commands.options import (
     Data,
     Json,
@@ -22,12 +23,8 @@ from digitnn_fast.commands.options import (
 from digitnn_fast.commands.progress import Loudness, bytes_shown, compile_kernels
 from digitnn_fast.commands.report import (
     accuracy_text,
-    epochs_data,
-    evaluation_data,
-    network_data,
     print_evaluation,
     print_facts,
-    print_json,
     print_made,
     print_speeds,
     shape_text,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from digitnn_fast.commands.data import network_data, print_json
 from digitnn_fast.commands.options import (
     TEST_HELP,
     TRAIN_HELP,
@@ -32,9 +33,7 @@ from digitnn_fast.commands.progress import Shown
 from digitnn_fast.commands.report import (
     accuracy_text,
     heldout_fact,
-    network_data,
     next_step_facts,
-    print_json,
     print_made,
     rate_text,
     report_stream,
