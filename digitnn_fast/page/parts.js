@@ -166,7 +166,7 @@ function columnsOf(parts) {
 }
 
 const heightOf = ({ top, bottom }) => bottom - top;
-const turned = ({ top, bottom, left, right, ...rest }) => ({ top: left, bottom: right, left: top, right: bottom, ...rest });
+const swapped = ({ top, bottom, left, right, ...rest }) => ({ top: left, bottom: right, left: top, right: bottom, ...rest });
 const heightsOf = (parts) => columnsOf(parts).map((group) => heightOf(around(group)));
 const countTall = (heights, tallest = Math.max(...heights), least = 0) =>
   heights.filter((height) => height >= Math.max(GROUPS.tall * tallest, least)).length;
@@ -174,7 +174,7 @@ const countTall = (heights, tallest = Math.max(...heights), least = 0) =>
 // Groups side by side that are nearly as tall as the tallest: of a line, or of all lines that have two at least.
 function countOf(parts) {
   const chosen = choose(parts, Infinity), all = heightsOf(chosen);
-  const lines = columnsOf(chosen.map(turned)).map((line) => heightsOf(line.map(turned)));
+  const lines = columnsOf(chosen.map(swapped)).map((line) => heightsOf(line.map(swapped)));
   const counts = lines.map((line) => countTall(line, Math.max(...lines.flat()), GROUPS.readable));
   return Math.max(countTall(all, Math.max(...all), GROUPS.readable), sum(counts.filter((count) => count > 1)));
 }

@@ -91,7 +91,8 @@ def describe(images: NDArray[np.uint8], cells: Cells = FINE) -> NDArray[np.uint8
         sums[..., k] = down @ np.maximum(part, 0).astype(np.float32) @ across.T
     roots = np.sqrt(sums >> cells.shift).astype(np.int64)  # of so small integers, never rounded up to the next one
     described = np.zeros((len(images), SIDE * SIDE), np.uint8)
-    described[:, cells.places()] = np.where(roots < FAINT, 0, np.minimum(roots, 255)).reshape(len(images), -1)
+    places = cells.places()
+    described[:, places] = np.where(roots < FAINT, 0, np.minimum(roots, 255)).reshape(len(images), places.size)
     return described
 
 
