@@ -74,7 +74,8 @@ def test_without_credentials_one_line_says_how_to_get_them(arguments, server, tm
 
 
 def table(rows, columns):
-    return "\r\n".join([columns, *[",".join(["7"] * len(columns.split(",")))] * rows]).encode()
+    row = ",".join(["7"] * (len(columns.split(",")) - 1) + ["200"])
+    return "\r\n".join([columns, *[row] * rows]).encode()
 
 
 PIXELS = ",".join(f"pixel{i}" for i in range(784))

@@ -76,6 +76,7 @@ def oracle(content: bytes, labelled: bool) -> np.ndarray:
     else:
         table = table.iloc[1:]
     names = [re.sub(r"(?i)\A(label|class)\Z", "label", name) for name in [names[0].lstrip("# "), *names[1:]]]
+    names = [re.sub(r"\A(pixel\d+)\.0*(e-0)?\Z", r"\1", name) for name in names]  # a number, otherwise written
     if "pixel784" in names and "pixel0" not in names:  # from 1, as some have it
         names = [f"pixel{int(name[5:]) - 1}" if name.startswith("pixel") else name for name in names]
     places = [names.index(name) for name in ["label"] * labelled + NAMES]
