@@ -28,9 +28,9 @@ def parse_rows(text: Any, images: Any, labels: Any) -> int:
     columns = PIXELS + bool(len(labels))
     if ends[-1] != len(text) - 1 or len(ends) % columns or lengths.min() < 1 or lengths.max() > 3:
         return -1
-    values = digits[ends - 1].astype(np.int32)
-    values += (lengths > 1) * digits[ends - 2] * np.int32(10)
-    values += (lengths > 2) * digits[ends - 3] * np.int32(100)
+    values = np.zeros(len(ends), np.int32)
+    for place in range(3):
+        values += (lengths > place) * digits[ends - 1 - place].astype(np.int32) * 10**place
     wanted = np.full(columns, COMMA)
     wanted[-1] = NEWLINE
     rows = values.reshape(-1, columns)
