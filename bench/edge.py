@@ -12,13 +12,14 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from bench.kept import Kept
 from bench.measure import HERE, World
 from digitnn_fast import Network, Predictor, __version__, reference
 from digitnn_fast.export.c import COptions, boards, recipe_for
@@ -109,7 +110,7 @@ def main() -> None:
             "",
             _about(),
             "",
-            *_report(World(arguments.data, Path(folder)), arguments.small, arguments.kept),
+            *_report(World(arguments.data, Path(folder)), arguments.small, Kept(arguments.kept)),
         ]
     (HERE / "EDGE.md").write_text("\n".join([*lines, ""]))
     tables = [part for part in "\n".join(lines).split("\n\n") if part.startswith("| ")]
@@ -135,7 +136,7 @@ def _version(tool: str) -> str:
     return f"{tool} {found.group() if found else first}"
 
 
-def _report(world: World, trained: str | None, kept: Path | None) -> Iterator[str]:
+def _report(world: World, trained: str | None, kept: Kept) -> Iterator[str]:
     images, labels = world.training_rows
     learned, held = split(len(labels), HELDOUT, 0)
     small = Network.load(trained) if trained else train(images, labels, LARGE, heldout=HELDOUT)
@@ -190,7 +191,7 @@ def _measured(integers: Integers, folder: Path, board: boards.Board, images: np.
     return cost
 
 
-def _few_bytes(world: World, folder: Path, kept: Path | None) -> Iterator[str]:
+def _few_bytes(world: World, folder: Path, kept: Kept) -> Iterator[str]:
     """One hidden layer with other inputs, next to BitNetMCU's three."""
     images, labels = world.training_rows
     held = np.random.default_rng((0, 3)).permutation(len(labels)) % 5 == 1  # fold 1 of `train --folds 5`
@@ -202,9 +203,10 @@ def _few_bytes(world: World, folder: Path, kept: Path | None) -> Iterator[str]:
         rows = np.flatnonzero(~held), np.flatnonzero(held)
         recipe, seeds = recipe_for(inputs, hidden), range(COptions().tries(hidden))
         stem = f"{inputs}-{hidden}"
-        tried = [_made(kept, f"{stem}-{seed}", partial(train_on, images, labels, recipe, rows, seed)) for seed in seeds]
+        learn = partial(train_on, images, labels, recipe, rows)
+        tried = [kept.network(f"{stem}-{seed}", partial(learn, seed)) for seed in seeds]
         tune = partial(fine_tune, min(tried, key=_training_loss), images[~held], labels[~held], bits)
-        tuned = _made(kept, f"{stem}-{bits}-bits", tune)
+        tuned = kept.network(f"{stem}-{bits}-bits", tune)
         integers = Integers(quantize(tuned.parameters, bits), bits, tuned.preprocessing)
         right = (integers.logits(images[held]).argmax(axis=1) == labels[held]).mean()
         error = np.sqrt(right * (1 - right) / held.sum())
@@ -229,17 +231,6 @@ def _few_bytes(world: World, folder: Path, kept: Path | None) -> Iterator[str]:
         f"float32 the three reach: {'; '.join(notes)}."
     )
     yield OUTSIDE.rstrip("\n")
-
-
-def _made(folder: Path | None, name: str, make: Callable[[], Network]) -> Network:
-    """The network of that name in the folder, where it is put if it is not there."""
-    path = folder / f"{name}.npz" if folder else None
-    if path and path.exists():
-        return Network.load(path)
-    network = make()
-    if path:
-        network.save(path)
-    return network
 
 
 def _training_loss(network: Network) -> float:
