@@ -54,9 +54,10 @@ def main() -> None:
 def _about() -> str:
     return (
         f"digitnn-fast {__version__}, {date.today()}, {cpu_name()}, {os.cpu_count()} CPUs, Python "
-        f"{platform.python_version()}, {', '.join(_versions())}. Medians of one run of `python -m bench`, with "
-        "the quartiles behind them; each rival with its best batch size, its threads set, and what helps it (see "
-        "bench/peers). Where half of the runs lie too far apart, no ratio is shown."
+        f"{platform.python_version()}, {', '.join(_versions())}. One run of `python -m bench`: a ratio is the median "
+        "of turns in which both ran, with the interval that holds it with 90%; times are medians with their quartiles. "
+        "Each rival has its best batch size, its threads set, and what helps it (see bench/peers). Where the interval "
+        "is too wide, no ratio is shown."
     )
 
 

@@ -25,7 +25,7 @@ from digitnn_fast.threads import available_cpus
 
 BATCHES = 1, 2, 4, 16, 64, 256, 1024, 4096, 28_000, 100_000
 TUNED = 64, 256, 1024, 4096, 28_000  # batch sizes from which each rival gets its best
-RUNS = 15
+RUNS = 21
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
@@ -51,7 +51,7 @@ def whole_graph(world: World) -> Result:
         OURS: lambda: predictor.predict_proba(images),
         "onnxruntime (batch 64)": partial(_in_batches, session, images, 64),
     }
-    return ratio(race(works, 7))
+    return ratio(race(works, 9))
 
 
 def description(world: World) -> Result:

@@ -11,6 +11,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from itertools import accumulate
+from math import comb
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +27,7 @@ HERE = Path(__file__).parent
 OURS = "digitnn-fast"
 CLI = [sys.executable, "-m", "digitnn_fast"]
 PAUSE = 0.15  # seconds before each work: the threads of OpenBLAS spin for 0.1 after their last one
-CREDIBLE = 0.3  # of a median: a ratio is shown only if the middle half of the runs lies within
+CREDIBLE = 0.4  # of a ratio: it is shown only if the interval around it is narrower
 
 Work = Callable[[], object]
 Times = dict[str, list[float]]  # seconds of each run, by name
@@ -136,15 +138,25 @@ class Spread(NamedTuple):
 
 
 def ratio(times: Times) -> Result:
-    """How much longer the fastest rival took than we did, by the medians; no figure if the machine was too busy."""
+    """How many times as long as we the fastest rival took: the median of the turns, in which both met the same noise.
+
+    Behind it the interval that holds this median with 90%, from the order of the turns alone (the sign test's).
+    No figure if that is too wide: the machine was too busy.
+    """
     spreads = {name: Spread.of(seconds) for name, seconds in times.items()}
     fastest = min((name for name in spreads if name != OURS), key=lambda name: spreads[name].median)
-    widest = max((OURS, fastest), key=lambda name: spreads[name].width)
-    if spreads[widest].width > CREDIBLE:
-        figure = f"not credible: half of the runs of {widest} lie {spreads[widest].width:.0%} apart"
-    else:
-        figure = f"{spreads[fastest].median / spreads[OURS].median:.1f}×"
+    ratios = sorted(rival / ours for rival, ours in zip(times[fastest], times[OURS], strict=True))
+    middle, outside = statistics.median(ratios), _outside(len(ratios))
+    low, high = ratios[outside], ratios[-1 - outside]
+    between = f"{low:.2g} to {high:.2g}"
+    figure = f"{middle:.2g}× ({between})" if high - low < CREDIBLE * middle else f"not credible: {between}×"
     return Result(figure, "; ".join(f"{name} {spread}" for name, spread in spreads.items()))
+
+
+def _outside(runs: int) -> int:
+    """How many of the lowest, and of the highest, an interval around the median leaves out."""
+    tails = accumulate(comb(runs, count) / 2**runs for count in range(runs))
+    return max(sum(2 * tail <= 0.1 for tail in tails) - 1, 0)
 
 
 def amount(seconds: float) -> str:

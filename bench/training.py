@@ -25,11 +25,11 @@ FULL_BATCH_EPOCHS = 5
 
 
 def narrow(world: World) -> Result:
-    return _epoch(world, 64, 7)
+    return _epoch(world, 64, 9)
 
 
 def wide(world: World) -> Result:
-    return _epoch(world, 1024, 3)
+    return _epoch(world, 1024, 5)
 
 
 def full_batch(world: World) -> Result:
@@ -58,11 +58,11 @@ def full_batch(world: World) -> Result:
 
 
 def described(world: World) -> Result:
-    return _described(world, 64, 7)
+    return _described(world, 64, 9)
 
 
 def described_wide(world: World) -> Result:
-    return _described(world, 1024, 3)
+    return _described(world, 1024, 5)
 
 
 def growth(world: World) -> dict[str, dict[int, float]]:
