@@ -13,11 +13,10 @@ import platform
 import tempfile
 from collections.abc import Iterator
 from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench import charts, files, inference, roofline, training
-from bench.measure import HERE, World, amount
+from bench.measure import HERE, World, amount, versions
 from digitnn_fast import __version__
 from digitnn_fast.benchmark import cpu_name
 
@@ -54,19 +53,11 @@ def main() -> None:
 def _about() -> str:
     return (
         f"digitnn-fast {__version__}, {date.today()}, {cpu_name()}, {os.cpu_count()} CPUs, Python "
-        f"{platform.python_version()}, {', '.join(_versions())}. One run of `python -m bench`: a ratio is the median "
+        f"{platform.python_version()}, {versions(LIBRARIES)}. One run of `python -m bench`: a ratio is the median "
         "of turns in which both ran, with the interval that holds it with 90%; times are medians with their quartiles. "
         "Each rival has its best batch size, its threads set, and what helps it (see bench/peers). Where the interval "
         "is too wide, no ratio is shown."
     )
-
-
-def _versions() -> Iterator[str]:
-    for library in LIBRARIES:
-        try:
-            yield f"{library} {version(library)}"
-        except PackageNotFoundError:
-            yield f"without {library}"
 
 
 def _table(world: World, word: str) -> Iterator[str]:

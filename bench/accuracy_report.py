@@ -1,16 +1,14 @@
-"""What the runs of time to accuracy come to: the lines of bench/TIME_TO_ACCURACY.md, and its charts."""
+"""What the runs of time to accuracy come to: the lines of their two files in bench/, and the charts."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from importlib.metadata import version
-from importlib.util import find_spec
 from typing import NamedTuple
 
 from bench import accuracy_chart
-from bench.measure import HERE, OURS, amount
+from bench.measure import HERE, OURS, amount, versions
 from digitnn_fast import __version__
 from digitnn_fast.benchmark import cpu_name
 from digitnn_fast.training.recipes import RECIPES
@@ -36,6 +34,15 @@ class Outcome(NamedTuple):
     settings: str
     points: list[Point]
     megabytes: float
+
+
+class About(NamedTuple):
+    """The rows that were scored, the threads, whether some runs were kept from earlier, and the limit in seconds."""
+
+    rows: int
+    threads: int
+    kept: bool
+    limit: float
 
 
 def reached(outcomes: Iterable[Outcome], level: float) -> float | None:
@@ -78,28 +85,17 @@ def _cnns(methods: Mapping[str, list[Outcome]]) -> list[Outcome]:
     return [outcome for name in (CNN, CNN_AUGMENTED) for outcome in methods.get(name, [])]
 
 
-def report(outcomes: list[Outcome], rows: int, threads: int, kept: bool, limit: float) -> Iterator[str]:
-    """The lines of the Markdown file."""
+def report(outcomes: list[Outcome], about: About) -> Iterator[str]:
+    """The lines of TIME_TO_ACCURACY.md."""
     methods = by_method(outcomes)
-    libraries = ", ".join(f"{name} {version(name)}" for name in _libraries())
-    yield from ("# Time to accuracy", "")
+    yield from ("# Time to accuracy", "", _made(about, ("torch",)), "")
     yield (
-        f"digitnn-fast {__version__}, {date.today()}, {cpu_name()}, {threads} threads, Python "
-        f"{platform.python_version()}, {libraries}. By `python -m bench.time_to_accuracy`"
-        f"{', with runs kept from earlier' if kept else ', one run'}."
+        f"{_measured(about)} Each method has several lengths, every one with the rate's schedule for its length; the "
+        "first point that is good enough counts, so a method with many points has more luck. What is no CNN: "
+        "[OTHER_METHODS.md](OTHER_METHODS.md)."
     )
-    yield from (
-        "",
-        f"Seconds of the whole process, from its start and train.csv to an accuracy on the same {rows:,} "
-        f"rows, which none of them saw (one standard error at 99.3%: {_error(0.993, rows):.2%}). Each "
-        "method has several lengths or sizes, every one with the rate's schedule for its length; the first point that "
-        "is good enough counts, so a method with many points has more luck. Ours counts at its end, with the model "
-        f"file written, kernels compiled before; runs below {SHORT:.0f} s are medians of {RUNS}. A rival stops after "
-        f"{limit / 60:.0f} minutes, and then has no peak memory here. Its script is in bench/peers (`learn_*.py`).",
-        "",
-        "| method | " + " | ".join(f"{level:.1%}" for level in LEVELS) + " | best | peak memory |",
-        "|---|" + "---|" * (len(LEVELS) + 2),
-    )
+    yield from ("", "| method | " + " | ".join(f"{level:.1%}" for level in LEVELS) + " | best | peak memory |")
+    yield "|---|" + "---|" * (len(LEVELS) + 2)
     for name, own in methods.items():
         times = [reached(own, level) for level in LEVELS]
         cells = [amount(seconds) if seconds else "–" for seconds in times]
@@ -115,9 +111,34 @@ def report(outcomes: list[Outcome], rows: int, threads: int, kept: bool, limit: 
         yield f"| {_bold(one.method)} | {one.settings} | {end} | {_memory([one])} |"
 
 
-def _libraries() -> Iterator[str]:
-    modules = {"numpy": "numpy", "numba": "numba", "torch": "torch", "scikit-learn": "sklearn", "lightgbm": "lightgbm"}
-    return (name for name, module in modules.items() if find_spec(module))
+def report_others(outcomes: list[Outcome], about: About) -> Iterator[str]:
+    """The lines of OTHER_METHODS.md."""
+    ours = next(outcome.points[-1] for outcome in outcomes if outcome.method == OURS)
+    yield from ("# Other methods", "", _made(about, ("scikit-learn", "lightgbm")), "", _measured(about), "")
+    yield from ("| method | settings | seconds | times `fast` | accuracy | peak memory |", "|---|---|---|---|---|---|")
+    for one in outcomes:
+        for seconds, accuracy in one.points[-1:]:
+            cells = amount(seconds), f"{seconds / ours.seconds:.1f}", f"{accuracy:.2%}", _memory([one])
+            yield f"| {_bold(one.method)} | {one.settings} | {' | '.join(cells)} |"
+
+
+def _made(about: About, libraries: tuple[str, ...]) -> str:
+    option = "" if "torch" in libraries else " --others"
+    return (
+        f"digitnn-fast {__version__}, {date.today()}, {cpu_name()}, {about.threads} threads, Python "
+        f"{platform.python_version()}, {versions(('numpy', 'numba', *libraries))}. By `python -m "
+        f"bench.time_to_accuracy{option}`{', with runs kept from earlier' if about.kept else ', one run'}."
+    )
+
+
+def _measured(about: About) -> str:
+    return (
+        f"Seconds of the whole process, from its start and train.csv to an accuracy on the same {about.rows:,} "
+        f"rows, which none of them saw (one standard error at 99.3%: {_error(0.993, about.rows):.2%}). Ours counts at "
+        f"its end, with the model file written, kernels compiled before; runs below {SHORT:.0f} s are medians of "
+        f"{RUNS}. A rival stops after {about.limit / 60:.0f} minutes, and then has no peak memory here. Its script is "
+        "in bench/peers (`learn_*.py`)."
+    )
 
 
 def _error(accuracy: float, rows: int) -> float:

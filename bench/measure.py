@@ -9,8 +9,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
 from math import comb
 from pathlib import Path
@@ -157,6 +158,17 @@ def _outside(runs: int) -> int:
     """How many of the lowest, and of the highest, an interval around the median leaves out."""
     tails = accumulate(comb(runs, count) / 2**runs for count in range(runs))
     return max(sum(2 * tail <= 0.1 for tail in tails) - 1, 0)
+
+
+def versions(libraries: Iterable[str]) -> str:
+    """Of those that are installed; `without` the others."""
+    texts = []
+    for library in libraries:
+        try:
+            texts.append(f"{library} {version(library)}")
+        except PackageNotFoundError:
+            texts.append(f"without {library}")
+    return ", ".join(texts)
 
 
 def amount(seconds: float) -> str:

@@ -1,7 +1,8 @@
 """`python -m bench.time_to_accuracy --data FOLDER`: seconds from train.csv to an accuracy on rows never seen.
 
 Each run is one process, from its start: it reads train.csv, learns from nine tenths of the rows and tells the digits
-of the same 4,200 others, which are scored here. Writes bench/TIME_TO_ACCURACY.md with its chart, light and dark.
+of the same 4,200 others, which are scored here. Writes bench/TIME_TO_ACCURACY.md with its chart, light and dark: ours
+and the CNNs that others use. With --others it writes bench/OTHER_METHODS.md: scikit-learn's and LightGBM's.
 """
 
 from __future__ import annotations
@@ -22,7 +23,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.accuracy_report import CNN, CNN_AUGMENTED, RUNS, SHORT, Outcome, Point, draw, report, settings_text
+from bench.accuracy_report import (
+    CNN,
+    CNN_AUGMENTED,
+    RUNS,
+    SHORT,
+    About,
+    Outcome,
+    Point,
+    draw,
+    report,
+    report_others,
+    settings_text,
+)
 from bench.measure import CLI, HERE, OURS, STARTER, process, require
 from digitnn_fast import Network, Predictor, kaggle
 from digitnn_fast.threads import available_cpus
@@ -55,13 +68,17 @@ LADDER: tuple[tuple[str, int | None], ...] = (
 )
 
 
-def rivals(rows: int, threads: int) -> Iterator[Attempt]:
-    """Each with several lengths or sizes, the settings that we found best, and all CPUs."""
-    cpus, everything = str(threads), str(rows)
+def cnns(threads: int) -> Iterator[Attempt]:
+    """Several lengths, and all CPUs."""
     for epochs in (1, 2, 4, 16):
-        yield Attempt(CNN, _epochs(epochs), "cnn_torch", (cpus, str(epochs)), "torch")
+        yield Attempt(CNN, _epochs(epochs), "cnn_torch", (str(threads), str(epochs)), "torch")
     for epochs in (4, 8, 24):
-        yield Attempt(CNN_AUGMENTED, _epochs(epochs), "cnn_torch", (cpus, str(epochs), "augment"), "torch")
+        yield Attempt(CNN_AUGMENTED, _epochs(epochs), "cnn_torch", (str(threads), str(epochs), "augment"), "torch")
+
+
+def others(rows: int, threads: int) -> Iterator[Attempt]:
+    """Each with several sizes, the settings that we found best, and all CPUs."""
+    everything = str(rows)
     for hidden, epochs in ((128, 20), (512, 30)):
         yield Attempt("MLPClassifier", f"{hidden} units", "mlp_sklearn", (str(hidden), str(epochs)), "sklearn")
     for size in (5_000, 15_000, rows):
@@ -70,7 +87,7 @@ def rivals(rows: int, threads: int) -> Iterator[Attempt]:
     for size in (10_000, rows):
         yield Attempt("k nearest", f"50 components, {size:,} rows", "knn_sklearn", (str(size), "50"), "sklearn")
     yield Attempt("k nearest", f"pixels, {rows:,} rows", "knn_sklearn", (everything, "0"), "sklearn")
-    yield Attempt("LightGBM", "400 rounds", "lightgbm", (cpus, "400"), "lightgbm")
+    yield Attempt("LightGBM", "400 rounds", "lightgbm", (str(threads), "400"), "lightgbm")
 
 
 def _epochs(epochs: int) -> str:
@@ -143,18 +160,17 @@ def _script(name: str) -> str:
     return str(HERE / "peers" / f"learn_{name}.py")
 
 
-def measure(race: Race, kept: list[Outcome], only: str) -> Iterator[Outcome]:
-    """Ours, then the rivals that are not kept from an earlier run; `only`: the methods that hold this word."""
-    if only in OURS:
-        process([*CLI, "warmup"])
-        for recipe, epochs in LADDER:
-            if recipe in RECIPES and epochs != RECIPES[recipe].epochs:
-                yield race.our(recipe, epochs)
+def measure(race: Race, kept: list[Outcome], other: bool) -> Iterator[Outcome]:
+    """Ours, then the rivals that are not kept from an earlier run."""
+    process([*CLI, "warmup"])
+    for recipe, epochs in (("fast", None),) if other else LADDER:
+        if recipe in RECIPES and epochs != RECIPES[recipe].epochs:
+            yield race.our(recipe, epochs)
     known = {outcome[:2]: outcome for outcome in kept}
-    for attempt in rivals(race.learned, race.threads):
+    for attempt in others(race.learned, race.threads) if other else cnns(race.threads):
         if attempt[:2] in known:
             yield known[attempt[:2]]
-        elif only in attempt.method and find_spec(attempt.needs):
+        elif find_spec(attempt.needs):
             yield race.rival(attempt)
 
 
@@ -170,7 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.time_to_accuracy", description=__doc__)
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="with train.csv")
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds for each run of a rival")
-    parser.add_argument("--only", default="", metavar="WORD", help="only the methods whose name holds it; only print")
+    parser.add_argument("--others", action="store_true", help="`fast` against what is no CNN: OTHER_METHODS.md")
     parser.add_argument("--cache", type=Path, help="JSON file that runs go to; rivals found there are not run again")
     parser.add_argument("--draw", action="store_true", help="measure nothing: tables and charts of --cache")
     chosen = parser.parse_args()
@@ -178,18 +194,18 @@ def main() -> None:
         race = Race(chosen.data / "train.csv", Path(folder), chosen.limit)
         kept = _load(chosen.cache)
         outcomes = kept if chosen.draw else []
-        for outcome in () if chosen.draw else measure(race, [one for one in kept if one.method != OURS], chosen.only):
+        for outcome in () if chosen.draw else measure(race, [one for one in kept if one.method != OURS], chosen.others):
             outcomes.append(outcome)
             print(outcome.method, outcome.settings, *outcome.points[-1:], f"{outcome.megabytes:.0f} MB", flush=True)
             if chosen.cache:
                 known = {one[:2]: one for one in [*kept, *outcomes]}
                 chosen.cache.write_text(json.dumps(list(known.values())))
-        if chosen.only:
-            return
-        text = "\n".join([*report(outcomes, len(race.labels), race.threads, bool(kept), chosen.limit), ""])
-    with replacing(HERE / "TIME_TO_ACCURACY.md") as file:
+        about = About(len(race.labels), race.threads, bool(kept), chosen.limit)
+        text = "\n".join([*(report_others if chosen.others else report)(outcomes, about), ""])
+    with replacing(HERE / ("OTHER_METHODS.md" if chosen.others else "TIME_TO_ACCURACY.md")) as file:
         file.write(text.encode())
-    draw(outcomes)
+    if not chosen.others:
+        draw(outcomes)
     print(text)
 
 
