@@ -1,8 +1,7 @@
 """`python -m bench [--data FOLDER] [--only WORD]`: everything that is said about speed, measured.
 
 Every result is checked before a time is printed; ours and its rivals take turns, and medians are compared.
-Writes bench/RESULTS.md with its charts, and the block between the bench markers of bench/README.md; with --only, which
-takes the cases whose name holds the word, it only prints.
+Writes bench/RESULTS.md with its charts; with --only, which takes the cases whose name holds the word, it only prints.
 """
 
 from __future__ import annotations
@@ -10,13 +9,15 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import statistics
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 from bench import charts, files, inference, roofline, training
-from bench.measure import HERE, World, amount, versions
+from bench.measure import HERE, World, amount, process, versions
 from digitnn_fast import __version__
 from digitnn_fast.benchmark import cpu_name
 
@@ -25,8 +26,6 @@ LIBRARIES = (
     *("numpy", "numba", "pandas", "polars", "onnxruntime", "openvino", "jax", "scikit-learn", "torch"),
     "opencv-python-headless",
 )
-README = HERE / "README.md"
-BEGIN, END = "<!-- bench -->\n", "<!-- /bench -->"
 
 
 def main() -> None:
@@ -45,9 +44,6 @@ def main() -> None:
             return
         text = [_about(), "", *table, "", *_sections(world)]
     (HERE / "RESULTS.md").write_text("\n".join(["# Results", "", *text, ""]))
-    before, _, rest = README.read_text().partition(BEGIN)
-    block = "\n".join([_about(), "", *table, ""])
-    README.write_text(f"{before}{BEGIN}{block}{END}{rest.partition(END)[2]}")
 
 
 def _about() -> str:
@@ -56,7 +52,8 @@ def _about() -> str:
         f"{platform.python_version()}, {versions(LIBRARIES)}. One run of `python -m bench`: a ratio is the median "
         "of turns in which both ran, with the interval that holds it with 90%; times are medians with their quartiles. "
         "Each rival has its best batch size, its threads set, and what helps it (see bench/peers). Where the interval "
-        "is too wide, no ratio is shown."
+        "is too wide, no ratio is shown. How fast the machine is: `python -c 'import numpy'` takes "
+        f"{amount(statistics.median(process([sys.executable, '-c', 'import numpy']).seconds for _ in range(5)))}."
     )
 
 
