@@ -9,11 +9,12 @@
 typedef struct {
     const uint8_t *image;
     stance found;
+    int32_t made;       /* rows of values */
     int32_t row, next;  /* of cells to finish; of pixels to add */
     int32_t lower, low; /* cells below that row of pixels, and how far from those above it, of PITCH */
-    uint32_t sums[2][WIDE];
     uint8_t upright[4][SIDE + 2]; /* row y is upright[(y + 1) % 4], with paper at both ends */
     uint8_t values[COLUMNS * TURNS];
+    uint32_t sums[2][WIDE];
 } view;
 
 static void begin(view *seen, const uint8_t *image)
@@ -22,11 +23,10 @@ static void begin(view *seen, const uint8_t *image)
     int32_t k;
     seen->image = image;
     look(image, &seen->found);
-    seen->row = seen->next = seen->lower = 0;
-    seen->low = -ORIGIN_Y;
+    seen->made = seen->row = seen->lower = 0;
+    seen->next = -2; /* for which row -1 is made, and then row 0 */
+    seen->low = 2 * seen->next - ORIGIN_Y;
     for (k = 0; k < 2 * WIDE; k++) sum[k] = 0;
-    straighten(image, &seen->found, -1, seen->upright[0]);
-    straighten(image, &seen->found, 0, seen->upright[1]);
 }
 
 /* Cross product of direction k, -1 to TURNS / 4 + 1, and (x, y). */
@@ -40,63 +40,51 @@ static int32_t cross(int32_t k, int32_t x, int32_t y)
     return units[k + 1] * y - units[TURNS / 4 + 1 - k] * x;
 }
 
-/* Split the gradient (x, y), which is not 0, between the two directions that enclose it. */
-static int32_t split(int32_t x, int32_t y, uint32_t parts[2])
-{
-    int32_t k = 0, turned = 0, part;
-    for (; x <= 0 || y < 0; turned += TURNS / 4) { /* by a quarter, until it points right and down */
-        const int32_t old = x;
-        x = y;
-        y = -old;
-    }
-    while (cross(k + 1, x, y) >= 0) k++;
-    for (part = 0; part < 2; part++) {
-        const int32_t before = cross(k + part - 1, x, y), behind = -cross(k + part + 1, x, y);
-        parts[part] = (uint32_t)(before < behind ? before : behind);
-    }
-    return turned + k;
-}
-
-/* A quarter, to the nearest, halves up; the value is above -4096. */
-static int32_t quarter(int32_t value)
-{
-    return (value + 4098) / 4 - 1024;
-}
-
 /* Add the edges of the next row of pixels to the two rows of cells around it. */
 static void add_row(view *seen)
 {
     const int32_t y = seen->next++, row = seen->lower, low = seen->low;
     const uint8_t *above = seen->upright[y & 3], *here = seen->upright[(y + 1) & 3], *below = seen->upright[(y + 2) & 3];
-    uint32_t *const upper = seen->sums[(row + 1) & 1], *lower = seen->sums[row & 1];
+    uint32_t *upper = seen->sums[(row + 1) & 1], *lower = seen->sums[row & 1], *const end = upper + WIDE - TURNS;
     const uint32_t high = row > 0 ? (uint32_t)(PITCH - low) : 0;
-    int32_t x, k, part, column = 0, right = 2 * FIRST - ORIGIN_X;
+    int32_t x, right = 2 * FIRST - ORIGIN_X;
     straighten(seen->image, &seen->found, y + 1, seen->upright[(y + 2) & 3]);
     seen->low += 2;
     if (seen->low >= PITCH) {
         seen->low -= PITCH;
         seen->lower++;
     }
-    if (low < 0 || row > ROWS) return;
-    for (x = FIRST; column <= COLUMNS; x++) {
-        const int32_t across = quarter(above[x + 2] + 2 * here[x + 2] + below[x + 2] - above[x] - 2 * here[x] - below[x]);
-        const int32_t down = quarter(below[x] + 2 * below[x + 1] + below[x + 2] - above[x] - 2 * above[x + 1] - above[x + 2]);
+    if (low < 0) return;
+    for (x = FIRST; upper < end; x++) {
+        int32_t across = (above[x + 2] + 2 * here[x + 2] + below[x + 2] - above[x] - 2 * here[x] - below[x] + 2) >> 2;
+        int32_t down = (below[x] + 2 * below[x + 1] + below[x + 2] - above[x] - 2 * above[x + 1] - above[x + 2] + 2) >> 2;
         if (across != 0 || down != 0) {
-            uint32_t parts[2];
-            k = split(across, down, parts);
-            for (part = 0; part < 2; part++) {
-                const int32_t turn = k + part, cell = column * TURNS + (turn < TURNS ? turn : 0);
-                const uint32_t far = parts[part] * (uint32_t)(PITCH - right), near = parts[part] * (uint32_t)right;
-                upper[cell] += far * high;
-                upper[cell + TURNS] += near * high;
-                lower[cell] += far * (uint32_t)low;
-                lower[cell + TURNS] += near * (uint32_t)low;
+            int32_t turned = 0, k, before = 0, at = 0;
+            for (; across <= 0 || down < 0; turned += TURNS / 4) { /* by a quarter, until it points right and down */
+                const int32_t old = across;
+                across = down;
+                down = -old;
+            }
+            for (k = -2; before >= 0; k++) { /* two directions enclose it */
+                const int32_t behind = cross(k + 1, across, down), turn = turned + k;
+                if (behind < 0) {
+                    const uint32_t part = (uint32_t)(before < -behind ? before : -behind);
+                    const uint32_t far = part * (uint32_t)(PITCH - right), near = part * (uint32_t)right;
+                    const int32_t cell = turn < TURNS ? turn : 0;
+                    upper[cell] += far * high;
+                    upper[cell + TURNS] += near * high;
+                    lower[cell] += far * (uint32_t)low;
+                    lower[cell + TURNS] += near * (uint32_t)low;
+                }
+                before = at;
+                at = behind;
             }
         }
         right += 2;
         if (right >= PITCH) {
             right -= PITCH;
-            column++;
+            upper += TURNS;
+            lower += TURNS;
         }
     }
 }
@@ -114,14 +102,14 @@ static uint8_t root(uint32_t square)
 static const uint8_t *values_of(view *seen, int32_t y)
 {
     int32_t k;
-    for (; seen->row <= y / LINES; seen->row++) {
+    for (; seen->made <= y; seen->made += LINES, seen->row++) {
         uint32_t *const sums = seen->sums[seen->row & 1] + TURNS;
-        while (seen->next < SIDE && seen->lower <= seen->row + 1) add_row(seen);
+        while (seen->lower <= seen->row + 1) add_row(seen);
         for (k = 0; k < COLUMNS * TURNS; k++) {
             const uint32_t square = sums[k] >> HALVINGS;
             seen->values[k] = square < FAINT * FAINT ? 0 : root(square);
             ((volatile uint32_t *)sums)[k] = 0;
         }
     }
-    return seen->values + y % LINES * ACROSS;
+    return seen->values + (y - seen->made + LINES) * ACROSS;
 }

@@ -16,6 +16,10 @@
 #define HIDDEN @hidden@ /* units, a multiple of BLOCK */
 #define SHIFT @shift@ /* of the hidden units' sums, after which they fit in 16 bits */
 
+#if -1 >> 1 != -1
+#error "shifts to the right have to keep the sign"
+#endif
+
 #define SIDE 28
 #define TOP @top@ /* W1 has rows for the pixels in this rectangle; those of the others are 0 */
 #define BOTTOM @bottom@
@@ -26,6 +30,7 @@
 #if BITS == 8
 typedef int8_t packed; /* a weight */
 #define READ_PACKED(place) ((int8_t)DIGITS_READ_8(place))
+#define STEP 1
 #define OFFSET 0
 #else
 /* Codes of weights, several in a word: a weight is STEP * code - OFFSET. Multiplied by a level, two of them at a time
@@ -125,9 +130,9 @@ static void add_up(const uint32_t *list, int32_t *sums)
 #else
 #define ADD(i) s##i += level * (word >> (2 * i) & 0x00030003u);
 #endif
-#define END(i)                                   \
-    sums[i] += STEP * (int32_t)(s##i & 0xffffu); \
-    sums[BLOCK / 2 + i] += STEP * (int32_t)(s##i >> 16);
+#define END(i)                            \
+    sums[i] += (int32_t)(s##i & 0xffffu); \
+    sums[BLOCK / 2 + i] += (int32_t)(s##i >> 16);
         EACH_SUM(BEGIN)
         for (pixel = list; *pixel != 0; pixel++) {
             const uint32_t level = *pixel & 255u;
@@ -158,20 +163,20 @@ typedef struct {
     int32_t mean_x, mean_y, slant;
 } stance;
 
-/* Down to the next integer; `value` is above -2**24. */
-static int32_t whole(int32_t value)
-{
-    return (int32_t)((uint32_t)(value + 0x1000000) >> 8) - 0x10000;
-}
-
-/* Numerator / denominator to the nearest integer, halves up, of at most 1.3e9 together; 0 where the latter is 0. */
-static int32_t share(int32_t numerator, int32_t denominator)
+/* Numerator / denominator to the nearest integer, halves up; 0 where the latter is 0. It is from -limit to limit - 1,
+ * and they are at most 4.1e8 and 1e9 / limit. Bit by bit: what divides on a processor that can't takes half a kilobyte.
+ */
+static int32_t share(int32_t numerator, int32_t denominator, int32_t limit)
 {
     const int32_t twice = 2 * numerator + denominator;
-    int32_t quotient;
+    int32_t quotient = -limit, part = 2 * limit * denominator, taken = -part;
     if (denominator == 0) return 0;
-    quotient = twice / (2 * denominator);
-    return quotient - (quotient * 2 * denominator > twice); /* division rounds towards 0 */
+    for (; limit > 0; limit >>= 1, part >>= 1) {
+        if (taken + part > twice) continue;
+        taken += part;
+        quotient += limit;
+    }
+    return quotient;
 }
 
 static void look(const uint8_t *image, stance *found)
@@ -191,10 +196,10 @@ static void look(const uint8_t *image, stance *found)
         m11 += moment * y;
         m02 += total * y * y;
     }
-    found->mean_x = share(256 * m10, m00);
-    found->mean_y = share(256 * m01, m00);
-    near_x = whole(found->mean_x + 128); /* moments around this pixel do not depend on where the digit stands */
-    near_y = whole(found->mean_y + 128);
+    found->mean_x = share(256 * m10, m00, 4096);
+    found->mean_y = share(256 * m01, m00, 4096);
+    near_x = (found->mean_x + 128) >> 8; /* moments around this pixel do not depend on where the digit stands */
+    near_y = (found->mean_y + 128) >> 8;
     low = found->mean_y - 256 * near_y;
     m11 -= near_y * m10;
     m10 -= near_x * m00;
@@ -202,39 +207,35 @@ static void look(const uint8_t *image, stance *found)
     m01 -= near_y * m00;
     m11 -= near_x * m01;
     m02 -= near_y * m01;
-    found->slant = share(256 * m11 - m10 * low, (256 * m02 - m01 * low) / 256);
+    found->slant = share(256 * m11 - m10 * low, (256 * m02 - m01 * low) >> 8, 512);
     if (found->slant > 256) found->slant = 256;
     if (found->slant < -256) found->slant = -256;
 }
 #endif
 @view@
-#ifndef ACROSS
-#define ACROSS SIDE /* values in a row */
-#endif
-
-/* sums = b1 + image * W1, as if OFFSET were 0; returns the sum of all levels, times which it has to be taken off. */
+/* sums = image * codes of W1; returns the sum of all levels. */
 static int32_t first_layer(const uint8_t *image, int32_t *sums)
 {
     uint32_t list[LISTED + 1], *end = list;
-    volatile int32_t *const copied = sums; /* else compilers call memcpy, which is libc's */
+    volatile int32_t *const cleared = sums; /* else compilers call memset, which is libc's */
     int32_t total = 0, x, y, first, last;
 #if DESKEWED
     stance found;
     int32_t lowered;
     look(image, &found);
-    lowered = whole(found.mean_y + 256);
+    lowered = (found.mean_y + 256) >> 8;
 #elif @viewed@
     view seen;
     begin(&seen, image);
 #endif
-    for (x = 0; x < HIDDEN; x++) copied[x] = (int32_t)DIGITS_READ_32(b1 + x);
+    for (x = 0; x < HIDDEN; x++) cleared[x] = 0;
     for (y = TOP; y < BOTTOM; y++) {
         const uint32_t place = (uint32_t)((y - TOP) * (RIGHT - LEFT) - LEFT) * (256 * ROW);
 #if DESKEWED
         const int32_t source = y + lowered; /* the row that this one comes from */
         if (source < 0 || source >= SIDE) continue;
-        const int32_t slide = found.mean_x + 128 + whole(found.slant * (256 * (source - 14) - found.mean_y) + 128);
-        const int32_t moved = whole(slide), right = slide - 256 * moved, left = 256 - right;
+        const int32_t lean = found.slant * (256 * (source - 14) - found.mean_y);
+        const int32_t slide = found.mean_x + 128 + ((lean + 128) >> 8), moved = slide >> 8, right = slide & 255;
         const uint8_t *const row = image + source * SIDE;
         int32_t here, next;
 #elif @viewed@
@@ -242,14 +243,19 @@ static int32_t first_layer(const uint8_t *image, int32_t *sums)
 #else
         const uint8_t *const row = image + y * SIDE;
 #endif
-        for (first = 0; first < ACROSS && black(row + first); first += 4) continue;
-        for (last = ACROSS; last > first && black(row + last - 4); last -= 4) continue;
+#if @viewed@
+        first = LEFT;
+        last = RIGHT;
+#else
+        for (first = 0; first < SIDE && black(row + first); first += 4) continue;
+        for (last = SIDE; last > first && black(row + last - 4); last -= 4) continue;
 #if DESKEWED
         first -= moved + 1;
         last -= moved;
 #endif
         if (first < LEFT) first = LEFT;
         if (last > RIGHT) last = RIGHT;
+#endif
 #if DESKEWED
         next = first + moved >= 0 && first < last ? row[first + moved] : 0;
 #endif
@@ -258,7 +264,7 @@ static int32_t first_layer(const uint8_t *image, int32_t *sums)
             int32_t level;
             here = next;
             next = x + moved + 1 < SIDE ? row[x + moved + 1] : 0;
-            level = (here * left + next * right + 128) >> 8;
+            level = here + ((right * (next - here) + 128) >> 8);
 #else
             const int32_t level = row[x];
 #endif
@@ -284,17 +290,12 @@ uint8_t digits_logits(const uint8_t image[DIGITS_PIXELS], int32_t logits[DIGITS_
     const int16_t *w = W2;
     int32_t unit;
     uint8_t k, best = 0;
-#define EACH_CLASS(DO) EACH_OF_8(DO) DO(8) DO(9)
-#define FROM_BIAS(k) int32_t z##k = (int32_t)DIGITS_READ_32(b2 + k);
-#define ADD_UNIT(k) z##k += hidden * (int16_t)DIGITS_READ_16(w + k);
-#define TO_LOGIT(k) logits[k] = z##k;
-    EACH_CLASS(FROM_BIAS)
+    for (k = 0; k < DIGITS_CLASSES; k++) ((volatile int32_t *)logits)[k] = (int32_t)DIGITS_READ_32(b2 + k); /* no memcpy */
     for (unit = 0; unit < HIDDEN; unit++, w += DIGITS_CLASSES) {
-        const int32_t sum = sums[unit] - extra, hidden = sum >> SHIFT;
+        const int32_t sum = (int32_t)DIGITS_READ_32(b1 + unit) + STEP * sums[unit] - extra, hidden = sum >> SHIFT;
         if (sum <= 0) continue;
-        EACH_CLASS(ADD_UNIT)
+        for (k = 0; k < DIGITS_CLASSES; k++) logits[k] += hidden * (int16_t)DIGITS_READ_16(w + k);
     }
-    EACH_CLASS(TO_LOGIT)
     for (k = 1; k < DIGITS_CLASSES; k++)
         if (logits[k] > logits[best]) best = k;
     return best;
