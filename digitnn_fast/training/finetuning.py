@@ -144,12 +144,14 @@ def _set_rates(schedule: Schedule, tuning: FineTuning, step: int) -> None:
 def on_grid(weights: Floats, inside: NDArray[np.bool_], bits: int) -> Floats:
     """Weights (tiles, 784, units) on the grid of each unit: so many bits, and 0 outside.
 
-    The largest weight of each unit is the largest of the grid, so that `quantize` finds that grid again.
+    The largest weight of each unit is the largest of the grid, so that `quantize` finds that grid again. A unit of
+    zeros stays one: those that fill the last tile must not learn, for the network ends without them.
     """
     spread = np.sqrt(np.square(weights).sum(axis=1, keepdims=True) / inside.sum())
     highest = np.minimum(np.abs(weights).max(axis=1, keepdims=True), CLIP[bits] * spread)
-    step = np.maximum(highest, np.finfo(np.float32).tiny) / LARGEST[bits]
-    whole = np.rint(weights / step) if bits > 2 else 2 * np.floor(weights / (2 * step)) + 1
+    step = highest / LARGEST[bits]
+    in_steps = weights / np.where(step > 0, step, 1)
+    whole = np.rint(in_steps) if bits > 2 else 2 * np.floor(in_steps / 2) + 1
     return np.asarray(np.clip(whole, -LARGEST[bits], LARGEST[bits]) * step * inside, np.float32)
 
 
