@@ -14,7 +14,7 @@ from digitnn_fast.inputs import as_images
 from digitnn_fast.network import Network
 from digitnn_fast.predictor import Precision, Predictor
 from digitnn_fast.sizes import CLASSES, PIXELS
-from digitnn_fast.training import train
+from digitnn_fast.training import DEFAULT, train
 from digitnn_fast.training.recipes import Recipe, find_recipe
 
 OVERRIDES = "hidden", "epochs", "learning_rate", "batch", "weight_decay", "smoothing"
@@ -45,7 +45,7 @@ class DigitClassifier:
 
     def __init__(
         self,
-        recipe: str | Recipe = "fast",
+        recipe: str | Recipe = DEFAULT,
         *,
         seed: int = 0,
         hidden: int | None = None,

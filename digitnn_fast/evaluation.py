@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from digitnn_fast import reference
+from digitnn_fast.record import standard_error
 from digitnn_fast.sizes import CLASSES
 from digitnn_fast.utils import check_labels, get_predictions, softmax
 
@@ -53,7 +54,7 @@ class Evaluation:
 
     @property
     def standard_error(self) -> float:
-        """Standard error of the accuracy p of n images, sqrt(p (1 - p) / n)."""
+        """Standard error of the accuracy."""
         return standard_error(self.accuracy, self.rows)
 
     @property
@@ -75,11 +76,6 @@ class Evaluation:
     def f1(self) -> NDArray[np.float64]:
         """Harmonic mean (10,) of precision and recall, 2 hits / (images + answers); NaN if there are neither."""
         return _shares(2 * self.confusion.diagonal(), self.support + self.confusion.sum(axis=0))
-
-
-def standard_error(accuracy: float, rows: int) -> float:
-    """Standard error sqrt(p (1 - p) / n) of an accuracy p 0..1 measured on n rows (binomial); NaN of none."""
-    return math.sqrt(accuracy * (1 - accuracy) / rows) if rows else math.nan
 
 
 def evaluate(labels: ArrayLike, probabilities: ArrayLike) -> Evaluation:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from digitnn_fast.checks import require, shortened
+from digitnn_fast.checks import reason_of, require, shortened
 from digitnn_fast.npz import Form, ModelFileError, accept, check_directory, read_arrays
 from digitnn_fast.preprocessing import PREPROCESSINGS
 from digitnn_fast.record import ACCURACIES, HISTORY_COLUMNS, TrainingRecord, frozen, record_of
@@ -144,8 +144,7 @@ class Network:
         except Exception as error:  # on hostile bytes zipfile and the .npy parser raise a dozen types
             if isinstance(error, OSError) and error.filename:  # without name: a seek to a damaged offset
                 raise ModelFileError(f"{os.fspath(path)}: {error.strerror}") from error
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
-            raise ModelFileError(f"{os.fspath(path)}: damaged: {reason}") from error
+            raise ModelFileError(f"{os.fspath(path)}: damaged: {reason_of(error)}") from error
 
 
 def join(members: Sequence[Parameters]) -> Parameters:

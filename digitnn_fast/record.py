@@ -21,6 +21,11 @@ LOWEST = np.array([-1e-3, 0, -1e-3, 0])  # of the history: a loss may be rounded
 HIGHEST = np.array([3.5e38, 1, 3.5e38, 1])
 
 
+def standard_error(accuracy: float, rows: int) -> float:
+    """Standard error sqrt(p (1 - p) / n) of an accuracy p 0..1 measured on n rows (binomial); NaN of none."""
+    return math.sqrt(accuracy * (1 - accuracy) / rows) if rows else math.nan
+
+
 @dataclass(frozen=True, eq=False)
 class TrainingRecord:
     """How a network was trained; ValueError for an impossible field.
@@ -75,21 +80,18 @@ class TrainingRecord:
 
     @property
     def heldout_standard_error(self) -> float:
-        """Standard error of the held-out accuracy p of n rows, sqrt(p (1 - p) / n); NaN without such rows."""
-        p, n = self.heldout_accuracy, self.heldout_rows
-        return math.sqrt(p * (1 - p) / n) if n else math.nan
+        """Standard error of the held-out accuracy; NaN without such rows."""
+        return standard_error(self.heldout_accuracy, self.heldout_rows)
 
     @property
     def estimated_standard_error(self) -> float:
         """The same of the estimated accuracy; NaN without such rows."""
-        p, n = self.estimated_accuracy, self.estimated_rows
-        return math.sqrt(p * (1 - p) / n) if n else math.nan
+        return standard_error(self.estimated_accuracy, self.estimated_rows)
 
     @property
     def cross_validated_standard_error(self) -> float:
         """The same of the cross-validated accuracy, which all training rows take part in; NaN without folds."""
-        p = self.cross_validated_accuracy
-        return math.sqrt(p * (1 - p) / self.training_rows) if self.folds else math.nan
+        return standard_error(self.cross_validated_accuracy, self.training_rows if self.folds else 0)
 
 
 def record_of(values: Any, history: NDArray[np.float64]) -> TrainingRecord:

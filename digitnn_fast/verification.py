@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digitnn_fast.checks import shortened
+from digitnn_fast.checks import reason_of
 from digitnn_fast.engines import Int8
 from digitnn_fast.export import (
     EXPORTERS,
@@ -110,6 +110,6 @@ def _judge(way: Way, network: Network, images: Bytes, known: dict[Specification,
     try:
         answers = in_blocks(way.run, images, BLOCK)
     except (RuntimeError, OSError) as error:  # a tool is installed but broken
-        return Verdict(way.name, False, reason=shortened(" ".join(str(error).split()), 300))
+        return Verdict(way.name, False, reason=reason_of(error, 300))
     difference = compare(answers, known[way.wanted])
     return Verdict(way.name, difference.agrees, difference, time.perf_counter() - start)

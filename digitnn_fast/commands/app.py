@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from digitnn_fast.checks import printable
 from digitnn_fast.commands import plain
-from digitnn_fast.commands.progress import Loudness, printable
+from digitnn_fast.commands.progress import Loudness
 from digitnn_fast.levels import LevelsWarning
 
 USER_ERROR, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # the last two as shells have it: 128 + the signal's number

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from digitnn_fast.checks import printable
 from digitnn_fast.commands.data import print_json
 from digitnn_fast.commands.options import (
     KINDS,
@@ -21,10 +22,10 @@ from digitnn_fast.commands.options import (
     file_option,
     one_model,
 )
-from digitnn_fast.commands.progress import Loudness, bytes_shown, compile_kernels, epochs_shown, is_terminal, printable
+from digitnn_fast.commands.progress import Loudness, bytes_shown, compile_kernels, epochs_shown, is_terminal
 from digitnn_fast.commands.report import print_facts, print_made, print_verdicts, shape_text
 
-FAILED = 1  # a check that failed; 2 is the user's mistake, as in `app`
+FAILED = 1  # a check that failed; `app.USER_ERROR` is the user's mistake
 
 
 class WithTargets(WithTable):

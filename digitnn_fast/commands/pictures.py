@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
+from digitnn_fast.checks import printable
+from digitnn_fast.commands.app import USER_ERROR
 from digitnn_fast.commands.options import Model, Named, file_option, model_before, one_model
-from digitnn_fast.commands.progress import printable
 from digitnn_fast.commands.report import print_facts, print_made
-
-USER_ERROR = 2  # as in `app`
 
 
 def image(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from digitnn_fast.checks import printable
 from digitnn_fast.jobs.watch import ByteProgress, OnEpoch, Watch
 
 if TYPE_CHECKING:
@@ -33,11 +34,6 @@ class Loudness:
     """What `-q` and `-v` choose: whether files that were made are reported, with progress, and whether at length."""
 
     quiet = verbose = False
-
-
-def printable(text: str) -> str:
-    """`text` on one line and without escape codes, which a file's name may hold."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class Shown(Watch):

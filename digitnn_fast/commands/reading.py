@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import numpy as np
 
-from digitnn_fast.commands.progress import printable
+from digitnn_fast.checks import printable
 from digitnn_fast.images import Cut, PictureError, cut_out_number, cut_out_one, is_picture, read_colours
 from digitnn_fast.preprocessing import picture_of
 from digitnn_fast.writing import replacing

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from digitnn_fast.commands.progress import Loudness, epoch_line, is_terminal, printable
+from digitnn_fast.checks import printable
+from digitnn_fast.commands.progress import Loudness, epoch_line, is_terminal
 from digitnn_fast.version import VERSION
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def trained_on_these(record: TrainingRecord) -> str:
 
 def accuracy_text(accuracy: float, rows: int) -> str:
     """Accuracy with its standard error."""
-    from digitnn_fast.evaluation import standard_error
+    from digitnn_fast.record import standard_error
 
     return f"{percent(accuracy, standard_error(accuracy, rows))} (standard error; {rows:,} rows)"
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from digitnn_fast.checks import printable
+from digitnn_fast.commands.app import USER_ERROR
 from digitnn_fast.commands.options import MAX_THREADS, Model, model_before
-from digitnn_fast.commands.progress import Loudness, compile_kernels, printable, shards_shown
+from digitnn_fast.commands.progress import Loudness, compile_kernels, shards_shown
 from digitnn_fast.commands.report import print_made, print_table, rate_text
 from digitnn_fast.jobs.watch import Stages
 
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 
     from digitnn_fast.network import Network
     from digitnn_fast.shards import Options, Outcome, Task
-
-USER_ERROR = 2  # as in `app`
 
 
 class Runner(str, Enum):

@@ -41,12 +41,12 @@ from digitnn_fast.commands.report import (
     upload_text,
     validation_facts,
 )
+from digitnn_fast.training import DEFAULT
 
 if TYPE_CHECKING:
     from digitnn_fast.jobs.training import Submitted
 
 HELDOUT = 0.1
-USUAL = "fast"  # recipe
 
 
 def submit(
@@ -56,7 +56,7 @@ def submit(
     labels: Labels = None,
     sample: Sample = None,
     recipe: Annotated[
-        str | None, typer.Option("--recipe", metavar="NAME", help="How to train; by default fast, see below.")
+        str | None, typer.Option("--recipe", metavar="NAME", help=f"How to train; by default {DEFAULT}, see below.")
     ] = None,
     hidden: Hidden = None,
     epochs: Epochs = None,
@@ -89,7 +89,8 @@ def submit(
 
     model = one_model(named, model)
     changes = _changes(hidden, epochs, rate, batch, preprocessing)
-    if model is not None and (recipe, model_out, plot, report, *changes.values()) != (None,) * 9:
+    of_training = recipe, model_out, plot, report, *changes.values()
+    if model is not None and any(value is not None for value in of_training):
         text = "it goes without --recipe and what changes it, --model-out, --plot and --report"
         raise ValueError(f"--model submits without training: {text}")
     if report is not None:
@@ -102,7 +103,7 @@ def submit(
         test,
         out,
         watch,
-        recipe=None if model else changed_recipe(recipe or USUAL, **changes),
+        recipe=None if model else changed_recipe(recipe or DEFAULT, **changes),
         model=model,
         heldout=HELDOUT,
         seed=seed,
@@ -169,7 +170,7 @@ def train(
     train: Annotated[str, file_option("--train", TRAIN_HELP)],
     out: Annotated[str, file_option("--out", "Where to write the model file.")],
     labels: Labels = None,
-    recipe: Recipe = USUAL,
+    recipe: Recipe = DEFAULT,
     hidden: Hidden = None,
     epochs: Epochs = None,
     rate: Rate = None,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from digitnn_fast.checks import shortened
+from digitnn_fast.checks import reason_of
 from digitnn_fast.export.card import card
 from digitnn_fast.export.ways import (
     Answers,
@@ -58,7 +58,7 @@ def write(network: Network, folder: Path, options: ONNXOptions) -> Iterable[Fact
     try:
         import onnx
     except Exception as error:  # an installation that does not fit this machine raises whatever it likes
-        raise ValueError(f"--to onnx: the package onnx can't be imported: {_words(error)}") from error
+        raise ValueError(f"--to onnx: the package onnx can't be imported: {reason_of(error)}") from error
     if onnx.defs.onnx_opset_version() < OPSET_16_BITS:
         raise ValueError(f"--to onnx needs onnx 1.16 or newer, this is {onnx.__version__}")
     if options.opset and options.opset > onnx.defs.onnx_opset_version():
@@ -146,7 +146,7 @@ def _missing() -> str:
     try:
         import onnxruntime
     except Exception as error:
-        return f"onnxruntime can't be imported: {_words(error)}"
+        return f"onnxruntime can't be imported: {reason_of(error)}"
     version: str = onnxruntime.__version__
     old = tuple(int(part) for part in version.split(".")[:2]) < (1, 18)
     return f"it needs onnxruntime 1.18 or newer, this is {version}" if old else ""
@@ -162,20 +162,16 @@ def _runner(path: Path) -> Callable[[Bytes], Answers]:
         # By its bytes: onnxruntime wants names of files in UTF-8.
         session = onnxruntime.InferenceSession(path.read_bytes(), options, ["CPUExecutionProvider"])
     except Exception as error:
-        raise SelfTestError(f"{path.name} does not load in onnxruntime: {_words(error)}") from error
+        raise SelfTestError(f"{path.name} does not load in onnxruntime: {reason_of(error)}") from error
     names = [output.name for output in session.get_outputs()]
 
     def run(images: Bytes) -> Answers:
         try:
             return Answers(**dict(zip(names, session.run(names, {"images": images}), strict=True)))
         except Exception as error:
-            raise SelfTestError(f"{path.name} does not run in onnxruntime: {_words(error)}") from error
+            raise SelfTestError(f"{path.name} does not run in onnxruntime: {reason_of(error)}") from error
 
     return partial(in_blocks, run)
-
-
-def _words(error: Exception) -> str:
-    return shortened(" ".join(str(error).split()), 200) or type(error).__name__
 
 
 EXPORTER = Exporter(

@@ -20,6 +20,7 @@ from digitnn_fast.formats.archives import names_of
 from digitnn_fast.formats.contents import Block, Contents, Wanted, check_pairs, checked, read_contents, read_label_file
 from digitnn_fast.formats.kinds import FormatError, Kind, Shared, identify
 from digitnn_fast.formats.spool import Spool
+from digitnn_fast.kaggle.submission import LONGEST_ID
 from digitnn_fast.kaggle.table import Opener, open_file, os_reason
 from digitnn_fast.levels import check_labels_differ
 
@@ -30,7 +31,6 @@ Progress = Callable[[int, "int | None"], None]
 
 # What the file of the labels of a file of images is called: MNIST's own names, and those of its kin.
 LABEL_FILES = (("images", "labels"), ("idx3", "idx1")), (("imgs", "labels"),), (("x_", "y_"),), (("X_", "y_"),)
-LONGEST_ID = 200
 
 
 class Ids(NamedTuple):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Any
 
-from digitnn_fast.checks import shortened
+from digitnn_fast.checks import reason_of
 
 GZIP, ZIP = b"\x1f\x8b", b"PK\3\4"
 BUFFER = 1 << 16
@@ -135,5 +135,4 @@ def damage(name: str) -> Iterator[None]:
     except EOFError:
         raise FormatError(f"{name}: cut off: its compressed data has no end") from None
     except Exception as error:  # gzip, zipfile and NumPy's parser raise half a dozen types
-        reason = shortened(" ".join(str(error).split()), 200) or type(error).__name__
-        raise FormatError(f"{name}: damaged: {reason}") from error
+        raise FormatError(f"{name}: damaged: {reason_of(error)}") from error

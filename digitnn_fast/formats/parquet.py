@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from digitnn_fast.checks import reason_of
 from digitnn_fast.columns import PIXEL_NAMES, kaggle_names
 from digitnn_fast.formats.arrays import BLOCK, as_labels
 from digitnn_fast.formats.encoded import is_encoded, levels_of
 from digitnn_fast.formats.kinds import FormatError
+from digitnn_fast.kaggle import own_id
 from digitnn_fast.sizes import PIXELS
 
 WHOLE_IMAGES = "pixels", "image", "images"  # names of a column that holds 784 numbers or bytes
-ID_NAMES = "id", "ImageId"
 LABEL_NAMES = "label", "labels", "class", "digit", "y"
 TEXT = "text"  # the type of ids that do not come from Parquet
 READ_AHEAD = 1 << 16  # bytes of each of 784 columns
@@ -48,7 +49,7 @@ class ParquetImages:
             raise self._damaged(error) from error
         names = schema.names
         self._columns = _pixel_columns(names, name)
-        self.id_name = id_column or next((one for one in ID_NAMES if one in names), None)
+        self.id_name = id_column or own_id(names)
         if self.id_name is not None and names.count(self.id_name) != 1:
             raise FormatError(f"{name}: column {self.id_name}: missing or there more than once")
         self.id_type = schema.field(self.id_name).type if self.id_name else None
@@ -123,7 +124,7 @@ class ParquetImages:
         return np.asarray(numbers)
 
     def _damaged(self, error: Exception) -> FormatError:
-        return FormatError(f"{self._name}: damaged Parquet: {' '.join(str(error).split())[:200]}")
+        return FormatError(f"{self._name}: damaged Parquet: {reason_of(error)}")
 
 
 def _is_fixed(types: Any, column: Any) -> bool:

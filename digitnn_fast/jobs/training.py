@@ -10,7 +10,7 @@ from digitnn_fast.jobs.sources import find_source, form_of
 from digitnn_fast.network import Network
 from digitnn_fast.predictor import model_path
 from digitnn_fast.preprocessing import predicting
-from digitnn_fast.training import loop
+from digitnn_fast.training import DEFAULT, loop
 from digitnn_fast.training.estimation import train_estimated
 from digitnn_fast.training.recipes import Recipe, find_recipe
 from digitnn_fast.writing import check_output
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from digitnn_fast.training.crossvalidation import CrossValidation
 
     Bytes = NDArray[np.uint8]
-
-
-USUAL = "fast"  # recipe
 
 
 class Submitted(NamedTuple):
@@ -74,7 +71,7 @@ def submit(
     form = kaggle.read_form(sample) if sample else None
     if model is not None:
         return _submit_with(model, train, test, out, watch, form, threads)
-    chosen = find_recipe(recipe or USUAL)
+    chosen = find_recipe(recipe or DEFAULT)
     source = find_source(train, test, labels=labels)
     watch.compile(*chosen.kernels(source.is_table))
     check_output(out, [train, test, model_out, labels, sample])

@@ -12,11 +12,10 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from digitnn_fast.kaggle import count_rows, read_train, validate_submission
+from digitnn_fast.kaggle import TEST_ROWS, count_rows, read_train, validate_submission
 from digitnn_fast.writing import check_folder, filling
 
 COMPETITION = "digit-recognizer"
-TEST_ROWS = 28_000
 FILES = ("train.csv", "test.csv")
 LARGEST = 1 << 30  # bytes of an unpacked file; train.csv has 77 MB
 CREDENTIALS = (
@@ -51,7 +50,7 @@ def download(folder: str | os.PathLike[str]) -> dict[str, int]:
 
 def submit(path: str | os.PathLike[str], message: str) -> str:
     """Upload a submission and return what Kaggle says; KaggleFileError, before anything is sent, if it is not valid."""
-    validate_submission(path, TEST_ROWS)
+    validate_submission(path, TEST_ROWS["ImageId"])
     client = _connect()
     with _in_one_line():
         answer = client.competition_submit(os.fspath(path), message, COMPETITION, quiet=not _on_terminal())

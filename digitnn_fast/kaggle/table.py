@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from digitnn_fast.checks import shortened
+from digitnn_fast.checks import reason_of, shortened
 from digitnn_fast.files import Path
 
 if TYPE_CHECKING:
@@ -222,8 +222,7 @@ class Table:
         except MemoryError:
             raise
         except Exception as error:  # on hostile bytes zipfile raises half a dozen types besides its own
-            reason = shortened(" ".join(str(error).split()), 200) or type(error).__name__
-            raise self.error(f"damaged or cut-off zip: {reason}") from error
+            raise self.error(f"damaged or cut-off zip: {reason_of(error)}") from error
 
     def _unpack(self, role: Role) -> Any:
         """A stream of what is in the file if it is a gzip or a zip, else None."""

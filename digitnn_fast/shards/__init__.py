@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from digitnn_fast.checks import reason_of
 from digitnn_fast.predictor import Predictor
 from digitnn_fast.shards import manifest, store
 from digitnn_fast.shards.digest import HashedWriter
@@ -147,5 +148,5 @@ def attempt_shard(task: Task, predictor: Predictor, options: Options) -> Outcome
     except ShardError as error:
         reason = str(error)
     except Exception as error:  # no memory, or a bug that only this shard meets
-        reason = f"{task.source}: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        reason = f"{task.source}: {type(error).__name__}: {reason_of(error)}"
     return Outcome(task, 0, time.perf_counter() - start, error=reason)

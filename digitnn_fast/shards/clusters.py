@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from digitnn_fast.checks import shortened
+from digitnn_fast.checks import reason_of
 from digitnn_fast.kernels import FORWARD, KERNELS, start_compiling
 from digitnn_fast.kernels.machine.jit import DISABLE_JIT
 from digitnn_fast.network import Network
@@ -121,7 +121,7 @@ def _outcome(future: Any, task: Task) -> Outcome:
     except Exception as error:
         if future.status == "cancelled":
             raise ClusterError("the scheduler is gone; what is done is kept, so run the same command again") from error
-        return Outcome(task, 0, 0.0, error=f"{task.source}: {type(error).__name__}: {_words(error)}")
+        return Outcome(task, 0, 0.0, error=f"{task.source}: {type(error).__name__}: {reason_of(error)}")
     return outcome._replace(task=task)
 
 
@@ -162,17 +162,13 @@ def connected(scheduler: str | None, workers: int | None) -> Iterator[Any]:
                     silence_logs=50,
                 )
             except Exception as error:  # without /dev/shm, processes or ports its parts raise what they like
-                raise ClusterError(f"Dask can't start workers on this machine: {_words(error)}") from error
+                raise ClusterError(f"Dask can't start workers on this machine: {reason_of(error)}") from error
             scheduler = stack.enter_context(cluster)
         try:
             client = stack.enter_context(Client(scheduler, timeout=CONNECT))
         except (OSError, ValueError) as error:  # TimeoutError too
-            raise ClusterError(f"{scheduler}: no Dask scheduler can be reached: {_words(error)}") from error
+            raise ClusterError(f"{scheduler}: no Dask scheduler can be reached: {reason_of(error)}") from error
         yield client
-
-
-def _words(error: Exception) -> str:
-    return shortened(" ".join(str(error).split()), 200) or type(error).__name__
 
 
 def node_environment() -> dict[str, str]:

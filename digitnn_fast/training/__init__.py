@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
+DEFAULT = "fast"  # the recipe, if none is named
+
 
 def __getattr__(name: str) -> Any:
     """Import the loop when it is asked for: `digitnn-fast submit --help` needs the recipes alone."""

@@ -15,7 +15,7 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from digitnn_fast.checks import require, shortened
+from digitnn_fast.checks import reason_of, require
 from digitnn_fast.network import FORMAT_VERSION
 from digitnn_fast.npz import MAX_FILE_BYTES, Form, ModelFileError, check_directory, read_arrays
 from digitnn_fast.record import HISTORY_COLUMNS, check_history
@@ -81,7 +81,7 @@ class _File:
                     same = read_arrays(archive, IDENTITY)["identity"].item() == self._identity
                     kept = unpack(read_arrays(archive, forms, sizes)) if same else None
         except Exception as error:  # on hostile bytes zipfile and the .npy parser raise a dozen types
-            reason = shortened(" ".join(str(error).split()), 200) or type(error).__name__
+            reason = reason_of(error)
             raise ModelFileError(f"{self._path}: not a checkpoint, or damaged: {reason}") from error
         if not same:
             text = "the checkpoint of another training (recipe, seed, data or rows held out)"

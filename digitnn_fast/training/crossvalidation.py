@@ -16,6 +16,7 @@ from digitnn_fast.inputs import as_digits
 from digitnn_fast.network import Network, data_digest
 from digitnn_fast.predictor import Predictor
 from digitnn_fast.sizes import CLASSES
+from digitnn_fast.training import DEFAULT
 from digitnn_fast.training.checkpoint import Folds, remove
 from digitnn_fast.training.loop import EpochReport, forget, shown_as_part, train_on
 from digitnn_fast.training.recipes import Recipe, find_recipe
@@ -65,7 +66,7 @@ class CrossValidation:
 def cross_validate(
     images: Any,
     labels: ArrayLike,
-    recipe: str | Recipe = "fast",
+    recipe: str | Recipe = DEFAULT,
     *,
     folds: int = 5,
     seed: int = 0,
@@ -103,7 +104,7 @@ def cross_validate(
 def train_validated(
     images: Any,
     labels: ArrayLike,
-    recipe: str | Recipe = "fast",
+    recipe: str | Recipe = DEFAULT,
     *,
     folds: int = 5,
     seed: int = 0,

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from digitnn_fast.inputs import as_digits
 from digitnn_fast.network import Network
+from digitnn_fast.training import DEFAULT
 from digitnn_fast.training.loop import EpochReport, shown_as_part, train
 from digitnn_fast.training.recipes import Recipe
 
@@ -19,7 +20,7 @@ from digitnn_fast.training.recipes import Recipe
 def train_estimated(
     images: Any,
     labels: ArrayLike,
-    recipe: str | Recipe = "fast",
+    recipe: str | Recipe = DEFAULT,
     *,
     heldout: float = 0.1,
     seed: int = 0,

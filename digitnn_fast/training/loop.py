@@ -18,6 +18,7 @@ from digitnn_fast.preprocessing import PREPROCESSINGS, picture_of, prepare, view
 from digitnn_fast.record import MOST_SEED
 from digitnn_fast.reference import cross_entropy
 from digitnn_fast.threads import thread_count
+from digitnn_fast.training import DEFAULT
 from digitnn_fast.training.checkpoint import Checkpoint, State, remove
 from digitnn_fast.training.descent import Descent, Schedule, descent_for
 from digitnn_fast.training.recipes import Recipe, find_recipe
@@ -46,7 +47,7 @@ def shown_as_part(on_epoch: Callable[[EpochReport], None], part: int, parts: int
 def train(
     images: Any,
     labels: ArrayLike,
-    recipe: str | Recipe = "fast",
+    recipe: str | Recipe = DEFAULT,
     *,
     seed: int = 0,
     heldout: float = 0.1,
