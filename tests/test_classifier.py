@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import digitnn_fast
 from digitnn_fast import DigitClassifier
 from digitnn_fast.classifier import NotFittedError
 from digitnn_fast.kernels.machine.jit import DISABLE_JIT
@@ -139,12 +138,6 @@ def test_pickled(fitted):
     twin = pickle.loads(pickle.dumps(fitted))
     assert twin.predict_proba(X_TEST).tobytes() == fitted.predict_proba(X_TEST).tobytes()
     assert re.fullmatch(r"DigitClassifier\(hidden=32, epochs=8\)", repr(twin))
-
-
-def test_it_is_not_imported_before_it_is_asked_for():
-    code = "import sys, digitnn_fast as d; print('digitnn_fast.classifier' in sys.modules, 'DigitClassifier' in dir(d))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False True\n"
-    assert digitnn_fast.DigitClassifier is DigitClassifier
 
 
 # With the real scikit-learn

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitnn_fast import utils
-from digitnn_fast.writing import replacing
 
 finite = st.floats(-1e4, 1e4)
 
@@ -110,17 +109,3 @@ def test_initial_scale():
 def test_initial_parameters_refuse(seed, hidden):
     with pytest.raises(ValueError, match=r"hidden must be 1 to 65,536, got|non-negative"):
         utils.initialize_parameters(seed, hidden)
-
-
-def test_replacing_is_all_or_nothing(tmp_path):
-    target, link = tmp_path / "file", tmp_path / "link"
-    target.write_bytes(b"old")
-    link.symlink_to(target)
-    with pytest.raises(KeyboardInterrupt), replacing(target) as file:
-        file.write(b"half")
-        raise KeyboardInterrupt
-    assert target.read_bytes() == b"old"
-    with replacing(link) as file:
-        file.write(b"new")
-    assert target.read_bytes() == b"new"
-    assert sorted(tmp_path.iterdir()) == [target, link]

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import TEST_ROWS, TRAIN_ROWS, in_a_terminal, process
+from command_line import TEST_ROWS, TRAIN_ROWS, in_a_terminal
 from PIL import Image
 
 from digitnn_fast import benchmark
@@ -176,13 +176,13 @@ def test_narrow_terminals(columns, files):
 
 
 @pytest.mark.parametrize(("shell", "form"), [("bash", "complete_bash"), ("zsh", "complete_zsh")])
-def test_completion(shell, form):
+def test_completion(shell, form, command):
     words = {"COMP_WORDS": "digitnn-fast ev", "COMP_CWORD": "1", "_TYPER_COMPLETE_ARGS": "digitnn-fast ev"}
     asked = os.environ | words | {"_DIGITNN_FAST_COMPLETE": form}
     done = subprocess.run([sys.executable, "-m", "digitnn_fast"], env=asked, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert "evaluate" in done.stdout and "submit" not in done.stdout
-    assert "--install-completion" in process("--help").out
+    assert "--install-completion" in command("--help").out
 
 
 def test_submit_writes_a_report(files, command, tmp_path):

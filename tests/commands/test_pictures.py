@@ -14,24 +14,13 @@ import pytest
 from PIL import Image
 
 from digitnn_fast import Predictor, preprocess
-from digitnn_fast.commands import app, reading
+from digitnn_fast.commands import reading
 from digitnn_fast.images import PictureError
 from digitnn_fast.reference.deskewing import deskew
 from digitnn_fast.sample import load_sample
 
 SAMPLE = load_sample()
 PREDICTOR = Predictor.load(threads=1)
-
-
-@pytest.fixture
-def command(capsys):
-    """Arguments -> exit code, stdout, stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        return app.run([str(argument) for argument in arguments]), *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture
