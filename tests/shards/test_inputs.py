@@ -12,7 +12,6 @@ import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image
 from shard_files import (
     ARRAYS,
     IMAGES,
@@ -32,7 +31,7 @@ from shard_files import (
     zipped,
 )
 
-from digitnn_fast import kaggle, preprocess
+from digitnn_fast import kaggle
 from digitnn_fast.kernels.machine.jit import DISABLE_JIT
 from digitnn_fast.shards import Options, ShardError, Task, attempt_shard, predict_shard
 
@@ -49,64 +48,6 @@ def test_every_format(make, folder):
     assert header == ["row", "label"]
     assert rows == [[str(number), str(label)] for number, label in enumerate(LABELS, 1)]
     assert sorted(os.listdir("out")) == ["part.csv", "part.csv.manifest.json"]
-
-
-def test_pictures(folder):
-    (folder / "scans" / "more").mkdir(parents=True)
-    for number in range(3):
-        Image.fromarray(255 - SQUARES[number]).resize((112, 112)).save(folder / "scans" / f"{number}.png")
-    names = ["0.png", "1.png", "2.png"]
-    labels = [str(PREDICTOR.predict(preprocess(folder / "scans" / name))) for name in names]
-    expected = [["file", "label", "error"], *([name, label, ""] for name, label in zip(names, labels, strict=True))]
-    predict_shard("scans", "out.csv", PREDICTOR)
-    assert rows_of("out.csv") == expected
-    assert predict_shard("scans", "out.csv", PREDICTOR).skipped
-    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
-        (folder / "scans" / "list.txt").write_text("2.png\n\n0.png\n", encoding)
-        predict_shard("scans/list.txt", "list.csv", PREDICTOR)
-        assert rows_of("list.csv") == [expected[0], expected[3], expected[1]]
-    predict_shard("scans/1.png", "one.csv", PREDICTOR)
-    assert rows_of("one.csv") == [expected[0], expected[2]]
-
-
-def test_a_picture_that_cannot_be_read_has_its_reason_in_its_row(folder):
-    (folder / "scans").mkdir()
-    Image.fromarray(255 - SQUARES[0]).resize((112, 112)).save(folder / "scans" / "0.png")
-    content = (folder / "scans" / "0.png").read_bytes()
-    Image.new("L", (30, 30), 255).save(folder / "scans" / "1.png")
-    (folder / "scans" / "2.png").write_bytes(content[: len(content) // 2])
-    (folder / "scans" / "3.png").write_text('no, "picture"')
-    (folder / "scans" / "4.png").write_bytes(content)
-    (folder / "scans" / "list.txt").write_text("0.png\nnone.png\n")
-    outcome = predict_shard("scans", "out.csv", PREDICTOR)
-    assert (outcome.rows, outcome.unread, outcome.error) == (5, 3, "")
-    header, *rows = rows_of("out.csv")
-    label = rows[0][1]
-    assert header == ["file", "label", "error"]
-    assert [row[:2] for row in rows] == [
-        ["0.png", label],
-        ["1.png", ""],
-        ["2.png", ""],
-        ["3.png", ""],
-        ["4.png", label],
-    ]
-    reasons = "", "nothing is written on it", "damaged: .*", "not a picture in a format that can be read .*", ""
-    assert all(re.fullmatch(reason, row[2]) for reason, row in zip(reasons, rows, strict=True))
-    again = predict_shard("scans", "out.csv", PREDICTOR)
-    assert (again.skipped, again.unread) == (True, 3)
-    predict_shard("scans/list.txt", "list.csv", PREDICTOR, Options(probabilities=True))
-    assert rows_of("list.csv")[2] == ["none.png", *[""] * 11, "no such file"]
-
-
-def test_pictures_that_cannot_be_read_in_parquet(folder):
-    pq = pytest.importorskip("pyarrow.parquet")
-    Image.fromarray(255 - SQUARES[0]).resize((112, 112)).save("0.png")
-    (folder / "list.txt").write_text("none.png\n0.png\n")
-    for probabilities in (True, False):
-        predict_shard("list.txt", "out.parquet", PREDICTOR, Options(probabilities, "parquet"))
-        rows = pq.read_table("out.parquet").to_pylist()
-        assert (rows[0]["label"], rows[0].get("p3"), rows[0]["error"]) == (None, None, "no such file")
-        assert rows[1]["label"] == PREDICTOR.predict("0.png") and rows[1]["error"] is None
 
 
 HUGE = (

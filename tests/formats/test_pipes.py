@@ -1,0 +1,87 @@
+"""Standard input and output in the place of files, at each door."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager, suppress
+
+import pytest
+from digit_files import LABELLED, TEST
+from doors import DOORS, PREDICT, enter, expected
+
+from digitnn_fast.commands import app
+from digitnn_fast.kernels.machine import jit
+
+pytestmark = [
+    pytest.mark.skipif(jit.DISABLE_JIT, reason="takes minutes in plain Python"),
+    pytest.mark.skipif(os.name != "posix", reason="needs POSIX pipes"),
+]
+PIPED = "csv with semicolons", "Keras' npz", "Hugging Face's parquet"
+
+
+@contextmanager
+def standard_input(content: bytes, piped: bool):
+    """Let it be a pipe that holds this, or a file."""
+    before = os.dup(0)
+    if piped:
+        reading, writing = os.pipe()
+    else:
+        with open("stdin", "wb") as file:
+            file.write(content)
+        reading = os.open("stdin", os.O_RDONLY)
+    os.dup2(reading, 0)
+    os.close(reading)
+    writer = threading.Thread(target=lambda: piped and write_all(writing, content))
+    writer.start()
+    try:
+        yield
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        writer.join()
+
+
+def write_all(number: int, content: bytes) -> None:
+    with suppress(BrokenPipeError), open(number, "wb") as file:
+        file.write(content)
+
+
+@pytest.mark.parametrize("piped", [True, False])
+@pytest.mark.parametrize("door", ["train", "evaluate", "submit", "predict", "submit a model", "validate"])
+@pytest.mark.parametrize("name", ["csv", *(pytest.param(name, marks=pytest.mark.once) for name in PIPED)])
+def test_standard_input(name, door, piped, here):
+    (content,) = LABELLED[name]().values()
+    if "csv" in name and door in PREDICT:
+        content = TEST if name == "csv" else TEST.replace(b",", b";")
+    wanted = expected(door)
+    with standard_input(content, piped):
+        assert enter(door, "-") == wanted
+
+
+@pytest.mark.parametrize("door", ["train", "predict", "submit"])
+def test_standard_input_of_many_megabytes_that_are_no_digits(door, here, capsys):
+    """What follows the first one is not waited for."""
+    text, _ = DOORS[door]
+    with standard_input(b"<html>\n" * (1 << 19), piped=True):
+        assert app.run(text.format(file="-").split()) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: standard input: line 1: the first line must be")
+
+
+def test_standard_output(here):
+    """What is predicted goes there, and the report to stderr; `-` is no file."""
+    command = [sys.executable, "-m", "digitnn_fast", "predict", "--model", "net.npz", "--test", "-", "--out", "-"]
+    done = subprocess.run(command, input=TEST, capture_output=True)
+    assert (done.returncode, done.stdout) == (0, expected("predict")), done.stderr
+    assert done.stderr.startswith(b"predicted ") and not os.path.exists("-")
+
+
+def test_standard_input_is_one_file(here, capsys):
+    for text in ("submit --train - --test -", "validate - --test -"):
+        assert app.run(text.split()) == 2
+        assert re.fullmatch(r"error: standard input can't be .*\n", capsys.readouterr().err)
+    assert app.run(["train", "--train", "csv/train.csv", "--out", "-"]) == 2
+    assert capsys.readouterr().err == "error: -: can't be written: not a file\n"
