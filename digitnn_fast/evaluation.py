@@ -129,7 +129,7 @@ def fit_temperature(labels: NDArray[np.integer[Any]], probabilities: NDArray[np.
     """The temperature by which logits should be divided for the least cross-entropy on these answers (n, 10).
 
     From 0.05 to 20, 1 of no answers. Method: Guo, Pleiss, Sun and Weinberger 2017; the loss is convex in
-    1 / temperature, so its slope is halved in on.
+    1 / temperature, so its slope is bisected.
     """
     logits = np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny))
     own = logits[np.arange(len(labels)), labels]

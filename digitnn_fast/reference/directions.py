@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from digitnn_fast.reference.deskewing import deskew
 from digitnn_fast.sizes import SIDE
 
 if TYPE_CHECKING:
@@ -94,8 +93,3 @@ def describe(images: NDArray[np.uint8], cells: Cells = FINE) -> NDArray[np.uint8
     places = cells.places()
     described[:, places] = np.where(roots < FAINT, 0, np.minimum(roots, 255)).reshape(len(images), places.size)
     return described
-
-
-def describe_upright(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What a network of the preprocessing "directions" sees of images (n, 784): they are deskewed first."""
-    return describe(deskew(images))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from digitnn_fast.reference.deskewing import deskew
 from digitnn_fast.sizes import SIDE
 
 if TYPE_CHECKING:
@@ -34,8 +33,3 @@ def pool(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     levels = images.reshape(-1, SIDE, SIDE).astype(np.int64)
     means = (THIRDS @ levels @ THIRDS.T + 4) // 9
     return np.asarray(means.astype(np.uint8).reshape(-1, SIDE * SIDE))
-
-
-def pool_upright(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What a network of the preprocessing "pooled" sees of images (n, 784): they are deskewed first."""
-    return pool(deskew(images))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from digitnn_fast.sizes import PIXEL_SCALE
+from digitnn_fast.sizes import PIXEL_SCALE, SIDE
 from digitnn_fast.utils import Parameters
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 MAX_PIXEL, MAX_INT16, MAX_INT32 = 255, 2**15 - 1, 2**31 - 1
 LARGEST = {8: 127, 4: 7, 2: 3}  # weight in W1, by its bits
-SIDE = 28
 
 
 class QuantizedParameters(NamedTuple):

@@ -123,6 +123,8 @@ def describe(pixels, rows=7, columns=7, directions=16, pitch=3, first=(4.5, 4.5)
         for k in range(math.floor(sector - 0.2), math.ceil(sector + 0.2) + 1):  # of the others, the part is 0
             (ax, ay), (bx, by) = units[(k - 1) % directions], units[(k + 1) % directions]
             part = max(0, min(ax * y - ay * x, bx * -y + by * x))
+            if not part:
+                continue
             for cell_column, cell_row in itertools.product(range(columns), range(rows)):
                 aside, down = abs(column - pitch * cell_column - first[0]), abs(row - pitch * cell_row - first[1])
                 share = int(max(0, 2 * pitch - 2 * aside)) * int(max(0, 2 * pitch - 2 * down))

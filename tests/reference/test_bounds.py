@@ -4,6 +4,7 @@ import naive
 import numpy as np
 import pytest
 
+from digitnn_fast.preprocessing import PREPROCESSINGS
 from digitnn_fast.reference import deskewing, directions
 from digitnn_fast.sizes import SIDE
 
@@ -56,7 +57,8 @@ def test_a_digit_is_prepared_alike_wherever_it_stands():
     digits = load_sample().test_images[:300].reshape(-1, SIDE, SIDE)
     fits = [digit for digit in digits if not (digit[:, :4].any() or digit[:, -4:].any() or digit[:4].any())]
     assert len(fits) > 100
-    wanted = directions.describe_upright(np.stack(fits).reshape(-1, SIDE**2))
+    seen = PREPROCESSINGS["directions"].reference
+    wanted = seen(np.stack(fits).reshape(-1, SIDE**2))
     for down, right in ((-4, -4), (-4, 4), (0, 3), (-2, 0)):
         moved = np.roll(np.stack(fits), (down, right), axis=(1, 2)).reshape(-1, SIDE**2)
-        np.testing.assert_array_equal(directions.describe_upright(moved), wanted)
+        np.testing.assert_array_equal(seen(moved), wanted)

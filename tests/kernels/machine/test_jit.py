@@ -11,7 +11,7 @@ CHECK = """
 import json, sys, warnings
 import numpy as np
 from digitnn_fast import Network, Predictor, reference, train
-from digitnn_fast.reference import deskewing, directions, distortion, pooling
+from digitnn_fast.reference import distortion
 from digitnn_fast.preprocessing import PREPROCESSINGS, prepare
 from digitnn_fast.sample import load_sample
 from digitnn_fast.training.recipes import Distortion, Recipe
@@ -31,11 +31,8 @@ expected = reference.forward(network.parameters, images).probabilities
 answers = {"probabilities": far([Predictor(network, threads=1).predict_proba(images)], [expected])}
 answers["alone"] = far([Predictor(network, threads=1).predict_proba(images[0])], [expected[0]])
 answers["int8"] = Predictor(network, threads=1, precision="int8").predict(images).tolist()
-answers["deskewed"] = float(np.mean(prepare(images, "deskewed") != deskewing.deskew(images)))
-answers["directions"] = float(np.mean(prepare(images, "directions") != directions.describe_upright(images)))
-for name in ("directions480", "directions300"):
-    answers[name] = float(np.mean(prepare(images, name) != PREPROCESSINGS[name].reference(images)))
-answers["pooled"] = float(np.mean(prepare(images, "pooled") != pooling.pool_upright(images)))
+for name, row in PREPROCESSINGS.items():
+    answers[name] = float(np.mean(prepare(images, name) != row.reference(images)))
 
 # Two steps of descent on distorted images; the key of each epoch as training.py draws it.
 distorting = Recipe("", "", hidden, 2, 0.1, distortion=Distortion(0.1, 0.1, 0.1, 2.0, 3.0))
