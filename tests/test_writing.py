@@ -1,4 +1,4 @@
-"""What a path is, whether it can be written, and files and folders that are replaced all at once."""
+"""Whether a path can be written, and files and folders that are replaced all at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from digitnn_fast import kaggle
-from digitnn_fast.files import find, is_device, is_pipe
 from digitnn_fast.network import Network
 from digitnn_fast.page import write_page
 from digitnn_fast.utils import initialize_parameters
@@ -35,30 +34,6 @@ WRITERS = {
 def put(path, content: bytes, **options) -> None:
     with replacing(path, **options) as file:
         file.write(content)
-
-
-# What a path is
-
-
-@POSIX
-def test_devices(tmp_path):
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    (tmp_path / "file").touch()
-    links = {"to_null": "/dev/null", "to_link": tmp_path / "to_null", "to_pipe": pipe, "to_file": tmp_path / "file"}
-    links |= {"to_stdout": "/dev/stdout", "dangling": tmp_path / "none", "dev": "/dev"}
-    for name, target in links.items():
-        (tmp_path / name).symlink_to(target)
-    devices = ["/dev/null", "/dev/stdout", "/dev/stderr", "/dev/fd/1", "/dev/../dev/null", "/dev/none", pipe]
-    devices += [tmp_path / name for name in ("to_null", "to_link", "to_pipe", "to_stdout", "dev/null")]
-    files = [tmp_path / name for name in ("file", "to_file", "dangling", "none")] + ["none", "/dev/shm/none"]
-    assert [is_device(path) for path in devices] == [True] * len(devices)
-    assert [is_device(path) for path in files] == [False] * len(files)
-    assert [is_pipe(path) for path in ("/dev/null", pipe, tmp_path / "to_pipe")] == [True] * 3
-    assert not any(is_pipe(path) for path in [*files, tmp_path, "/dev/none"])
-    (tmp_path / "circle").symlink_to(tmp_path / "circle")
-    with pytest.raises(OSError, match="symbolic links"):
-        find(tmp_path / "circle")
 
 
 # Whether it can be written

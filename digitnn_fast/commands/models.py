@@ -155,7 +155,7 @@ def warmup(
     With --for, for machines that have at least these processors: then an image that is built on one starts on all.
     """
     from digitnn_fast.kernels import KERNELS, start_compiling
-    from digitnn_fast.kernels.machine.jit import DISABLE_JIT, settings_for
+    from digitnn_fast.kernels.machine.jit import DISABLE_JIT
     from digitnn_fast.kernels.machine.without import obstacle
     from digitnn_fast.threads import available_cpus
 
@@ -165,16 +165,7 @@ def warmup(
     if obstacle():
         raise ValueError(f"nothing can be compiled here: {obstacle()}")
     if processors is not None:
-        import subprocess
-        import sys
-
-        every = [(name, settings_for(name)) for name in processors.split(",")]  # before the first one takes its time
-        for name, settings in every:
-            _say(f"for {name}:")
-            command = [sys.executable, "-m", "digitnn_fast", "warmup", *["-q"] * Loudness.quiet]
-            done = subprocess.run(command, env=os.environ | settings)
-            if done.returncode:  # it has said why
-                raise typer.Exit(done.returncode)
+        _warm_for(processors.split(","))
         return
     stages = Stages()
     names = list(KERNELS)
@@ -185,6 +176,22 @@ def warmup(
             kernel.load()  # NumPyWarning if numba is there, but broken
         state = "already there" if cached else "compiled" if kernel.is_cached() else "compiled, but can't be kept"
         _say(f"{name}: {state}, {stages.seconds[name]:.2f} s")
+
+
+def _warm_for(processors: list[str]) -> None:
+    """The same for other machines, each by a process of its own."""
+    import subprocess
+    import sys
+
+    from digitnn_fast.kernels.machine.jit import settings_for
+
+    every = [(name, settings_for(name)) for name in processors]  # before the first one takes its time
+    for name, settings in every:
+        _say(f"for {name}:")
+        command = [sys.executable, "-m", "digitnn_fast", "warmup", *["-q"] * Loudness.quiet]
+        done = subprocess.run(command, env=os.environ | settings)
+        if done.returncode:  # it has said why
+            raise typer.Exit(done.returncode)
 
 
 def _say(text: str) -> None:

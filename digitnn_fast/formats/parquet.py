@@ -98,13 +98,13 @@ class ParquetImages:
         while True:
             if column.null_count:
                 raise refuse("null", int(np.argmin(column.is_valid())))
-            if not (types.is_list(column.type) or types.is_large_list(column.type) or _is_fixed(types, column)):
+            if not any(kind(column.type) for kind in (types.is_list, types.is_large_list, types.is_fixed_size_list)):
                 break
             lengths = np.asarray(self._arrow.compute.list_value_length(column))
             if len(lengths) and (odd := lengths != lengths[0]).any():
                 raise refuse(f"{lengths[odd][0]} values instead of {lengths[0]}", int(odd.argmax()))
             column, each = column.flatten(), each * (int(lengths[0]) if len(lengths) else 1)
-        if types.is_binary(column.type) or types.is_large_binary(column.type) or _is_bytes(types, column):
+        if any(kind(column.type) for kind in (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)):
             parts = column.to_pylist()
             for at, part in enumerate(parts):
                 if is_encoded(part):
@@ -125,14 +125,6 @@ class ParquetImages:
 
     def _damaged(self, error: Exception) -> FormatError:
         return FormatError(f"{self._name}: damaged Parquet: {reason_of(error)}")
-
-
-def _is_fixed(types: Any, column: Any) -> bool:
-    return bool(types.is_fixed_size_list(column.type))
-
-
-def _is_bytes(types: Any, column: Any) -> bool:
-    return bool(types.is_fixed_size_binary(column.type))
 
 
 def _pixel_columns(names: Sequence[str], name: str) -> list[str]:

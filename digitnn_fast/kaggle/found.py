@@ -19,8 +19,7 @@ KNOWN = (
     (JSON, "it is JSON: save it as CSV"),
     (r"\s*@relation", "it is ARFF, as OpenML keeps it: save it as CSV"),
     (r"\s*[\d.]+( +\d+:[\d.]+)+\s*$", "it is LIBSVM's format: save it as CSV"),
-    (r'\W*image_?id"?,"?label\W*$', "it is a submission: give the file that was predicted"),
-    (r'\W*id"?,"?label\W*$', "it is a submission: give the file that was predicted"),
+    (r'\W*(image_?)?id"?,"?label\W*$', "it is a submission: give the file that was predicted"),
     (r"\s*-?[\d.]+([eE][+-]?\d+)?([,;\s]+-?[\d.]+([eE][+-]?\d+)?)*\s*$", "these are numbers: put a header above them"),
 )
 ONE_HOT = re.compile(r"\D*[0-9]")

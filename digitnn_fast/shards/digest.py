@@ -43,9 +43,6 @@ class Hashed(Shared):
         self._at = end
         return count
 
-    def close(self) -> None:
-        """Nothing yet: others may still want to read."""
-
     def shut(self) -> None:
         """Close it."""
         self._file.close()

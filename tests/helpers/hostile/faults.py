@@ -17,11 +17,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from digitnn_fast.bundled import MODELS
 from digitnn_fast.commands import app
 from digitnn_fast.network import Network
 from digitnn_fast.sample import load_sample
@@ -30,7 +31,8 @@ from digitnn_fast.training import checkpoint
 STEPS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate"}
 OURS = re.compile(r"digitnn-fast-[0-9a-f]|\.tmp$")
 PROGRESS = re.compile(r"epoch |\d+ of \d+ shards|$")
-SAMPLE = load_sample()
+SAMPLE, SMALL = load_sample(), MODELS["small"].file
+TOO_LARGE = re.compile(r"error: [^:]+: can't be written: File too large(; nothing was written)?")
 NUMBER = re.compile(rb"DIGITS_EXPORT(?: !=)? (0x[0-9a-f]{8}u)")
 
 
@@ -78,16 +80,10 @@ def prepare(folder: Path) -> None:
     for part in range(2):
         (folder / "shards" / f"{part}.csv").write_text("\n".join([names, *rows[part * 20 : part * 20 + 20], ""]))
     Image.fromarray(255 - SAMPLE.test_images[0].reshape(28, 28)).save(folder / "digit.png")
-    tiny = Network(*(np.float32(0.01) * array for array in Network.load(_small()).parameters))
+    tiny = Network(*(np.float32(0.01) * array for array in Network.load(SMALL).parameters))
     tiny = Network(tiny.W1[:, :4], tiny.b1[:4], tiny.W2[:4], tiny.b2)
     tiny.save(folder / "tiny.npz")
-    shutil.copy(_small(), folder / "small.npz")
-
-
-def _small() -> Path:
-    from digitnn_fast.bundled import MODELS
-
-    return Path(MODELS["small"].file)
+    shutil.copy(SMALL, folder / "small.npz")
 
 
 def state_of(folder: Path) -> dict[str, bytes]:
@@ -240,21 +236,22 @@ class Case:
         found = state_of(self.folder)
         other = [name for name in {*found, *self.new} if found.get(name) != self.new.get(name)]
         assert not other, f"after the next run: {other}"
-        litter = [path.name for path in self.folder.rglob("*") if OURS.search(path.name) and path.name != "mine.tmp"]
-        assert not litter, f"after the next run: {litter}"
+        assert not self._litter(), f"after the next run: {self._litter()}"
+
+    def _litter(self) -> list[str]:
+        return [path.name for path in self.folder.rglob("*") if OURS.search(path.name) and path.name != "mine.tmp"]
 
     def killed_at(self, step: int) -> None:
         """Kill at that step, look, and run again. Shards that are done keep their results: only then times differ."""
-        self.renew()
-        ended = run(self.folder, self.command.arguments, at_each_step(self.folder, die(step)))
-        assert ended.code in (-signal.SIGKILL, 0), f"{ended}"
-        self.look()
-        self.finish()
+        self._killed(before=at_each_step(self.folder, die(step)))
 
     def killed_after(self, seconds: float) -> None:
         """The same, after so many seconds."""
+        self._killed(wait=seconds)
+
+    def _killed(self, **how: Any) -> None:
         self.renew()
-        ended = run(self.folder, self.command.arguments, wait=seconds)
+        ended = run(self.folder, self.command.arguments, **how)
         assert ended.code in (-signal.SIGKILL, 0), f"{ended}"
         self.look()
         self.finish()
@@ -274,14 +271,11 @@ class Case:
             lines = [line for line in ended.errors.splitlines() if not PROGRESS.match(line)]
             assert len(lines) == (2 if self.name == "shards" else 1), ended.errors[-500:]  # one for each shard
             for line in lines:
-                assert re.fullmatch(r"error: [^:]+: can't be written: File too large(; nothing was written)?", line), (
-                    line
-                )
-        elif not ended.code:
+                assert TOO_LARGE.fullmatch(line), line
+        else:
             assert max(map(len, self.new.values())) <= limit or state_of(self.folder) == self.new
         self.look()
-        litter = [path.name for path in self.folder.rglob("*") if OURS.search(path.name) and path.name != "mine.tmp"]
-        assert not litter, f"{litter}"
+        assert not self._litter(), f"{self._litter()}"
 
 
 def _other_number(content: bytes) -> tuple[bytes, bytes]:

@@ -21,43 +21,11 @@ from digitnn_fast.sample import load_sample
 SAMPLE = load_sample()
 NAMES = [f"pixel{pixel}" for pixel in range(784)]
 SPELLINGS = ["{}", "{}.0", "{}e0", " {}", "{} ", "+{}", "00{}", '"{}"', "{}.", "{}.00e-0", '" {}"', "{}0e-1", "\t{}"]
-STRANGE = [
-    "",
-    " ",
-    "NaN",
-    "inf",
-    "-0",
-    "-1",
-    "256",
-    "1e400",
-    "1e4294967296",
-    "True",
-    "0x7",
-    "1_0",
-    "7.5",
-    "٣",
-    "x" * 99,
-]
+STRANGE = ["", " ", "NaN", "inf", "-0", "-1", "256", "1e400", "1e4294967296", "True", "0x7", "1_0", "٣", "x" * 99]
 STRANGE += ["00000000000000099.0", '"1"2', '""', "#7", "1,0", "'7'", "7;7", "1e-400", "99999999999999999999", "\ufeff7"]
+STRANGE += ["7.5"]
 ENDS = ["\n", "\r\n", "\n", "\r", "\n\n", "\r\r\n"]
-WORDS: list[Any] = [
-    None,
-    True,
-    -1,
-    0,
-    1,
-    2.5,
-    10**400,
-    2**63,
-    "",
-    "raw",
-    "x" * 9000,
-    [],
-    {},
-    [[]],
-    float("nan"),
-    "\ud800",
-]
+WORDS = [None, True, -1, 0, 1, 2.5, 10**400, 2**63, "", "raw", "x" * 9000, [], {}, [[]], float("nan"), "\ud800"]
 
 
 def mutated(random: Random, content: bytes, times: int = 1) -> bytes:
