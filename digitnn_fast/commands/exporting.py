@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from digitnn_fast.checks import printable
-from digitnn_fast.commands.data import print_json
+from digitnn_fast.commands.json_output import print_json
 from digitnn_fast.commands.options import (
     KINDS,
     Json,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from digitnn_fast.commands.data import epochs_data, evaluation_data, network_data, print_json
+from digitnn_fast.commands.json_output import epochs_data, evaluation_data, network_data, print_json
 from digitnn_fast.commands.options import (
     Data,
     Json,

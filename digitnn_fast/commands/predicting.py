@@ -9,7 +9,7 @@ import typer
 
 from digitnn_fast.checks import printable
 from digitnn_fast.commands import plain
-from digitnn_fast.commands.data import print_json
+from digitnn_fast.commands.json_output import print_json
 from digitnn_fast.commands.options import TEST_HELP, Json, Model, Named, Out, Sample, Threads, file_option, one_model
 from digitnn_fast.commands.report import print_facts
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitnn_fast.commands.data import network_data, print_json
+from digitnn_fast.commands.json_output import network_data, print_json
 from digitnn_fast.commands.options import (
     TEST_HELP,
     TRAIN_HELP,

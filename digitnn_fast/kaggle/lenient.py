@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.columns import PIXEL_NAMES
-from digitnn_fast.kaggle.found import no_header, no_label
+from digitnn_fast.kaggle.not_a_table import no_header, no_label
 from digitnn_fast.kaggle.plain import Rest
 from digitnn_fast.kaggle.rows import Row, Rows
 from digitnn_fast.kaggle.table import KaggleFileError, Table

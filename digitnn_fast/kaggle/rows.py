@@ -9,7 +9,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from digitnn_fast.columns import PIXEL_NAMES, are_counted, kaggle_names, names_of_numbers
-from digitnn_fast.kaggle.found import JSON, no_header
+from digitnn_fast.kaggle.not_a_table import JSON, no_header
 from digitnn_fast.kaggle.table import KaggleFileError, Table
 
 MAX_LINE = 1 << 20  # bytes: 30 times a table of pixels written as 0.00000000000000e+00
