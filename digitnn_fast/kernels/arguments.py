@@ -179,7 +179,7 @@ class CellsLayout(NamedTuple):
     row_shares: Annotated[Integers, "28"]  # how far below it, in half pixels
     column_cells: Annotated[Integers, "28"]
     column_shares: Annotated[Integers, "28"]
-    before: Annotated[Integers, "16"]  # see `kernels.directions.products`
+    before: Annotated[Integers, "16"]  # see `layout.products`
     behind: Annotated[Integers, "16"]
 
 
