@@ -1,6 +1,7 @@
 """The specification of the preprocessing "directions", in plain NumPy: the strength of edges by place and direction.
 
-A kin of the histogram of oriented gradients (HOG). In integers throughout, but for a square root that is exact, so that every language makes the same bytes of an image.
+A kin of the histogram of oriented gradients (HOG). In integers throughout, but for a square root that is exact, so
+that every language makes the same bytes of an image.
 """
 
 from __future__ import annotations

@@ -129,5 +129,3 @@ def test_any_change_is_read_as_the_oracle_does_or_refused(
     except KaggleFileError as error:
         # Stricter than csv: NUL bytes, stray carriage returns, 1_0, digits of other scripts, lines of blanks only.
         assert expected is None or re.search("NUL|carriage return|not a number", str(error)), str(error)
-
-

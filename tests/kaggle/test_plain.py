@@ -82,5 +82,3 @@ def test_the_functions_exception_comes_out(save: Callable[[bytes], Path]) -> Non
     assert not running, "it comes out when no thread is at work any more"
     with pytest.raises(ValueError, match="must return 60 rows"):
         kaggle.map_test(save(text(table(60))), lambda images: images[:3], 1)
-
-

@@ -157,7 +157,9 @@ def test_two_processes_compile_at_the_same_time(tmp_path):
 
 def test_numba_is_loaded_by_another_process(tmp_path):
     code = "import sys\nfrom digitnn_fast.kernels import start_compiling\n"
-    code += "assert start_compiling('inference.relu', 'inference.softmax')\n" + RELU + 'print(int("numba" in sys.modules))'
+    code += (
+        "assert start_compiling('inference.relu', 'inference.softmax')\n" + RELU + 'print(int("numba" in sys.modules))'
+    )
     assert run(code, NUMBA_CACHE_DIR=str(tmp_path)) == 0
     assert len(list(tmp_path.iterdir())) == 1, "what nobody asked for is not kept, and not waited for"
     assert (
