@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import errno
 import io
+import math
 import os
 import re
 import warnings
@@ -34,6 +35,7 @@ FORMATS = {
 ENDINGS = tuple(ending for endings in FORMATS.values() for ending in endings)
 MAX_PIXELS = 120_000_000  # of a file, and so a limit on the time
 MAX_BYTES = 200_000_000  # while it is decoded
+STEPS = 12  # rows and columns that differ from the one before, at least: a drawing of a box has fewer
 STRIP_PIXELS = 2**20  # of a large picture that are converted at a time
 NO_PATH = re.compile(r"\n|^https?://")  # nothing is fetched
 ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
@@ -55,6 +57,7 @@ def is_picture(name: str) -> bool:
 def read_colours(source: Source) -> NDArray[np.uint8]:
     """Colours (h, w, 3) of a picture, upright, shrunk to at most WORK pixels; of an animation the first picture.
 
+    Of a small one that was enlarged by repeating its pixels, as `preprocess` would see squares, the small one.
     Transparent pixels become paper: white, or black if the ink is light. PictureError if it can't be read, is no
     picture, or would take more than MAX_BYTES; OSError if there is no such file.
     """
@@ -137,12 +140,12 @@ def _colours(image: Image) -> NDArray[np.uint8]:
     rows = factor * max(1, STRIP_PIXELS // (image.width * factor))
     image.load()
     if factor == 1 and rows >= image.height:
-        return _turned(_on_paper(np.asarray(image.convert(mode))), image)
+        return _unrepeated(_turned(_on_paper(np.asarray(image.convert(mode))), image))
     strips = []
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         strips.append(np.asarray(strip.convert(mode).reduce(factor)))
-    return _turned(_on_paper(np.concatenate(strips)), image)
+    return _unrepeated(_turned(_on_paper(np.concatenate(strips)), image))
 
 
 def _mode(image: Image) -> str:
@@ -185,3 +188,13 @@ def _turned(pixels: NDArray[np.uint8], image: Image) -> NDArray[np.uint8]:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)
+
+
+def _unrepeated(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture before it was enlarged by repeating each pixel: the edges of large squares are not a digit's."""
+    rows, columns = (colours[1:] != colours[:-1]).any(axis=(1, 2)), (colours[:, 1:] != colours[:, :-1]).any(axis=(0, 2))
+    steps = [int(place) + 1 for way in (rows, columns) for place in np.flatnonzero(way)]
+    if len(steps) < STEPS:
+        return colours
+    times = math.gcd(*colours.shape[:2], *steps)
+    return np.ascontiguousarray(colours[::times, ::times])

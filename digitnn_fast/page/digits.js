@@ -3,6 +3,7 @@
 "use strict";
 
 const CELLS = 64, WIDEST_STROKE = 1 / 3, FAINTEST = 0.06, NEAR = 10, SKEWNESS = 2, NOISE = 6, MOSTLY = 0.25, BINS = 256;
+const STEPS = 12;
 
 // Grids: {height, width, values: Float64Array, row after row}.
 const grid = (height, width, fill = 0) => ({ height, width, values: new Float64Array(height * width).fill(fill) });
@@ -93,6 +94,25 @@ function spread(g, shape) {
       return line[first] * (1 - share) + line[Math.min(first + 1, line.length - 1)] * share;
     });
   });
+}
+
+// The picture before it was enlarged by repeating each pixel, as in images/read.py.
+function unrepeated(picture) {
+  const { width, height, data } = picture, steps = [];
+  const changes = (count, at, back) => {
+    for (let i = 0; i < count; i++) {
+      const here = 4 * at(i), before = here - 4 * back;
+      for (let channel = 0; channel < 3; channel++) if (data[here + channel] !== data[before + channel]) return true;
+    }
+    return false;
+  };
+  for (let y = 1; y < height; y++) if (changes(width, (x) => y * width + x, width)) steps.push(y);
+  for (let x = 1; x < width; x++) if (changes(height, (y) => y * width + x, 1)) steps.push(x);
+  const divisor = (a, b) => (b ? divisor(b, a % b) : a), times = steps.reduce(divisor, divisor(width, height));
+  if (steps.length < STEPS || times === 1) return picture;
+  const small = { width: width / times, height: height / times }, pixels = small.width * small.height;
+  const from = (place) => times * (Math.floor(place / small.width) * width + place % small.width);
+  return { ...small, data: Uint8ClampedArray.from({ length: 4 * pixels }, (_, i) => data[4 * from(i >> 2) + i % 4]) };
 }
 
 // Ink

@@ -181,7 +181,7 @@ function countOf(parts) {
 
 // Pixels (784,) of a picture {width, height, data: RGBA} of at most 512 x 512; null if nothing is written on it.
 function preprocess(picture) {
-  const found = findWritten(picture), count = found && countOf(found.written);
+  const found = findWritten(unrepeated(picture)), count = found && countOf(found.written);
   if (count >= GROUPS.many) throw new RangeError(`there seem to be ${count} digits, not one`);
   return found && cutOut(found, choose(found.written), found.fills);
 }

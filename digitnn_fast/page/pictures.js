@@ -12,7 +12,7 @@ async function coloursOf(file) {
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();
-  return onPaper(reduced(pen.getImageData(0, 0, canvas.width, canvas.height)));
+  return unrepeated(onPaper(reduced(pen.getImageData(0, 0, canvas.width, canvas.height))));
 }
 
 // Means over squares, so that the longer side is at most WORK, rounded as Pillow's `reduce` does.

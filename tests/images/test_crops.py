@@ -33,6 +33,18 @@ def test_a_digit_cut_out_closely_is_read_as_one_with_margins(name):
     assert share_read(pictures, SAMPLE.test_labels[:60]) >= 0.93
 
 
+@pytest.mark.parametrize("times", [2, 7, 16])
+def test_a_picture_enlarged_by_repeating_pixels_is_the_small_one(times):
+    """A drawing of a box has straight edges, too, but few of them."""
+    for index, digit in enumerate(SAMPLE.test_images[:4]):
+        small = CROPS["cropped, 1 pixel left"].picture(digit, bool(index % 2))
+        large = small.resize((times * small.width, times * small.height), Image.Resampling.NEAREST)
+        np.testing.assert_array_equal(read_colours(large), read_colours(small))
+    box = Image.new("L", (200, 200), 255)
+    ImageDraw.Draw(box).rectangle((40, 40, 159, 159), outline=0, width=20)
+    assert read_colours(box).shape == (200, 200, 3)
+
+
 def drawn(random, digit: int, side: int, width: int) -> Image.Image:
     """Strokes of so many pixels, not smoothed, in a square picture."""
     strokes = WAYS["normal"](random, digit)
