@@ -17,7 +17,7 @@ from digitnn_fast.images.close import close_up
 from digitnn_fast.images.fit import TINY, fit
 from digitnn_fast.images.ink import find_ink, is_dark_on_light
 from digitnn_fast.images.lines import is_form, without_forms, without_lines
-from digitnn_fast.images.parts import EDGE, Box, Part, choose, columns, find_parts, label, measured
+from digitnn_fast.images.parts import EDGE, Box, Part, choose, columns, find_parts, is_dust, label, measured
 from digitnn_fast.images.read import ENDINGS, BlankPictureError, PictureError, is_picture, name_of, read_colours
 from digitnn_fast.images.shadows import is_shadow
 from digitnn_fast.images.touching import Judge, apart
@@ -184,7 +184,7 @@ def _written_as(colours: NDArray[np.uint8], dark: bool, least: float) -> _Writte
         labels, all_parts = _measured(kept, found.share)
     ink = np.where(mask & ~kept, 0, found.share)
     parts = [part for part in find_parts(labels, all_parts) if not is_shadow(found, labels, part)]
-    return _Written(ink, labels, parts) if any(part.written for part in parts) else None
+    return None if is_dust(parts, mask.shape) else _Written(ink, labels, parts)
 
 
 def _measured(mask: NDArray[np.bool_], ink: Floats) -> tuple[NDArray[np.int64], list[tuple[Part, bool]]]:

@@ -27,6 +27,7 @@ HAIR = 2, 0.01  # pixels, and of the picture's longer side: parallel lines that 
 MOST = 300  # parts, those with most ink: more are a texture, and would take long
 SMALL = 8, 1 / 64  # pixels, and of the picture's longer side, that a digit's main part is long at least
 SMALLER = 3, 1 / 8  # the same in a picture of less than 64 pixels
+SCRAP = 0.05  # of the picture's longer side: what is smaller, and less than the dots around it, is one of these
 COMPACT = 0.4  # of a part's longer side: a stroke is narrower; a dot's mean width is half of its diameter
 
 
@@ -219,6 +220,14 @@ def _runs_around(part: Part, labels: NDArray[np.int64]) -> bool:
     rim = int(RIM * box.longer) + 1
     sides = own[:rim], own[-rim:], own[:, :rim].T, own[:, -rim:].T
     return all(side.any(axis=0).mean() >= AROUND for side in sides)
+
+
+def is_dust(parts: list[Part], shape: tuple[int, ...]) -> bool:
+    """Whether nothing is written but specks, of which some stick together and look like strokes."""
+    written = [part for part in parts if part.written]
+    dots = sum(part.mass for part in parts if not part.written)
+    scraps = all(part.box.longer < SCRAP * max(shape) for part in written)
+    return scraps and dots >= sum(part.mass for part in written)
 
 
 def choose(parts: list[Part], far: float = FAR) -> list[Part]:
