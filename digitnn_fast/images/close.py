@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.images.fit import TINY
-from digitnn_fast.images.ink import otsu_level, reflected
+from digitnn_fast.images.ink import covered, otsu_level, reflected
 from digitnn_fast.images.parts import EDGE, SMALLEST, Part, label, measured
 
 Mask = NDArray[np.bool_]
@@ -72,7 +72,7 @@ def _two_levels(light: Floats) -> Floats | None:
     level = 1 - float(light[~bright].mean()) / max(paper, 1)
     if level < PLAIN:
         return None
-    return np.clip(2 * (1 - light / max(paper, 1)) / level - 0.5, 0, 1)
+    return covered((1 - light / max(paper, 1)) / level)
 
 
 def _reach(mask: Mask, near: tuple[float, float]) -> tuple[int, int]:

@@ -18,7 +18,7 @@ THINNEST, THICKEST = 2.0, 2.5  # pixels; 80% of MNIST's digits have strokes of 1
 MARGIN = FINE * BOX // 8  # work pixels by which strokes may grow, and some to spare
 DEEPEST = 40  # work pixels into the ink that are told apart
 NEARBY = 0.4  # of the stroke's width: how far the middle of a stroke is looked for
-USUAL = 0.5, 0.65, 0.75  # the width of digits by their height: at least, in the middle, at most
+USUAL = 0.5, 0.55, 0.75  # the width of digits by their height: at least, if not known, at most; 1s are narrower
 TINY = 1e-9  # decides ties, so that another order of additions, as in JavaScript, decides them alike
 
 

@@ -20,6 +20,7 @@ NEAR = 10  # share of the longer side within which surroundings are
 SKEWNESS = 2  # what it weighs against the picture's edge; measured on 4,000 pictures of bench/made_*.py
 NOISE = 6.0  # ink must exceed the paper's noise by this factor
 MOSTLY = 0.25  # median contrast above which the picture may be mostly ink, a digit that was cut out closely
+COARSE = 64  # pixels of the longer side: in smaller pictures the edges of strokes are as wide as these
 BINS = 256
 
 
@@ -43,7 +44,12 @@ def find_ink(colours: NDArray[np.uint8], dark: bool) -> Ink | None:
     paper = _paper(light)
     contrast = 1 - light / np.maximum(paper, 1)
     level = _ink_level(contrast)
-    return None if level is None else Ink(np.clip(2 * contrast / level - 0.5, 0, 1), level, light, paper)
+    return None if level is None else Ink(covered(contrast / level), level, light, paper)
+
+
+def covered(contrast: Floats) -> Floats:
+    """The share of ink (h, w), 0..1, by its contrast, 1 if full: with sharper edges, unless pixels are coarse."""
+    return np.clip(contrast if max(contrast.shape) <= COARSE else 2 * contrast - 0.5, 0, 1)
 
 
 def reflected(colours: NDArray[np.uint8], dark: bool) -> Floats:

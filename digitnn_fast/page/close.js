@@ -31,7 +31,7 @@ function twoLevels(light) {
   const variance = mean(light.values.map((value) => (value - middle) ** 2));
   if (longer(light) > CLOSE.edgy && between < CLOSE.two * variance) return null;
   const level = 1 - mean(dark) / paper;
-  return level < CLOSE.plain ? null : like(light, (value) => clip(2 * (1 - value / paper) / level - 0.5));
+  return level < CLOSE.plain ? null : covered(like(light, (value) => (1 - value / paper) / level));
 }
 
 // Share of a box's four sides that is covered within some pixels of each: top, bottom, left, right.

@@ -3,7 +3,7 @@
 "use strict";
 
 const CELLS = 64, WIDEST_STROKE = 1 / 3, FAINTEST = 0.06, NEAR = 10, SKEWNESS = 2, NOISE = 6, MOSTLY = 0.25, BINS = 256;
-const STEPS = 12;
+const STEPS = 12, COARSE = 64;
 
 // Grids: {height, width, values: Float64Array, row after row}.
 const grid = (height, width, fill = 0) => ({ height, width, values: new Float64Array(height * width).fill(fill) });
@@ -164,6 +164,8 @@ function reflected({ width, height, data }, dark) {
     : (_, i) => 255 - Math.max(data[4 * i], data[4 * i + 1], data[4 * i + 2]));
 }
 
+const covered = (g) => like(g, longer(g) <= COARSE ? (value) => clip(value) : (value) => clip(2 * value - 0.5));
+
 // Share of ink 0..1, darker or lighter than the paper of a picture, and the contrast of full ink; null if blank.
 function findInk(picture, dark) {
   const light = reflected(picture, dark);
@@ -173,5 +175,5 @@ function findInk(picture, dark) {
   const paper = spread(blurred(closed, 1), light).values;
   const contrast = light.values.map((value, i) => 1 - value / Math.max(paper[i], 1));
   const level = inkLevel(contrast);
-  return level === null ? null : { ink: like(light, (_, i) => clip(2 * contrast[i] / level - 0.5)), level, light, paper };
+  return level === null ? null : { ink: covered(like(light, (_, i) => contrast[i] / level)), level, light, paper };
 }

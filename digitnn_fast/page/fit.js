@@ -1,7 +1,7 @@
 // The digit's ink -> the 28x28 that MNIST would have made of it, step by step as in images/fit.py; reasons stand there.
 
 const BOX = 20, FINE = 5, THINNEST = 2, THICKEST = 2.5, MARGIN = 12, DEEPEST = 40, NEARBY = 0.4, TINY = 1e-9;
-const USUAL = [0.5, 0.65, 0.75];
+const USUAL = [0.5, 0.55, 0.75];
 
 function resized(g, side) {
   const scale = side / longer(g), length = (old) => Math.max(1, Math.floor(old * scale + 0.5 + TINY));
