@@ -49,6 +49,8 @@ def close_up(colours: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.int64], lis
         frame = float(np.mean(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])))
         if frame >= least or not _reaches_frame(mask, FADED):
             continue
+        if mask.sum() < MOSTLY * mask.size and not _reaches_frame(mask, NEAR):
+            continue  # both questions below would be answered with no
         labels, count = label(mask)
         parts = [part for part, _ in measured(labels, count, share)]
         main = max(parts, key=lambda part: part.mass)

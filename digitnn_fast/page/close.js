@@ -12,6 +12,7 @@ function closeUp(picture) {
     if (!ink) continue;
     const mask = like(ink, (value) => +(value >= EDGE - TINY)), frame = frameShare(mask);
     if (frame >= least || !reachesFrame(mask, CLOSE.faded)) continue;
+    if (sum(mask.values) < CLOSE.mostly * mask.values.length && !reachesFrame(mask, CLOSE.near)) continue;
     const { labels, parts } = findParts(ink), main = parts.reduce((a, b) => (b.mass > a.mass ? b : a));
     if (!isDigit(mask, main, frame) && !isStretched(mask, frame)) continue;
     least = frame;
