@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from c_export import HOSTILE, check, integers
-from exports import SMALL
+from exports import DIGITS, SMALL
 from programs import needs
 
 from digitnn_fast.export.c import boards
@@ -65,3 +65,16 @@ def test_instructions_are_counted_and_not_timed(tmp_path):
     ]
     assert counts[0] == pytest.approx(counts[1], rel=0.01)
     assert counts[2] > counts[0] + 784 * 16, "an instruction or more for each weight of 784 pixels that are not black"
+
+
+@pytest.mark.once
+def test_a_whole_reader_of_few_bytes(tmp_path):
+    """EDGE.md has 99.31% by a network of this shape; nothing of the code may bring a library's division along."""
+    needs(boards.COMPILER, boards.EMULATOR)
+    network = integers(2, "directions300", 12)
+    assert network.bytes() == 1228
+    for name, text in sources(network).items():
+        (tmp_path / name).write_text(text)
+    cost, answers = boards.measure(tmp_path, boards.BOARDS[0], DIGITS[:50])
+    check(network, DIGITS[:50], answers)
+    assert cost.flash <= 3600
