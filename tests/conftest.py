@@ -48,6 +48,16 @@ def kaggle_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return unpacked / "train.csv", unpacked / "test.csv"
 
 
+@pytest.fixture
+def no_boards(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Only the programs of this computer: emulated boards take seconds, and have tests of their own."""
+    here = tmp_path_factory.mktemp("bin")
+    for program in ("cc", "gcc", "g++", "as", "ld", "node"):
+        if found := shutil.which(program):
+            (here / program).symlink_to(found)
+    monkeypatch.setenv("PATH", str(here))
+
+
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """40 shards of real digits, each in an order of its own."""

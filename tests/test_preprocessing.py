@@ -67,7 +67,7 @@ def test_all_ways_agree(name):
 
 
 @pytest.mark.parametrize("target", ["c", "onnx", "web"])
-def test_it_is_exported(name, target, tmp_path):
+def test_it_is_exported(name, target, no_boards, tmp_path):
     model = tmp_path / "model.npz"
     Network(*PARAMETERS, name).save(model)
     arguments = ["export", str(model), "--to", target, "--out", str(tmp_path / "out"), "--max-loss", "100"]

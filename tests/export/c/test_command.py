@@ -40,7 +40,7 @@ def command(capsys):
 
 
 @pytest.fixture
-def quick(monkeypatch):
+def quick(monkeypatch, no_boards):
     """Fine-tuning of a second: what it reaches is tested elsewhere."""
     for bits, tuning in finetuning.FINE_TUNINGS.items():
         monkeypatch.setitem(finetuning.FINE_TUNINGS, bits, FineTuning(bits, 200, 0.003, tuning.spared))
@@ -91,9 +91,9 @@ def test_the_samples_test_digits_are_never_fine_tuned_on(command, quick, tmp_pat
     assert not (tmp_path / "d").exists()
 
 
-@pytest.mark.parametrize("bits", [8, 2])
 @pytest.mark.parametrize(
-    ("inputs", "hidden"), [("16x16", None), ("16x16", 16), ("7x7x16", 16), ("6x5x16", 8), ("5x5x12", 16)]
+    ("inputs", "hidden", "bits"),
+    [("16x16", None, 8), ("16x16", None, 2), ("16x16", 16, 2), ("7x7x16", 16, 8), ("6x5x16", 8, 2), ("5x5x12", 16, 2)],
 )
 def test_other_inputs_are_trained_and_the_network_is_kept(command, quick, tmp_path, monkeypatch, inputs, hidden, bits):
     needs("gcc")
@@ -206,7 +206,7 @@ static Port Serial;
 """
 
 
-def test_an_arduino_library(command, tmp_path):
+def test_an_arduino_library(command, no_boards, tmp_path):
     """The sketch compiles as the IDE does it: C++, after Arduino.h, of which this is what it needs; sources as C."""
     needs("gcc", "g++")
     code, _, _ = command("small", "--out", tmp_path / "Digits", "--layout", "arduino")
@@ -232,7 +232,7 @@ def test_an_arduino_library(command, tmp_path):
 
 
 @pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
-def test_hostile_text_in_a_model_does_not_reach_the_code(command, tmp_path, preprocessing):
+def test_hostile_text_in_a_model_does_not_reach_the_code(command, no_boards, tmp_path, preprocessing):
     network = Network.load(MODELS["small"].file)
     record = network.training
     assert record is not None
@@ -261,7 +261,7 @@ int main(void)
 """
 
 
-def test_two_networks_in_one_program(command, tmp_path):
+def test_two_networks_in_one_program(command, no_boards, tmp_path):
     needs("gcc")
     names = []
     for model, prefix in (("small", "small_one"), (tmp_path / "other.npz", "d")):
@@ -280,7 +280,7 @@ def test_two_networks_in_one_program(command, tmp_path):
     tools.run_tool([tmp_path / "both"])
 
 
-def test_a_library_with_a_prefix(command, tmp_path):
+def test_a_library_with_a_prefix(command, no_boards, tmp_path):
     needs("gcc")
     assert command("small", "--out", tmp_path / "D", "--layout", "arduino", "--prefix", "mine")[0] == 0
     files = {path.relative_to(tmp_path / "D").as_posix() for path in (tmp_path / "D").rglob("*") if path.is_file()}

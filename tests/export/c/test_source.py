@@ -52,7 +52,7 @@ def test_every_compiler_gives_the_specified_integers_without_a_warning(tmp_path,
 
 
 @pytest.mark.parametrize(("bits", "preprocessing"), MANY)
-@pytest.mark.parametrize("source", ["sample", pytest.param("rows", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("source", ["sample", pytest.param("rows", marks=pytest.mark.once)])
 def test_all_rows_as_in_the_specification_and_in_the_kernel(tmp_path, request, source, bits, preprocessing):
     needs("gcc")
     rows = DIGITS if source == "sample" else request.getfixturevalue("rows")
