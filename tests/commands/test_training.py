@@ -194,7 +194,7 @@ def test_patience_from_the_command_line(command, folder, tmp_path):
     assert len(history) < RECIPES["fast"].epochs
 
 
-@pytest.mark.slow
+@pytest.mark.once
 def test_the_main_job_on_kaggles_files(kaggle_files, command, tmp_path):
     train, test = kaggle_files
     out, model = tmp_path / "submission.csv", tmp_path / "model.npz"

@@ -126,7 +126,7 @@ def write_damaged(folder: Path, count: int) -> None:
     write()
 
 
-@pytest.mark.slow
+@pytest.mark.once
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_two_thousand_damaged_and_hostile_files_by_the_command(tmp_path):
     """Each gives a row or one line that says why not; the process never needs more than 300 MB."""
@@ -152,7 +152,7 @@ def test_two_thousand_damaged_and_hostile_files_by_the_command(tmp_path):
     assert all(0 <= int(row["label"]) <= 9 for row in rows)
 
 
-@pytest.mark.slow
+@pytest.mark.once
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_memory_of_the_largest_pictures(tmp_path):
     """Files as large as may be read, in a process of their own."""

@@ -87,7 +87,7 @@ def test_a_pipe_is_read_once(tmp_path: Path) -> None:
                 kaggle.count_rows(path)
 
 
-@pytest.mark.slow
+@pytest.mark.once
 def test_the_real_files(kaggle_files: tuple[Path, Path]) -> None:
     train, test = kaggle_files
     images, labels = kaggle.read_train(train)

@@ -62,12 +62,12 @@ def host_has(*features):
     return all(llvm.get_host_cpu_features().get(feature, False) for feature in features)
 
 
-def variant(name, features=None, needs=(), mark=pytest.mark.slow):
+def variant(name, features=None, needs=()):
     settings = {} if name is None else {"NUMBA_CPU_NAME": name}
     if features is not None:
         settings["NUMBA_CPU_FEATURES"] = features
     lacking = pytest.mark.skipif(not host_has(*needs), reason=f"this processor lacks one of {needs}")
-    marks = [lacking, mark] if settings else []  # all kernels are compiled anew
+    marks = [lacking, pytest.mark.once] if settings else []  # all kernels are compiled anew
     return pytest.param(
         settings, marks=marks, id=f"{name or 'host'}, {features or ('its own', 'none')[features == '']}"
     )
@@ -80,9 +80,9 @@ AVX512 = "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma"
     "settings",
     [
         variant(None),
-        variant(None, "", mark=pytest.mark.once),
+        variant(None, ""),
         variant("generic"),
-        variant("generic", "+avx2,+fma", needs=("avx2", "fma"), mark=pytest.mark.once),
+        variant("generic", "+avx2,+fma", needs=("avx2", "fma")),
         variant("generic", ",".join(f"+{feature}" for feature in AVX512), needs=AVX512),
     ],
 )
