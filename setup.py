@@ -10,7 +10,8 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 # The repository's public address, such as "https://github.com/NAME/digitnn-fast". While there is none, links in the
-# description lead nowhere outside the repository. Given, they are absolute, and the index shows it beside the package.
+# description lead nowhere outside the repository. Given, they are absolute, and the index shows it beside
+# the package; a test then wants it in CITATION.cff, too, as repository-code.
 HOME = ""
 
 

@@ -1,4 +1,4 @@
-"""The fastest, smallest and most honest handwritten-digit predictor: 784 values, H ReLU units, 10 softmax outputs.
+"""Handwritten digits, fast, on a CPU: 784 values, H ReLU units, 10 softmax outputs.
 
 A tour. Images are arrays (n, 784) or (n, 28, 28); integers are grey levels 0 (paper) to 255 (ink), floats 0 to 1.
 

@@ -57,6 +57,11 @@ def test_links_of_the_description_are_absolute_once_there_is_an_address():
     )
 
 
+def test_a_citation_has_the_same_address():
+    home, citation = load_setup().HOME, (ROOT / "digitnn_fast" / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.findall("^repository-code: (.*)", citation, re.MULTILINE) == [home] * bool(home)
+
+
 def test_pictures_of_the_readme_are_there_and_small():
     text = load_setup().description((ROOT / "README.md").read_text(encoding="utf-8"), "https://host/name")
     pictures = re.findall(r"https://host/name/raw/main/([^)\"\s]+)", text)
