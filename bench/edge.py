@@ -1,37 +1,36 @@
 """`python -m bench.edge [--data FOLDER]`: what the C costs and loses, against emlearn and a dense loop.
 
-Writes bench/EDGE.md, and all but its second table between the edge markers of digitnn_fast/export/README.md. Needs the
-Debian packages of .ci/debian.txt, libnewlib-arm-none-eabi for emlearn's C, and the extra `bench`. All answers are
-checked before an instruction is counted; instructions do not depend on this machine.
+Writes bench/EDGE.md, and all but its second table between the edge markers of digitnn_fast/export/README.md; with
+`--without-multiplier` only EDGE.md's section on that. Needs the Debian packages of .ci/debian.txt,
+libnewlib-arm-none-eabi for emlearn's C, and the extra `bench`. All answers are checked before an instruction is
+counted; instructions do not depend on this machine.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from bench.edge_adding import ADDING, without_multiplier
+from bench.edge_networks import COUNTED, accuracy_of, few_bits, held_rows, measured, version_of
 from bench.kept import Kept
 from bench.measure import HERE, World
 from digitnn_fast import Network, Predictor, __version__, reference
-from digitnn_fast.export.c import COptions, boards, recipe_for
+from digitnn_fast.export.c import boards
 from digitnn_fast.export.c.source import Integers, numbers, sources
 from digitnn_fast.preprocessing import prepare
 from digitnn_fast.reference.quantization import quantize
 from digitnn_fast.training import train
 from digitnn_fast.training.finetuning import FINE_TUNINGS, fine_tune
-from digitnn_fast.training.loop import split, train_on
+from digitnn_fast.training.loop import split
 
 README, BEGIN, END = HERE.parent / "digitnn_fast" / "export" / "README.md", "<!-- edge -->\n", "<!-- /edge -->"
-COUNTED = 100  # images of test.csv
 HELDOUT = 0.2
 LARGE = "deskewed"  # of the first table; `small` needs 2 KB of RAM
 PEERS = HERE / "peers"
@@ -103,8 +102,14 @@ def main() -> None:
     parser.add_argument(
         "--kept", type=Path, help="folder of the networks in few bytes: those that are there are not trained"
     )
+    parser.add_argument("--without-multiplier", action="store_true", help="only that section of EDGE.md")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        if arguments.without_multiplier:
+            text = (HERE / "EDGE.md").read_text()
+            section = "\n".join(without_multiplier(World(arguments.data, Path(folder)), Kept(arguments.kept)))
+            (HERE / "EDGE.md").write_text(f"{text.partition(ADDING)[0].rstrip()}\n\n{section}\n")
+            return
         lines = [
             "# On microcontrollers",
             "",
@@ -115,25 +120,19 @@ def main() -> None:
     (HERE / "EDGE.md").write_text("\n".join([*lines, ""]))
     tables = [part for part in "\n".join(lines).split("\n\n") if part.startswith("| ")]
     before, _, rest = README.read_text().partition(BEGIN)
-    shown = "\n\n".join(tables[:1] + tables[2:3] + tables[4:])
+    shown = "\n\n".join(tables[:1] + tables[2:3] + tables[4:5])
     README.write_text(f"{before}{BEGIN}{shown}\n{END}{rest.partition(END)[2]}")
     print("\n".join(lines))
 
 
 def _about() -> str:
-    tools = [_version(tool) for tool in (boards.COMPILER, boards.EMULATOR)]
+    tools = [version_of(tool) for tool in (boards.COMPILER, boards.EMULATOR)]
     return (
         f"digitnn-fast {__version__}, {', '.join(tools)}, emlearn {version('emlearn')}; written by "
         "`python -m bench.edge`. Instructions are counted by the emulator (`-icount shift=0`), the mean of "
         f"{COUNTED} images of Kaggle's test.csv, after all answers were compared; `-O2` everywhere. "
         "Milliseconds are estimated, at 1.5 cycles an instruction and 48 MHz."
     )
-
-
-def _version(tool: str) -> str:
-    first = subprocess.run([tool, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
-    found = re.search(r"\d+(\.\d+)+", first)
-    return f"{tool} {found.group() if found else first}"
 
 
 def _report(world: World, trained: str | None, kept: Kept) -> Iterator[str]:
@@ -157,11 +156,11 @@ def _report(world: World, trained: str | None, kept: Kept) -> Iterator[str]:
         lost = right.astype(int) - (integers.logits(images[held]).argmax(axis=1) == labels[held])
         error = lost.std() / np.sqrt(len(lost))
         costs = [
-            _measured(integers, world.folder / f"{bits}", board, world.images[:COUNTED]) for board in boards.BOARDS
+            measured(integers, world.folder / f"{bits}", board, world.images[:COUNTED]) for board in boards.BOARDS[:2]
         ]
         products, _ = boards.multiply_adds(integers, world.images[:COUNTED])
         rows += [(bits, products, cost) for cost in costs]
-        m4 = costs[-1]
+        m4 = costs[1]
         yield (
             f"| {bits} | **{m4.flash:,} bytes** ({flash}) | **{m4.ram:,} bytes** | "
             f"**{100 * lost.mean():.2f} ± {100 * error:.2f}** ({loss}) |"
@@ -177,45 +176,28 @@ def _report(world: World, trained: str | None, kept: Kept) -> Iterator[str]:
             f"| {bits} | {cost.board} | {cost.flash:,} | {cost.stack:,} | {products:,.0f} | "
             f"{cost.instructions:,.0f} | {time:.1f} ms |"
         )
-    yield from _few_bytes(world, world.folder, kept)
+    yield from _few_bytes(world, kept)
     yield from _rivals(world, world.folder)
+    yield ""
+    yield from without_multiplier(world, kept)
 
 
-def _measured(integers: Integers, folder: Path, board: boards.Board, images: np.ndarray) -> boards.Cost:
-    folder.mkdir(exist_ok=True)
-    for name, text in sources(integers).items():
-        (folder / name).write_text(text)
-    cost, answers = boards.measure(folder, board, images)
-    assert answers is not None
-    np.testing.assert_array_equal(answers["logits"], integers.logits(images))
-    return cost
-
-
-def _few_bytes(world: World, folder: Path, kept: Kept) -> Iterator[str]:
+def _few_bytes(world: World, kept: Kept) -> Iterator[str]:
     """One hidden layer with other inputs, next to BitNetMCU's three."""
     images, labels = world.training_rows
-    held = np.random.default_rng((0, 3)).permutation(len(labels)) % 5 == 1  # fold 1 of `train --folds 5`
+    held = held_rows(world)
     yield from ("", "## In few bytes: other inputs (`--inputs`, 2 bits), and BitNetMCU", "", *CHART, "")
     yield "| network | accuracy | weights | flash with code: Cortex-M4, M0 | RAM + stack | time at 48 MHz |"
     yield "|---|---|---|---|---|---|"
     notes: list[str] = []
     for inputs, hidden, bits in FEW_BYTES:
-        rows = np.flatnonzero(~held), np.flatnonzero(held)
-        recipe, seeds = recipe_for(inputs, hidden), range(COptions().tries(hidden))
-        stem = f"{inputs}-{hidden}"
-        learn = partial(train_on, images, labels, recipe, rows)
-        tried = [kept.network(f"{stem}-{seed}", partial(learn, seed)) for seed in seeds]
-        tune = partial(fine_tune, min(tried, key=_training_loss), images[~held], labels[~held], bits)
-        tuned = kept.network(f"{stem}-{bits}-bits", tune)
-        integers = Integers(quantize(tuned.parameters, bits), bits, tuned.preprocessing)
-        right = (integers.logits(images[held]).argmax(axis=1) == labels[held]).mean()
-        error = np.sqrt(right * (1 - right) / held.sum())
-        place = folder / f"{inputs}-{hidden}"
-        m0, m4 = (_measured(integers, place, board, world.images[:COUNTED]) for board in boards.BOARDS)
+        integers, tried = few_bits(world, kept, inputs, hidden, bits)
+        place = world.folder / f"{inputs}-{hidden}"
+        m0, m4 = (measured(integers, place, board, world.images[:COUNTED]) for board in boards.BOARDS[:2])
         assert m0.instructions
         milliseconds = m0.instructions * boards.CYCLES / 48_000
         yield (
-            f"| {inputs} inputs, {hidden} hidden units | **{right:.2%} ± {error:.2%}** | {integers.bytes():,} bytes | "
+            f"| {inputs} inputs, {hidden} hidden units | {accuracy_of(world, integers)} | {integers.bytes():,} bytes | "
             f"**{m4.flash:,}**, {m0.flash:,} bytes | {m0.ram:,} bytes | {milliseconds:.1f} ms |"
         )
         if len(tried) > 1:
@@ -233,11 +215,6 @@ def _few_bytes(world: World, folder: Path, kept: Kept) -> Iterator[str]:
     yield OUTSIDE.rstrip("\n")
 
 
-def _training_loss(network: Network) -> float:
-    assert network.training
-    return float(network.training.history[-1][0])
-
-
 def _rivals(world: World, folder: Path) -> Iterator[str]:
     """The same network of pixels as they are, by all three."""
     network, images = world.network, world.images[:COUNTED]
@@ -247,8 +224,8 @@ def _rivals(world: World, folder: Path) -> Iterator[str]:
     yield from ("", "## Against others: recipe `pixels` (784-64-10), 8 bits", "")
     yield "| board | digitnn-fast | dense int8 loop | emlearn, float |"
     yield "|---|---|---|---|"
-    for board in boards.BOARDS:
-        ours = _measured(integers, folder / "ours", board, images).instructions
+    for board in boards.BOARDS[:2]:
+        ours = measured(integers, folder / "ours", board, images).instructions
         assert ours
         fpu = board.name == "Cortex-M4"
         cells = [f"{ours:,.0f} instructions"]

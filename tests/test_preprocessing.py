@@ -85,7 +85,7 @@ def test_the_help_names_all_inputs():
     from inspect import signature
 
     from digitnn_fast.commands.exporting import export
-    from digitnn_fast.export.c import INPUTS
+    from digitnn_fast.export.learning import INPUTS
 
     option = signature(export, eval_str=True).parameters["inputs"].annotation.__metadata__[0]
     assert set(option.metavar.split("|")) == set(INPUTS)

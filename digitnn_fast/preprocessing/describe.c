@@ -7,7 +7,7 @@
 #define LINES (COLUMNS * TURNS / ACROSS)
 
 typedef struct {
-    const uint8_t *image;
+    const picture *image;
     stance found;
     int32_t made;       /* rows of values */
     int32_t row, next;  /* of cells to finish; of pixels to add */
@@ -17,7 +17,7 @@ typedef struct {
     uint32_t sums[2][WIDE];
 } view;
 
-static void begin(view *seen, const uint8_t *image)
+static void begin(view *seen, const picture *image)
 {
     volatile uint32_t *sum = seen->sums[0]; /* else compilers call memset, which is libc's */
     int32_t k;
@@ -29,7 +29,7 @@ static void begin(view *seen, const uint8_t *image)
     for (k = 0; k < 2 * WIDE; k++) sum[k] = 0;
 }
 
-/* Cross product of direction k, -1 to TURNS / 4 + 1, and (x, y). */
+/* Cross product of direction k, -1 to TURNS / 4 + 1, and (x, y), neither of which is negative. */
 static int32_t cross(int32_t k, int32_t x, int32_t y)
 {
 #if TURNS == 16 /* 16 * cosine, or backwards the sine */
@@ -37,7 +37,7 @@ static int32_t cross(int32_t k, int32_t x, int32_t y)
 #else
     static const int8_t units[] = {14, 16, 14, 8, 0, -8};
 #endif
-    return units[k + 1] * y - units[TURNS / 4 + 1 - k] * x;
+    return times(y, units[k + 1]) - times(x, units[TURNS / 4 + 1 - k]);
 }
 
 /* Add the edges of the next row of pixels to the two rows of cells around it. */
@@ -46,7 +46,7 @@ static void add_row(view *seen)
     const int32_t y = seen->next++, row = seen->lower, low = seen->low;
     const uint8_t *above = seen->upright[y & 3], *here = seen->upright[(y + 1) & 3], *below = seen->upright[(y + 2) & 3];
     uint32_t *upper = seen->sums[(row + 1) & 1], *lower = seen->sums[row & 1], *const end = upper + WIDE - TURNS;
-    const uint32_t high = row > 0 ? (uint32_t)(PITCH - low) : 0;
+    const int32_t high = row > 0 ? PITCH - low : 0;
     int32_t x, right = 2 * FIRST - ORIGIN_X;
     straighten(seen->image, &seen->found, y + 1, seen->upright[(y + 2) & 3]);
     seen->low += 2;
@@ -68,13 +68,13 @@ static void add_row(view *seen)
             for (k = -2; before >= 0; k++) { /* two directions enclose it */
                 const int32_t behind = cross(k + 1, across, down), turn = turned + k;
                 if (behind < 0) {
-                    const uint32_t part = (uint32_t)(before < -behind ? before : -behind);
-                    const uint32_t far = part * (uint32_t)(PITCH - right), near = part * (uint32_t)right;
+                    const int32_t part = before < -behind ? before : -behind;
+                    const int32_t far = times(PITCH - right, part), near = times(right, part);
                     const int32_t cell = turn < TURNS ? turn : 0;
-                    upper[cell] += far * high;
-                    upper[cell + TURNS] += near * high;
-                    lower[cell] += far * (uint32_t)low;
-                    lower[cell + TURNS] += near * (uint32_t)low;
+                    upper[cell] += (uint32_t)times(high, far);
+                    upper[cell + TURNS] += (uint32_t)times(high, near);
+                    lower[cell] += (uint32_t)times(low, far);
+                    lower[cell + TURNS] += (uint32_t)times(low, near);
                 }
                 before = at;
                 at = behind;
@@ -89,12 +89,18 @@ static void add_row(view *seen)
     }
 }
 
-/* Square root, rounded down, at most 255. */
+/* Square root, rounded down, at most 255, digit by digit. */
 static uint8_t root(uint32_t square)
 {
-    uint32_t found = 0, bit;
-    for (bit = 128; bit > 0; bit /= 2)
-        if ((found + bit) * (found + bit) <= square) found += bit;
+    uint32_t left = square, found = 0, bit;
+    for (bit = 1u << 14; bit > 0; bit /= 4) {
+        const uint32_t taken = found + bit;
+        found /= 2;
+        if (left >= taken) {
+            left -= taken;
+            found += bit;
+        }
+    }
     return (uint8_t)found;
 }
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 HERE = HOME / "preprocessing"
+BOARD = HERE / "micropython"
 
 # taken, pixels, labels, probabilities
 NO_IMAGES = (
@@ -41,7 +42,8 @@ class Step(NamedTuple):
 
     The C pieces are put into digits.c one after the other. Those of a view end in a type `view` and the functions
     `begin(view *, image)` and `values_of(view *, y)`, which gives row y; rows are asked for from above to below.
-    The constants are macros there, in capitals, and in JavaScript an object with the function's name in capitals.
+    The constants are macros there, in capitals, in JavaScript an object with the function's name in capitals, and in
+    MicroPython further arguments.
     """
 
     reference: Callable[[Bytes], Bytes]  # the specification
@@ -49,6 +51,7 @@ class Step(NamedTuple):
     bind: Callable[[], Call]  # with scratch of its own: call(images, out), of a picture call(taken, images, out)
     onnx: Callable[[graph.Graph, str], str]  # adds its nodes behind a value, and returns the name of the result
     javascript: Path  # the file's stem is the name of the function: pixels (784,) to pixels (784,)
+    micropython: Path  # the same
     c: tuple[Path, ...] = ()
     constants: Mapping[str, int] = {}
 
@@ -76,9 +79,24 @@ def _bind_pool() -> Call:
 
 CELLS = "rows", "columns", "turns", "pitch", "origin_y", "origin_x", "halvings", "across"  # as C and JavaScript say
 STRAIGHTEN = HERE / "straighten.c"
-# digits.c deskews by itself.
-DESKEW = Step(deskewing.deskew, "deskewing.deskew_next", _bind_deskew, graph.deskew, HERE / "deskewed.js")
-POOL = Step(pooling.pool, "pooling.pool", _bind_pool, graph.pool, HERE / "pooled.js", (STRAIGHTEN, HERE / "pool.c"))
+DESKEW = Step(
+    deskewing.deskew,
+    "deskewing.deskew_next",
+    _bind_deskew,
+    graph.deskew,
+    HERE / "deskewed.js",
+    BOARD / "deskewed.py",
+    (HERE / "look.c",),  # with which digits.c deskews by itself
+)
+POOL = Step(
+    pooling.pool,
+    "pooling.pool",
+    _bind_pool,
+    graph.pool,
+    HERE / "pooled.js",
+    BOARD / "pooled.py",
+    (STRAIGHTEN, HERE / "pool.c"),
+)
 
 
 def _describe(cells: Cells) -> Step:
@@ -90,6 +108,7 @@ def _describe(cells: Cells) -> Step:
         _bind_describe if fine else partial(_bind_cells, cells),
         partial(graph.describe, cells=cells),
         HERE / "described.js",
+        BOARD / "described.py",
         (STRAIGHTEN, HERE / "describe.c"),
         dict(zip(CELLS, cells, strict=True)),
     )

@@ -1,5 +1,5 @@
-/* Bare metal on an AVR in simavr: answers for the images of images.h go to the serial port in hexadecimal, each as
- * driver.c writes it and followed by cycles and bytes of stack, in two lines.
+/* Bare metal on an AVR in simavr: answers for the images of images.h, which stay in flash, go to the serial port in
+ * hexadecimal, each as driver.c writes it and followed by cycles and bytes of stack, in two lines.
  */
 #include <avr/interrupt.h>
 #include <avr/io.h>
@@ -13,7 +13,14 @@
 
 extern uint8_t _end; /* of static memory, the stack's limit */
 
-static uint8_t image[DIGITS_PIXELS];
+/* Row y of an image in flash, in a place where the next one will be. */
+static const uint8_t *row(void *context, uint8_t y)
+{
+    static uint8_t copy[28];
+    uint8_t x;
+    for (x = 0; x < sizeof copy; x++) copy[x] = pgm_read_byte((const uint8_t *)context + 28 * y + x);
+    return copy;
+}
 
 static void put(char character)
 {
@@ -32,13 +39,13 @@ static void put_bytes(const void *from, uint8_t count)
 }
 
 /* Cycles of a prediction, and how deep below this function the stack was written. */
-static uint32_t __attribute__((noinline)) measure(uint16_t *depth)
+static uint32_t __attribute__((noinline)) measure(void *image, uint16_t *depth)
 {
     volatile uint8_t *byte;
     uint16_t ticks;
     for (byte = &_end; byte < (uint8_t *)SP; byte++) *byte = PAINT;
     TCNT1 = 0;
-    (void)digits_predict(image);
+    (void)digits_predict_rows(row, image);
     ticks = TCNT1; /* of 64 cycles */
     for (byte = &_end; byte < (uint8_t *)SP && *byte == PAINT; byte++) {
     }
@@ -51,13 +58,13 @@ int main(void)
     static uint8_t probabilities[DIGITS_CLASSES], label;
     static int32_t logits[DIGITS_CLASSES];
     uint32_t cycles;
-    uint16_t number, pixel, depth;
+    uint16_t number, depth;
     TCCR1B = _BV(CS11) | _BV(CS10);
     UCSR0B = _BV(TXEN0);
     for (number = 0; number < sizeof images / sizeof images[0]; number++) {
-        for (pixel = 0; pixel < DIGITS_PIXELS; pixel++) image[pixel] = pgm_read_byte(images[number] + pixel);
-        cycles = measure(&depth);
-        label = digits_logits(image, logits);
+        void *const image = (void *)images[number];
+        cycles = measure(image, &depth);
+        label = digits_logits_rows(row, image, logits);
         digits_probabilities(logits, probabilities);
         put_bytes(&label, 1);
         put_bytes(logits, sizeof logits);

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from digitnn_fast.export.c import tools
 from digitnn_fast.export.c.source import HERE, rows
 from digitnn_fast.export.programs import scratch_folder
+from digitnn_fast.sizes import PIXELS, SIDE
 
 COMPILER, EMULATOR, SIZE = "avr-gcc", "simavr", "avr-size"
 FLAGS = ("-O2", "-std=c99", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
@@ -44,12 +45,22 @@ class Cost(NamedTuple):
     stack: int
     cycles: float
 
+    @property
+    def rows(self) -> int:
+        """All RAM, if the image comes row by row."""
+        return self.static + self.stack + SIDE
+
+    @property
+    def ram(self) -> int:
+        """All RAM, with the whole image."""
+        return self.static + self.stack + PIXELS
+
     def text(self, board: AVR) -> str:
-        """In words, with the image's own 784 bytes and the time of an image."""
-        ram = self.static + self.stack + 784
+        """In words, with the time of an image."""
+        whole = f", {self.ram:,} with the whole image" if self.ram <= board.ram else ""
         return (
-            f"{self.flash:,} bytes of flash, {ram:,} of RAM with the image; {self.cycles:,.0f} cycles per image, "
-            f"{self.cycles / board.clock / 1000:.2g} ms at {board.clock:g} MHz"
+            f"{self.flash:,} bytes of flash, {self.rows:,} of RAM row by row{whole}; {self.cycles:,.0f} cycles per "
+            f"image, {self.cycles / board.clock / 1000:.2g} ms at {board.clock:g} MHz"
         )
 
 

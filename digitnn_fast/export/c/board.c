@@ -1,20 +1,29 @@
-/* Bare metal on a Cortex-M in qemu: answers for the raw images of images.bin go to answers.bin (files of the host, by
+/* Bare metal on a Cortex-M or a RISC-V in qemu: answers for the raw images of images.bin go to answers.bin (files of the host, by
  * semihosting), each as driver.c writes it; then three numbers: instructions, the same of a known loop, bytes of stack.
- * No libc: this file is also the start-up code. Under `-icount shift=0` SysTick counts instructions.
+ * No libc: this file is also the start-up code. Under `-icount shift=0` SysTick and minstret count instructions.
  */
 #include "digits.h"
 
 extern char stack_top, data_load, data_start, data_end, bss_end;
 
-enum { OPEN = 1, WRITE = 5, READ = 6, EXIT = 0x18 }; /* Semihosting for AArch32, Arm */
+enum { OPEN = 1, WRITE = 5, READ = 6, EXIT = 0x18 }; /* Semihosting for AArch32, Arm; RISC-V's is the same */
 enum { READ_BINARY = 1, WRITE_BINARY = 5, APPLICATION_EXIT = 0x20026, RUN_TIME_ERROR = 0x20023 };
 
 static int32_t ask_host(uint32_t operation, const void *argument)
 {
+#ifdef __riscv
+    register uint32_t a0 __asm__("a0") = operation;
+    register const void *a1 __asm__("a1") = argument;
+    __asm__ volatile(".balign 16\n.option push\n.option norvc\n"
+                     "slli x0, x0, 0x1f\nebreak\nsrai x0, x0, 7\n.option pop"
+                     : "+r"(a0) : "r"(a1) : "memory");
+    return (int32_t)a0;
+#else
     register uint32_t r0 __asm__("r0") = operation;
     register const void *r1 __asm__("r1") = argument;
     __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
     return (int32_t)r0;
+#endif
 }
 
 static void leave(uint32_t reason)
@@ -37,12 +46,21 @@ static int move(uint32_t operation, uint32_t handle, const void *bytes, uint32_t
     return ask_host(operation, block) == 0;
 }
 
+#ifdef __riscv
+static uint32_t ticks(void)
+{
+    uint32_t count;
+    __asm__ volatile(".insn i 0x73, 2, %0, x0, -1278" : "=r"(count)); /* csrr %0, minstret, which rv32ec has no name for */
+    return count;
+}
+#else
 #define SYSTICK ((volatile uint32_t *)0xe000e010u)
 
 static uint32_t ticks(void)
 {
     return 0xffffffu - SYSTICK[2];
 }
+#endif
 
 static uint8_t image[DIGITS_PIXELS];
 
@@ -51,7 +69,11 @@ static uint32_t measure(uint32_t *depth)
 {
     char *sp, *byte;
     uint32_t before, after;
+#ifdef __riscv
+    __asm__ volatile("mv %0, sp" : "=r"(sp));
+#else
     __asm__ volatile("mov %0, sp" : "=r"(sp));
+#endif
     for (byte = &bss_end; byte < sp; byte++) *(volatile char *)byte = 0x5a;
     before = ticks();
     digits_predict(image);
@@ -66,7 +88,11 @@ static uint32_t measure(uint32_t *depth)
 static uint32_t calibrate(void)
 {
     uint32_t left = 500000, before = ticks();
+#ifdef __riscv
+    __asm__ volatile("1: addi %0, %0, -1\n bnez %0, 1b" : "+r"(left));
+#else
     __asm__ volatile("1: subs %0, %0, #1\n bne 1b" : "+l"(left) : : "cc");
+#endif
     return (ticks() - before) & 0xffffffu;
 }
 
@@ -99,16 +125,23 @@ void start(void)
     *(volatile uint32_t *)0xe000ed88u |= 0xfu << 20; /* switch the FPU on */
     __asm__ volatile("dsb\n isb");
 #endif
+#ifndef __riscv
     SYSTICK[1] = 0xffffffu;
     SYSTICK[2] = 0;
     SYSTICK[0] = 5;
+#endif
     run();
     leave(APPLICATION_EXIT);
 }
 
-static void fault(void)
+__attribute__((aligned(4), used)) static void fault(void)
 {
     leave(RUN_TIME_ERROR);
 }
 
+#ifdef __riscv
+__asm__(".section .vectors, \"ax\"\n la sp, stack_top\n la t0, fault\n .insn i 0x73, 1, x0, t0, 773\n" /* csrw mtvec, t0 */
+        " j start\n .text");
+#else
 __attribute__((section(".vectors"), used)) static const void *const vectors[] = {&stack_top, start, fault, fault, fault, fault, fault};
+#endif

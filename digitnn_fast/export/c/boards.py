@@ -19,25 +19,43 @@ from digitnn_fast.export.programs import scratch_folder
 from digitnn_fast.preprocessing import PREPROCESSINGS, prepare
 from digitnn_fast.sizes import CLASSES, PIXELS
 
-COMPILER, EMULATOR, SIZE = "arm-none-eabi-gcc", "qemu-system-arm", "arm-none-eabi-size"
-FLAGS = ("-O2", "-std=c99", "-mthumb", "-masm-syntax-unified", "-ffunction-sections", "-fdata-sections")
+COMPILER, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
+FLAGS = ("-O2", "-std=c99", "-ffunction-sections", "-fdata-sections")
 LINKED = ("-nostdlib", "-Wl,--gc-sections")
+THUMB = ("-mthumb", "-masm-syntax-unified")
 CYCLES = 1.5  # per instruction, about: loads and taken branches take two or three, and flash may have to be waited for
 LOOP = 1_000_000  # instructions of the loop that board.c knows
 
 
 class Board(NamedTuple):
-    """A processor, the emulated machine that has it, and that machine's flash in bytes."""
+    """A processor and its tools, the emulated machine that has it, its flash in bytes, where that and RAM begin."""
 
     name: str
     flags: tuple[str, ...]
     machine: str
     flash: int
+    places: tuple[int, int] = (0, 0x2000_0000)
+    compiler: str = COMPILER
+    emulator: str = EMULATOR
+
+    @property
+    def size(self) -> str:
+        """The program that tells what is where in a linked file."""
+        return self.compiler.replace("gcc", "size")
 
 
 BOARDS = (
-    Board("Cortex-M0", ("-mcpu=cortex-m0",), "microbit", 2**18),
-    Board("Cortex-M4", ("-mcpu=cortex-m4",), "mps2-an386", 2**22),
+    Board("Cortex-M0", ("-mcpu=cortex-m0", *THUMB), "microbit", 2**18),
+    Board("Cortex-M4", ("-mcpu=cortex-m4", *THUMB), "mps2-an386", 2**22),
+    Board(
+        "rv32ec, no multiplier",
+        ("-march=rv32ec", "-mabi=ilp32e", "-ffreestanding"),
+        "virt",
+        2**22,
+        (0x8000_0000, 0x8040_0000),
+        "riscv64-unknown-elf-gcc",
+        "qemu-system-riscv32",
+    ),
 )
 
 
@@ -60,7 +78,7 @@ class Cost:
         """In words, with the time at a clock in MHz."""
         parts = f"{self.flash:,} bytes of flash, {self.static:,} of static RAM, {self.stack:,} of stack"
         if self.instructions is None:
-            return f"{parts}; instructions not counted: {missing(EMULATOR) or 'it has too little flash'}"
+            return f"{parts}; instructions not counted: there is no emulator here, or it has too little flash"
         milliseconds = self.instructions * CYCLES / clock / 1000
         return f"{parts}; {self.instructions:,.0f} instructions per image, about {milliseconds:.2g} ms at {clock:g} MHz"
 
@@ -76,7 +94,7 @@ def measure(folder: Path, board: Board, images: NDArray[np.uint8]) -> tuple[Cost
     with scratch_folder() as place:
         flash, static = _sizes(folder, place, board)
         stack = _deepest(_call_graph(folder, place, board))
-        if missing(EMULATOR) or flash + 4096 > board.flash:
+        if missing(board.emulator) or flash + 4096 > board.flash:
             return Cost(board.name, flash, static, stack, None), None
         answers, instructions, depth = emulate(folder, place, board, images)
     return Cost(board.name, flash, static, max(stack, depth), instructions), answers
@@ -85,20 +103,20 @@ def measure(folder: Path, board: Board, images: NDArray[np.uint8]) -> tuple[Cost
 def _sizes(folder: Path, place: Path, board: Board) -> tuple[int, int]:
     """Bytes of flash and of static RAM of digits_predict and all that it needs, linked."""
     entry = ("-Wl,-e,digits_predict", "-o", place / "predict.elf")
-    tools.run_tool([COMPILER, *board.flags, *FLAGS, *LINKED, folder / "digits.c", "-lgcc", *entry])
-    printed = tools.run_tool([SIZE, place / "predict.elf"])
+    tools.run_tool([board.compiler, *board.flags, *FLAGS, *LINKED, folder / "digits.c", "-lgcc", *entry])
+    printed = tools.run_tool([board.size, place / "predict.elf"])
     try:
         text, data, bss = map(int, printed.splitlines()[1].split()[:3])
     except (IndexError, ValueError) as error:
-        raise tools.ToolError(f"{SIZE} prints no sizes") from error
+        raise tools.ToolError(f"{board.size} prints no sizes") from error
     return text + data, data + bss
 
 
 def _call_graph(folder: Path, place: Path, board: Board) -> str:
     """gcc's call graph with the stack of each function."""
     flags = (*board.flags, *FLAGS, "-fstack-usage", "-fcallgraph-info=su")
-    tools.run_tool([COMPILER, *flags, "-c", folder / "digits.c", "-o", place / "digits.o"])
-    return _written(place / "digits.ci", COMPILER).decode(errors="replace")
+    tools.run_tool([board.compiler, *flags, "-c", folder / "digits.c", "-o", place / "digits.o"])
+    return _written(place / "digits.ci", board.compiler).decode(errors="replace")
 
 
 def _written(path: Path, program: str) -> bytes:
@@ -125,16 +143,21 @@ def emulate(
 ) -> tuple[NDArray[np.void], float, int]:
     """The board's answers for raw images (n, 784), instructions per image, and bytes of stack; built in `place`."""
     images.tofile(place / "images.bin")
+    flash, ram = board.places
+    memory = f"MEMORY {{ FLASH (rx) : ORIGIN = {flash}, LENGTH = 4M RAM (rw) : ORIGIN = {ram}, LENGTH = 16K }}\n"
+    (place / "memory.ld").write_text(memory, encoding="utf-8")
     program = place / "board.elf"
     libraries = [flag for flag in flags if flag.startswith("-l")]
-    command: list[str | Path] = [COMPILER, *board.flags, *FLAGS, *LINKED]
+    command: list[str | Path] = [board.compiler, *board.flags, *FLAGS, *LINKED, "-L", place]
     command += [flag for flag in flags if flag not in libraries]
     command += ["-I", folder, "-T", HERE / "board.ld", "-o", program, folder / "digits.c", HERE / "board.c"]
     tools.run_tool([*command, *libraries, "-lgcc"])
     semihosting = ("-semihosting-config", "enable=on,target=native", "-icount", "shift=0")
     quiet = ("-display", "none", "-monitor", "none", "-serial", "none")
-    tools.run_tool([EMULATOR, "-M", board.machine, *quiet, *semihosting, "-kernel", program], folder=place)
-    written = _written(place / "answers.bin", EMULATOR)
+    firmware = ("-bios", "none") if board.machine == "virt" else ()
+    command = [board.emulator, "-M", board.machine, *firmware, *quiet, *semihosting, "-kernel", program]
+    tools.run_tool(command, folder=place)
+    written = _written(place / "answers.bin", board.emulator)
     if len(written) != len(images) * tools.ANSWER.itemsize + 12:
         raise tools.ToolError(f"the emulated {board.name} wrote {len(written)} bytes for {len(images)} images")
     ticks, loop, depth = np.frombuffer(written[-12:], "<u4").tolist()

@@ -12,6 +12,15 @@
 #endif
 
 @preprocessings@
+/* Whether the processor multiplies; if not, additions do. */
+#ifndef DIGITS_MULTIPLIER
+#if (defined(__riscv) && !defined(__riscv_mul)) || (defined(__AVR__) && !defined(__AVR_HAVE_MUL__))
+#define DIGITS_MULTIPLIER 0
+#else
+#define DIGITS_MULTIPLIER 1
+#endif
+#endif
+
 #define BITS @bits@ /* of a weight in W1: 8, 4 or 2 */
 #define HIDDEN @hidden@ /* units, a multiple of BLOCK */
 #define SHIFT @shift@ /* of the hidden units' sums, after which they fit in 16 bits */
@@ -95,9 +104,48 @@ uint32_t digits_checksum(void)
     return sum;
 }
 
+/* Who gives an image's rows. */
+typedef struct {
+    digits_row row;
+    void *context;
+} picture;
+
+static const uint8_t *row_of(const picture *image, int32_t y)
+{
+    return image->row(image->context, (uint8_t)y);
+}
+
+/* count * value; the count is not negative, and a small one is quick without a multiplier. */
+static int32_t times(int32_t count, int32_t value)
+{
+#if DIGITS_MULTIPLIER
+    return count * value;
+#else
+    uint32_t product = 0, doubled = (uint32_t)value;
+    for (; count > 0; count >>= 1, doubled += doubled)
+        if (count & 1) product += doubled;
+    return (int32_t)product;
+#endif
+}
+
 #define EACH_OF_2(DO) DO(0) DO(1)
 #define EACH_OF_4(DO) EACH_OF_2(DO) DO(2) DO(3)
 #define EACH_OF_8(DO) EACH_OF_4(DO) DO(4) DO(5) DO(6) DO(7)
+
+#if BITS == 2 && !DIGITS_MULTIPLIER
+/* A level's products with all pairs of codes, one in each half of a word. */
+static void multiply(uint32_t level, uint32_t products[16])
+{
+    const uint32_t high = level << 16;
+    uint32_t low = 0, *product;
+    for (product = products; product < products + 4; product++, low += level) {
+        product[0] = low;
+        product[4] = low + high;
+        product[8] = low + 2 * high;
+        product[12] = low + 3 * high;
+    }
+}
+#endif
 
 /* sums += levels * W1 of the listed pixels: each is its level + 256 * (where its weights are), and 0 ends them. */
 static void add_up(const uint32_t *list, int32_t *sums)
@@ -108,7 +156,7 @@ static void add_up(const uint32_t *list, int32_t *sums)
 #if BITS == 8
 #define EACH_SUM EACH_OF_8
 #define BEGIN(i) int32_t s##i = sums[i];
-#define ADD(i) s##i += level * READ_PACKED(w + i);
+#define ADD(i) s##i += times(level, READ_PACKED(w + i));
 #define END(i) sums[i] = s##i;
         EACH_SUM(BEGIN)
         for (pixel = list; *pixel != 0; pixel++) {
@@ -126,22 +174,30 @@ static void add_up(const uint32_t *list, int32_t *sums)
 #endif
 #define BEGIN(i) uint32_t s##i = 0;
 #if BITS == 4
-#define ADD(i) s##i += level * ((i < 4 ? word : next) >> (4 * (i % 4)) & 0x000f000fu);
+#define ADD(i) s##i += (uint32_t)times(level, (int32_t)((i < 4 ? word : next) >> (4 * (i % 4)) & 0x000f000fu));
+#elif DIGITS_MULTIPLIER
+#define ADD(i) s##i += (uint32_t)level * (word >> (2 * i) & 0x00030003u);
 #else
-#define ADD(i) s##i += level * (word >> (2 * i) & 0x00030003u);
+#define ADD(i) s##i += products[(i % 2 ? odd : even) >> (i / 2 * 4) & 15u];
 #endif
 #define END(i)                            \
     sums[i] += (int32_t)(s##i & 0xffffu); \
     sums[BLOCK / 2 + i] += (int32_t)(s##i >> 16);
         EACH_SUM(BEGIN)
         for (pixel = list; *pixel != 0; pixel++) {
-            const uint32_t level = *pixel & 255u;
+            const int32_t level = (int32_t)(*pixel & 255u);
             const packed *const w = weights + (*pixel >> 8);
             const uint32_t word = HALVES(READ_PACKED(w));
 #if BITS == 4 && BLOCK == 16
             const uint32_t next = READ_PACKED(w + 1);
 #elif BITS == 4
             const uint32_t next = 0;
+#elif !DIGITS_MULTIPLIER
+            /* The two codes that belong together, side by side. */
+            uint32_t even = word & 0x33333333u, odd = word >> 2 & 0x33333333u, products[16];
+            even |= even >> 14;
+            odd |= odd >> 14;
+            multiply((uint32_t)level, products);
 #endif
             EACH_SUM(ADD)
         }
@@ -157,73 +213,16 @@ static int32_t black(const uint8_t *four)
     return (four[0] | four[1] | four[2] | four[3]) == 0;
 }
 
-#if @stands@
-/* Where a digit stands and how it leans, in 1/256 pixel. */
-typedef struct {
-    int32_t mean_x, mean_y, slant;
-} stance;
-
-/* Numerator / denominator to the nearest integer, halves up; 0 where the latter is 0. It is from -limit to limit - 1,
- * and they are at most 4.1e8 and 1e9 / limit. Bit by bit: what divides on a processor that can't takes half a kilobyte.
- */
-static int32_t share(int32_t numerator, int32_t denominator, int32_t limit)
-{
-    const int32_t twice = 2 * numerator + denominator;
-    int32_t quotient = -limit, part = 2 * limit * denominator, taken = -part;
-    if (denominator == 0) return 0;
-    for (; limit > 0; limit >>= 1, part >>= 1) {
-        if (taken + part > twice) continue;
-        taken += part;
-        quotient += limit;
-    }
-    return quotient;
-}
-
-static void look(const uint8_t *image, stance *found)
-{
-    int32_t m00 = 0, m10 = 0, m01 = 0, m11 = 0, m02 = 0, x, y, near_x, near_y, low;
-    for (y = -SIDE / 2; y < SIDE / 2; y++) {
-        int32_t total = 0, moment = 0, four;
-        for (x = 0; x < SIDE; x += 4, image += 4) {
-            if (black(image)) continue;
-            four = (image[0] >> 3) + (image[1] >> 3) + (image[2] >> 3) + (image[3] >> 3);
-            total += four;
-            moment += four * (x - SIDE / 2) + (image[1] >> 3) + 2 * (image[2] >> 3) + 3 * (image[3] >> 3);
-        }
-        m00 += total;
-        m10 += moment;
-        m01 += total * y;
-        m11 += moment * y;
-        m02 += total * y * y;
-    }
-    found->mean_x = share(256 * m10, m00, 4096);
-    found->mean_y = share(256 * m01, m00, 4096);
-    near_x = (found->mean_x + 128) >> 8; /* moments around this pixel do not depend on where the digit stands */
-    near_y = (found->mean_y + 128) >> 8;
-    low = found->mean_y - 256 * near_y;
-    m11 -= near_y * m10;
-    m10 -= near_x * m00;
-    m02 -= near_y * m01;
-    m01 -= near_y * m00;
-    m11 -= near_x * m01;
-    m02 -= near_y * m01;
-    found->slant = share(256 * m11 - m10 * low, (256 * m02 - m01 * low) >> 8, 512);
-    if (found->slant > 256) found->slant = 256;
-    if (found->slant < -256) found->slant = -256;
-}
-#endif
 @view@
 /* sums = image * codes of W1; returns the sum of all levels. */
-static int32_t first_layer(const uint8_t *image, int32_t *sums)
+static int32_t first_layer(const picture *image, int32_t *sums)
 {
     uint32_t list[LISTED + 1], *end = list;
     volatile int32_t *const cleared = sums; /* else compilers call memset, which is libc's */
     int32_t total = 0, x, y, first, last;
 #if DESKEWED
     stance found;
-    int32_t lowered;
     look(image, &found);
-    lowered = (found.mean_y + 256) >> 8;
 #elif @viewed@
     view seen;
     begin(&seen, image);
@@ -232,16 +231,15 @@ static int32_t first_layer(const uint8_t *image, int32_t *sums)
     for (y = TOP; y < BOTTOM; y++) {
         const uint32_t place = (uint32_t)((y - TOP) * (RIGHT - LEFT) - LEFT) * (256 * ROW);
 #if DESKEWED
-        const int32_t source = y + lowered; /* the row that this one comes from */
+        const int32_t source = y + found.lowered;
         if (source < 0 || source >= SIDE) continue;
-        const int32_t lean = found.slant * (256 * (source - 14) - found.mean_y);
-        const int32_t slide = found.mean_x + 128 + ((lean + 128) >> 8), moved = slide >> 8, right = slide & 255;
-        const uint8_t *const row = image + source * SIDE;
+        const int32_t slide = found.start + times(source, found.slant), moved = slide >> 8, right = slide & 255;
+        const uint8_t *const row = row_of(image, source);
         int32_t here, next;
 #elif @viewed@
         const uint8_t *const row = values_of(&seen, y);
 #else
-        const uint8_t *const row = image + y * SIDE;
+        const uint8_t *const row = row_of(image, y);
 #endif
 #if @viewed@
         first = LEFT;
@@ -264,7 +262,7 @@ static int32_t first_layer(const uint8_t *image, int32_t *sums)
             int32_t level;
             here = next;
             next = x + moved + 1 < SIDE ? row[x + moved + 1] : 0;
-            level = here + ((right * (next - here) + 128) >> 8);
+            level = between(here, next, right);
 #else
             const int32_t level = row[x];
 #endif
@@ -283,10 +281,11 @@ static int32_t first_layer(const uint8_t *image, int32_t *sums)
     return total;
 }
 
-uint8_t digits_logits(const uint8_t image[DIGITS_PIXELS], int32_t logits[DIGITS_CLASSES])
+uint8_t digits_logits_rows(digits_row row, void *context, int32_t logits[DIGITS_CLASSES])
 {
+    const picture image = {row, context};
     int32_t sums[HIDDEN];
-    const int32_t extra = OFFSET * first_layer(image, sums);
+    const int32_t extra = OFFSET * first_layer(&image, sums);
     const int16_t *w = W2;
     int32_t unit;
     uint8_t k, best = 0;
@@ -294,17 +293,32 @@ uint8_t digits_logits(const uint8_t image[DIGITS_PIXELS], int32_t logits[DIGITS_
     for (unit = 0; unit < HIDDEN; unit++, w += DIGITS_CLASSES) {
         const int32_t sum = (int32_t)DIGITS_READ_32(b1 + unit) + STEP * sums[unit] - extra, hidden = sum >> SHIFT;
         if (sum <= 0) continue;
-        for (k = 0; k < DIGITS_CLASSES; k++) logits[k] += hidden * (int16_t)DIGITS_READ_16(w + k);
+        for (k = 0; k < DIGITS_CLASSES; k++) logits[k] += times(hidden, (int16_t)DIGITS_READ_16(w + k));
     }
     for (k = 1; k < DIGITS_CLASSES; k++)
         if (logits[k] > logits[best]) best = k;
     return best;
 }
 
-uint8_t digits_predict(const uint8_t image[DIGITS_PIXELS])
+static const uint8_t *row_in_memory(void *context, uint8_t y)
+{
+    return (const uint8_t *)context + SIDE * y;
+}
+
+uint8_t digits_logits(const uint8_t image[DIGITS_PIXELS], int32_t logits[DIGITS_CLASSES])
+{
+    return digits_logits_rows(row_in_memory, (void *)image, logits);
+}
+
+uint8_t digits_predict_rows(digits_row row, void *context)
 {
     int32_t logits[DIGITS_CLASSES];
-    return digits_logits(image, logits);
+    return digits_logits_rows(row, context, logits);
+}
+
+uint8_t digits_predict(const uint8_t image[DIGITS_PIXELS])
+{
+    return digits_predict_rows(row_in_memory, (void *)image);
 }
 
 void digits_probabilities(const int32_t logits[DIGITS_CLASSES], uint8_t probabilities[DIGITS_CLASSES])

@@ -34,6 +34,13 @@ uint8_t digits_predict(const uint8_t image[DIGITS_PIXELS]);
 /* The same, and its logits: the same integers on every machine. */
 uint8_t digits_logits(const uint8_t image[DIGITS_PIXELS], int32_t logits[DIGITS_CLASSES]);
 
+/* The same of an image that is never in memory as a whole. `row` is given `context` and y, 0 to 27, and gives that row, 28
+ * bytes that stay as they are until it is called again. Rows are asked for from above to below, @passes@.
+ */
+typedef const uint8_t *(*digits_row)(void *context, uint8_t y);
+uint8_t digits_predict_rows(digits_row row, void *context);
+uint8_t digits_logits_rows(digits_row row, void *context, int32_t logits[DIGITS_CLASSES]);
+
 /* Probabilities of logits, 255 is certain: the same integers on every machine. */
 void digits_probabilities(const int32_t logits[DIGITS_CLASSES], uint8_t probabilities[DIGITS_CLASSES]);
 

@@ -86,8 +86,10 @@ def fill(name: str, network: Integers, **values: Any) -> str:
     """A template with `@name@` replaced by each value. None of them is text from a model file, which may be hostile."""
     about = f"a network 784-{len(network.quantized.b1)}-10, weights in {network.bits} bits"
     fits = network.fits_avr()
+    once = not PREPROCESSINGS[network.preprocessing].steps
     values = {"library": "Handwritten digits", **values} | {
         "avr": "avr,megaavr," if fits else "",
+        "passes": "at most once each" if once else "twice: only after the last one it is known where the digit stands",
         "needs": f"{network.bytes():,} bytes of weights" + ("" if fits else ", too many for AVR"),
     }
     text = (HERE / name).read_text(encoding="utf-8")
@@ -133,7 +135,6 @@ def _choice(preprocessing: str) -> dict[str, str]:
         "preprocessings": "\n".join(
             f"#define {row.name.upper()} {int(row.name == preprocessing)} /* {row.comment} */" for row in rows
         ),
-        "stands": " || ".join(row.name.upper() for row in rows),
         "viewed": " || ".join(row.name.upper() for row in rows if row.view),
         "view": "".join(_pieces(step) for step in PREPROCESSINGS[preprocessing].steps),
     }

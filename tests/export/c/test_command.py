@@ -12,7 +12,7 @@ from programs import needs
 from digitnn_fast import Network
 from digitnn_fast.bundled import MODELS
 from digitnn_fast.commands import app, exporting
-from digitnn_fast.export import c
+from digitnn_fast.export import learning
 from digitnn_fast.export.c import boards, tools
 from digitnn_fast.export.c.source import Integers
 from digitnn_fast.predictor import Predictor
@@ -97,7 +97,7 @@ def test_the_samples_test_digits_are_never_fine_tuned_on(command, quick, tmp_pat
 )
 def test_other_inputs_are_trained_and_the_network_is_kept(command, quick, tmp_path, monkeypatch, inputs, hidden, bits):
     needs("gcc")
-    recipe = RECIPES[c.INPUTS[inputs].inputs[1]]
+    recipe = RECIPES[learning.INPUTS[inputs].inputs[1]]
     monkeypatch.setitem(RECIPES, recipe.name, replace(recipe, epochs=10))
     write_rows(tmp_path / "rows.csv", SAMPLE.train_images[:3000], SAMPLE.train_labels[:3000])
     arguments = ["--inputs", inputs, "--bits", bits, "--train", tmp_path / "rows.csv", "--max-loss", 15]
@@ -111,7 +111,7 @@ def test_other_inputs_are_trained_and_the_network_is_kept(command, quick, tmp_pa
     assert ("3, with training losses of" in text) == (wide <= 16)
     assert "all integers equal" in text
     network = Network.load(tmp_path / "c" / "digits.npz")
-    assert (network.hidden, network.preprocessing) == (wide, c.INPUTS[inputs].name)
+    assert (network.hidden, network.preprocessing) == (wide, learning.INPUTS[inputs].name)
     integers = Integers(quantize(network.parameters, bits), bits, network.preprocessing)
     right = integers.logits(SAMPLE.test_images).argmax(axis=1) == SAMPLE.test_labels
     assert f"{right.mean():.2%} of the sample's 2,000 test digits" in text

@@ -18,10 +18,12 @@ from digitnn_fast.reference.quantization import LARGEST, quantize, rectangle
 
 CXX = ("-x", "c++", "-std=c++11", *tools.STRICT[1:])
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+ADDING = "-DDIGITS_MULTIPLIER=0"
 COMPILERS = {
     "gcc": ("gcc", "-O2", *tools.STRICT),
     "gcc -O0": ("gcc", "-O0", *tools.STRICT),
     "gcc, sanitizers": ("gcc", *SANITIZED, *tools.STRICT),
+    "gcc, no multiplier": ("gcc", ADDING, *SANITIZED, *tools.STRICT),
     "g++": ("g++", "-O2", *CXX),
     "clang": ("clang", "-O2", *tools.STRICT),
     "clang++": ("clang++", "-O2", *CXX, "-Wno-deprecated"),
@@ -81,12 +83,53 @@ def test_other_processors_give_the_same_integers(tmp_path, rows, processor, bits
     check(network, images, tools.answers([emulator, program], images))
 
 
+@pytest.mark.parametrize("flags", [(), (ADDING,)], ids=["multiplies", "adds"])
 @pytest.mark.parametrize("bits", LARGEST)
 @pytest.mark.parametrize("hidden", [1, 7, 12, 16, 24, 33])
-def test_any_width(tmp_path, hidden, bits):
+def test_any_width(tmp_path, hidden, bits, flags):
     needs("gcc")
     network = integers(bits, "raw", hidden)
-    check(network, HOSTILE, tools.answers([built(network, tmp_path, COMPILERS["gcc"])], HOSTILE))
+    program = built(network, tmp_path, (*COMPILERS["gcc"], *flags))
+    check(network, HOSTILE, tools.answers([program], HOSTILE))
+
+
+@pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
+def test_without_a_multiplier(tmp_path, preprocessing):
+    needs("gcc")
+    network, images = integers(2, preprocessing), np.concatenate([DIGITS[:500], HOSTILE])
+    check(network, images, tools.answers([built(network, tmp_path, (*COMPILERS["gcc"], ADDING))], images))
+
+
+ROWS = """
+#include <stdio.h>
+#include "digits.h"
+static const uint8_t *row(void *context, uint8_t y)
+{
+    putchar(y);
+    return (const uint8_t *)context + 28 * y;
+}
+int main(void)
+{
+    static uint8_t image[DIGITS_PIXELS];
+    return fread(image, 1, sizeof image, stdin) != sizeof image || digits_predict_rows(row, image) > 9;
+}
+"""
+
+
+@pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
+def test_rows_are_asked_for_as_the_header_says(tmp_path, preprocessing):
+    needs("gcc")
+    (tmp_path / "rows.c").write_text(ROWS)
+    network = integers(8, preprocessing)
+    program = built(network, tmp_path, COMPILERS["gcc"], tmp_path / "rows.c")
+    once = "at most once each." in (tmp_path / "digits.h").read_text()
+    assert once == (preprocessing == "raw")
+    for image in (DIGITS[0], DIGITS[1], HOSTILE[0], HOSTILE[1]):
+        asked = list(tools.run_tool([program], image.tobytes()))
+        if not once:
+            assert asked[:28] == list(range(28))
+            asked = asked[28:]
+        assert asked == sorted(set(asked))
 
 
 @pytest.mark.parametrize(("bits", "preprocessing"), MANY)

@@ -26,5 +26,5 @@ def _nodes(graph, images):
     return graph("Gather", images, np.arange(784).reshape(28, 28)[::-1].ravel(), axis=1)
 
 
-TURN = Step(turn, KERNEL.name, _bind, _nodes, HERE / "turned.js", (STRAIGHTEN, HERE / "turn.c"))
+TURN = Step(turn, KERNEL.name, _bind, _nodes, HERE / "turned.js", HERE / "turned.py", (STRAIGHTEN, HERE / "turn.c"))
 ROW = Preprocessing("upside_down", "the upright digit upside down", "or those upside down", DESKEW, TURN)

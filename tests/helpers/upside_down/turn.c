@@ -1,11 +1,11 @@
 /* The upright digit upside down. */
 typedef struct {
-    const uint8_t *image;
+    const picture *image;
     stance found;
     uint8_t values[SIDE + 2];
 } view;
 
-static void begin(view *seen, const uint8_t *image)
+static void begin(view *seen, const picture *image)
 {
     seen->image = image;
     look(image, &seen->found);
