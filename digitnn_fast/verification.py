@@ -108,8 +108,8 @@ def _judge(way: Way, network: Network, images: Bytes, known: dict[Specification,
         known[way.wanted] = way.wanted(network, images)
     start = time.perf_counter()
     try:
-        answers = in_blocks(way.run, images, BLOCK)
+        answers = in_blocks(way.run, images[: way.at_most], BLOCK)
     except (RuntimeError, OSError) as error:  # a tool is installed but broken
         return Verdict(way.name, False, reason=reason_of(error, 300))
-    difference = compare(answers, known[way.wanted])
+    difference = compare(answers, known[way.wanted].first(way.at_most))
     return Verdict(way.name, difference.agrees, difference, time.perf_counter() - start)

@@ -38,6 +38,10 @@ def _c(flag: str, metavar: str, help_text: str, least: float | None = None) -> A
     return typer.Option(flag, metavar=metavar, help=f"C: {help_text}", min=least)
 
 
+def _board(flag: str, metavar: str, help_text: str, least: float | None = None) -> Any:
+    return typer.Option(flag, metavar=metavar, help=f"C, MicroPython: {help_text}", min=least)
+
+
 def export(
     context: typer.Context,
     to: Annotated[str, typer.Option("--to", metavar="TARGET", help="For what; see below.")],
@@ -52,26 +56,30 @@ def export(
             max=100,
             metavar="PERCENT",
             help="Fail if more of the sample's digits get another label than in float32; by default 0.5, "
-            "in C with 4 bits 1, with 2 bits 2, and 1 more with --inputs.",
+            "with 4 bits 1, with 2 bits 2, and 1 more with --inputs.",
         ),
     ] = None,
-    bits: Annotated[int | None, _c("--bits", "8|4|2", "of a weight; with 4 or 2 the network is fine-tuned.")] = None,
+    bits: Annotated[
+        int | None, _board("--bits", "8|4|2", "of a weight; with 4 or 2 the network is fine-tuned.")
+    ] = None,
     inputs: Annotated[
         str | None,
-        _c(
+        _board(
             "--inputs",
             "16x16|28x28|7x7x16|6x5x16|5x5x12",
             "train a network for these: pixels, or rows by columns of cells by directions.",
         ),
     ] = None,
-    hidden: Annotated[int | None, _c("--hidden", "N", "of that network; by default as many as MODEL has.", 1)] = None,
+    hidden: Annotated[
+        int | None, _board("--hidden", "N", "of that network; by default as many as MODEL has.", 1)
+    ] = None,
     train: Annotated[
-        str | None, _c("--train", "FILE", "digits to learn from; the sample's if only fine-tuned.")
+        str | None, _board("--train", "FILE", "digits to learn from; the sample's if only fine-tuned.")
     ] = None,
     seeds: Annotated[
-        int | None, _c("--seeds", "N", "train so many, keep the least training loss; up to 16 units 3, else 1.", 1)
+        int | None, _board("--seeds", "N", "train so many, keep the least training loss; up to 16 units 3, else 1.", 1)
     ] = None,
-    seed: Annotated[int | None, _c("--seed", "N", "of training and fine-tuning.", 0)] = None,
+    seed: Annotated[int | None, _board("--seed", "N", "of training and fine-tuning.", 0)] = None,
     opset: Annotated[
         int | None,
         typer.Option("--opset", metavar="N", help="ONNX: of the files; by default the lowest that they need."),
@@ -85,7 +93,7 @@ def export(
     max_ram: Annotated[int | None, _c("--max-ram", "BYTES", "fail if RAM and stack need more.", 0)] = None,
     threads: Threads = None,
 ) -> None:
-    """Write and test a network as C, ONNX, JavaScript or WebAssembly.
+    """Write and test a network as C, ONNX, JavaScript, WebAssembly, MicroPython.
 
     Exit code 1, and no file, if the test fails.
     """

@@ -35,6 +35,10 @@ class Answers(NamedTuple):
     probabilities: NDArray[np.floating[Any]] | None = None
     logits: NDArray[np.integer[Any]] | None = None
 
+    def first(self, count: int | None) -> Answers:
+        """Those for the first images; for all without a count."""
+        return Answers(*(None if part is None else part[:count] for part in self))  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True)
 class Way:
@@ -42,12 +46,14 @@ class Way:
 
     `wanted(network, images)` is what the specification answers: `float_answers`, or `integer_answers`, of which the
     integers must come out. (A function of the module rather than one made for the way: `verify` calls it only once.)
+    It is asked for `at_most` so many images, if more would take minutes.
     """
 
     name: str
     wanted: Callable[[Network, Bytes], Answers]
     run: Callable[[Bytes], Answers] | None = None
     missing: str = ""
+    at_most: int | None = None
 
 
 @dataclass(frozen=True)
