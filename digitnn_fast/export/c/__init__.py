@@ -23,7 +23,7 @@ from digitnn_fast.export.ways import Answers, Bytes, Exporter, Fact, SelfTestErr
 from digitnn_fast.network import Network
 from digitnn_fast.reference.quantization import quantize
 from digitnn_fast.sample import load_sample
-from digitnn_fast.sizes import SIDE
+from digitnn_fast.sizes import PIXELS, SIDE
 
 NO_COMPILER = "there is no C compiler here"
 LAYOUTS = {"plain": ".", "arduino": "src"}  # and where the sources are
@@ -184,6 +184,9 @@ def _avr_costs(integers: Integers, code: Path, images: Bytes) -> Iterator[Fact]:
                 board.name,
                 f"does not fit: {flash:,} bytes of flash, {ram:,} of RAM even if the image comes row by row",
             )
+            continue
+        if flash + PIXELS + avr.FLASH_BESIDE > board.flash or ram + avr.RAM_BESIDE > board.ram:
+            yield board.name, f"{flash:,} bytes of flash, {ram:,} of RAM row by row; no room for a measurement"
             continue
         cost, answers = avr.measure(code, board, images)
         stack = cost.stack

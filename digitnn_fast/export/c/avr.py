@@ -17,6 +17,7 @@ from digitnn_fast.sizes import PIXELS, SIDE
 COMPILER, EMULATOR, SIZE = "avr-gcc", "simavr", "avr-size"
 FLAGS = ("-O2", "-std=c99", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
 AT_ONCE = 5  # images in the emulated board's flash, beside the network
+FLASH_BESIDE, RAM_BESIDE = 1_700, 128  # bytes that avr.c takes itself
 LINE = re.compile(rb"\x1b\[32m([0-9a-f]+)\.")
 ANSWER = np.dtype([*tools.ANSWER.descr, ("cycles", "<u4"), ("stack", "<u2")])
 
@@ -60,7 +61,7 @@ class Cost(NamedTuple):
         whole = f", {self.ram:,} with the whole image" if self.ram <= board.ram else ""
         return (
             f"{self.flash:,} bytes of flash, {self.rows:,} of RAM row by row{whole}; {self.cycles:,.0f} cycles per "
-            f"image, {self.cycles / board.clock / 1000:.2g} ms at {board.clock:g} MHz"
+            f"image, {self.cycles / board.clock / 1000:.3g} ms at {board.clock:g} MHz"
         )
 
 
@@ -79,9 +80,13 @@ def size(folder: Path, board: AVR) -> tuple[int, int]:
 
 
 def measure(folder: Path, board: AVR, images: NDArray[np.uint8]) -> tuple[Cost, NDArray[np.void]]:
-    """The cost of the sources in `folder`, and what they answered for images (n, 784) on the emulated board."""
+    """The cost of the sources in `folder`, and what they answered for images (n, 784) on the emulated board.
+
+    There has to be room for one image and what avr.c takes.
+    """
     flash, static = size(folder, board)
-    parts = [_emulate(folder, board, images[first : first + AT_ONCE]) for first in range(0, len(images), AT_ONCE)]
+    count = min(AT_ONCE, (board.flash - flash - FLASH_BESIDE) // PIXELS)
+    parts = [_emulate(folder, board, images[first : first + count]) for first in range(0, len(images), count)]
     answers = np.concatenate(parts)
     return Cost(flash, static, int(answers["stack"].max()), float(answers["cycles"].mean())), answers
 
