@@ -207,12 +207,13 @@ static void add_up(const uint32_t *list, int32_t *sums)
     }
 }
 
+#if !(@viewed@)
 /* Whether four pixels are all black. */
 static int32_t black(const uint8_t *four)
 {
     return (four[0] | four[1] | four[2] | four[3]) == 0;
 }
-
+#endif
 @view@
 /* sums = image * codes of W1; returns the sum of all levels. */
 static int32_t first_layer(const picture *image, int32_t *sums)
