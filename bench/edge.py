@@ -83,8 +83,8 @@ ready.
 | BitNetMCU, fully connected, 4 bits | 99.02% | 13,500 | 587,000 | 432,000 |
 | BitNetMCU, fully connected, FP1.3.0 | 98.86% | 13,476 | 546,000 | **285,000** |
 
-Where we lose: below 5 kB BitNetMCU has a network with 98.9%, and without a multiplier its FP1.3.0 was faster than our
-16x16, which now takes additions alone: see the last table.
+Where we lost then: below 5 kB BitNetMCU had a network with 98.9% and we had none, and without a multiplier its FP1.3.0
+was faster than our 16x16. Today's networks are in the tables above and below.
 """
 # bits: flash, loss in points; each at least and aim
 WANTED = {
