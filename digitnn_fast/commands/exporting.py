@@ -93,7 +93,7 @@ def export(
     max_ram: Annotated[int | None, _c("--max-ram", "BYTES", "fail if RAM and stack need more.", 0)] = None,
     threads: Threads = None,
 ) -> None:
-    """Write and test a network as C, ONNX, JavaScript, WebAssembly, MicroPython.
+    """Write and test a network as C, ONNX, JavaScript and others.
 
     Exit code 1, and no file, if the test fails.
     """

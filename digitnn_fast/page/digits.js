@@ -96,7 +96,7 @@ function spread(g, shape) {
   });
 }
 
-// The picture before it was enlarged by repeating each pixel, as in images/read.py.
+// Before it was enlarged by repeating pixels, as in images/read.py.
 function unrepeated(picture) {
   const { width, height, data } = picture, steps = [];
   const changes = (count, at, back) => {
@@ -164,7 +164,7 @@ function reflected({ width, height, data }, dark) {
     : (_, i) => 255 - Math.max(data[4 * i], data[4 * i + 1], data[4 * i + 2]));
 }
 
-const covered = (g) => like(g, longer(g) <= COARSE ? (value) => clip(value) : (value) => clip(2 * value - 0.5));
+const covered = (g) => like(g, (value) => clip(longer(g) <= COARSE ? value : 2 * value - 0.5));
 
 // Share of ink 0..1, darker or lighter than the paper of a picture, and the contrast of full ink; null if blank.
 function findInk(picture, dark) {
