@@ -125,7 +125,7 @@ def test_all_paths_agree_on_bundled_models(bundled):
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("name", ["directions", "pooled", "directions480", "directions300"])
+@pytest.mark.parametrize("name", ["directions", "pooled"])
 def test_all_paths_agree_on_all_of_kaggles_test_rows(kaggle_files, name):
     """Of these; export/test_ways.py and export/c/test_source.py do the same with pixels."""
     images = kaggle.read_test(kaggle_files[1])

@@ -82,8 +82,11 @@ def image(request, tmp_path_factory):
     """A virtual environment with the image's packages and nothing of ours; its bin folder."""
     folder = tmp_path_factory.mktemp("image")
     subprocess.run([find_python(), "-m", "venv", str(folder)], check=True, env=clean(), timeout=HANGS)
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "-r", str(HERE / request.param)]
-    done = subprocess.run(pip, capture_output=True, text=True, env=clean(), timeout=900)
+    python, uv = folder / "bin" / "python", Path(sys.executable).with_name("uv")  # uv takes a quarter of pip's time
+    pip = [uv, "pip", "install", "--python", python] if uv.exists() else [python, "-m", "pip", "install"]
+    done = subprocess.run(
+        [*pip, "-q", "-r", HERE / request.param], capture_output=True, text=True, env=clean(), timeout=900
+    )
     if done.returncode and not os.environ.get("CI"):
         pytest.skip(f"the image's packages can't be installed: {done.stderr[-300:]}")
     assert done.returncode == 0, done.stderr

@@ -64,13 +64,11 @@ def host_has(*features):
 
 def variant(name, features=None, needs=()):
     settings = {} if name is None else {"NUMBA_CPU_NAME": name}
-    if features is not None:
+    if features:
         settings["NUMBA_CPU_FEATURES"] = features
     lacking = pytest.mark.skipif(not host_has(*needs), reason=f"this processor lacks one of {needs}")
     marks = [lacking, pytest.mark.once] if settings else []  # all kernels are compiled anew
-    return pytest.param(
-        settings, marks=marks, id=f"{name or 'host'}, {features or ('its own', 'none')[features == '']}"
-    )
+    return pytest.param(settings, marks=marks, id=f"{name or 'host'}, {features or 'its own'}")
 
 
 AVX512 = "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma"
@@ -80,7 +78,6 @@ AVX512 = "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma"
     "settings",
     [
         variant(None),
-        variant(None, ""),
         variant("generic"),
         variant("generic", "+avx2,+fma", needs=("avx2", "fma")),
         variant("generic", ",".join(f"+{feature}" for feature in AVX512), needs=AVX512),
