@@ -10,6 +10,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, NoReturn
 
 from digitnn_fast.checks import printable
@@ -34,6 +35,8 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED)
     except Exception as error:
+        if Interruption.came:  # C code in the middle of an import makes an ImportError of it
+            return _fail("interrupted", INTERRUPTED)
         if isinstance(error, BrokenPipeError) or isinstance(error.__cause__, BrokenPipeError):
             return BROKEN_PIPE  # the reader has closed the pipe, as `head` does
         if (reason := _reason(error)) is None:
@@ -41,6 +44,18 @@ def run(arguments: list[str]) -> int:
         if Loudness.verbose:
             traceback.print_exc()
         return _fail(f"error: {reason}", USER_ERROR)
+
+
+class Interruption:
+    """Whether Ctrl-C was pressed."""
+
+    came = False
+
+    @classmethod
+    def handle(cls, number: int, frame: FrameType | None) -> None:
+        """As Python does, and keep it in mind."""
+        cls.came = True
+        signal.default_int_handler(number, frame)
 
 
 def _invoke(arguments: list[str]) -> int:
@@ -98,8 +113,11 @@ def main() -> NoReturn:
     _open_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a file's name may hold any byte
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if interruptible:
+        signal.signal(signal.SIGINT, Interruption.handle)
     code = run(sys.argv[1:])
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    if interruptible:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # what is left to do is Python's, which would word it at length
     if code == BROKEN_PIPE:
         # Buffered output has nowhere to go, and Python would complain about it at exit.
