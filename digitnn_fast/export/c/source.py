@@ -112,6 +112,7 @@ def _network(network: Integers) -> dict[str, Any]:
         "powers": octave_powers(),
     }
     return {
+        "first_layer": (HERE / "first_layer.c").read_text(encoding="utf-8"),  # which has marks of its own
         **_choice(preprocessing),
         "bits": bits,
         "block": network.block(),
