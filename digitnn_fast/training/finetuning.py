@@ -65,14 +65,10 @@ def fine_tune(
     images, labels = as_digits(images, labels)
     chosen = tuning or FINE_TUNINGS[bits]
     pictures, seen = picture_of(images, network.preprocessing), prepare(images, network.preprocessing)
-    inside = window(seen, chosen.spared)[:, None]
-    descent = Descent(network.parameters, seen, labels, thread_count(threads))
-    W1 = descent.weights[:, :PIXELS]  # (tiles, 784, 32)
-    behind = W1 * inside
-    W1[...] = on_grid(behind, inside, bits)
+    grid = Grid(Descent(network.parameters, seen, labels, thread_count(threads)), seen, chosen)
     epochs = -(-chosen.steps // max(1, len(labels) // BATCH))
     history = []
-    for epoch, losses in enumerate(_epochs(chosen, descent, pictures, network.preprocessing, behind, inside, seed), 1):
+    for epoch, losses in enumerate(_epochs(grid, pictures, network.preprocessing, seed), 1):
         history.append((*np.mean(losses, axis=0), np.nan, np.nan))
         if on_epoch is not None:
             on_epoch(EpochReport(epoch, epochs, *history[-1]))
@@ -87,58 +83,69 @@ def fine_tune(
         history=np.array(history),
         settings={"bits": bits, "steps": chosen.steps, "learning_rate": chosen.learning_rate, "batch": BATCH},
     )
-    return Network(*descent.parameters(), network.preprocessing, record)
+    return Network(*grid.descent.parameters(), network.preprocessing, record)
+
+
+class Grid:
+    """A network in training whose W1 lives on a grid, and the float weights behind it."""
+
+    def __init__(self, descent: Descent, seen: NDArray[np.uint8], tuning: FineTuning) -> None:
+        self.descent, self.tuning, self.steps = descent, tuning, 0
+        self._inside = window(seen, tuning.spared)[:, None]
+        self._W1 = descent.weights[:, :PIXELS]  # (tiles, 784, 32)
+        self._behind = self._W1 * self._inside
+        self._W1[...] = on_grid(self._behind, self._inside, tuning.bits)
+        batch = min(BATCH, len(descent.labels))
+        self._schedule = Schedule.of_batches(batch, batch)
+
+    def batches(self, order: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """The rows of an epoch, in this order, a step at a time, until there have been enough steps."""
+        batch = int(self._schedule.starts[-1])
+        for first in range(0, len(order) - batch + 1, batch):
+            if self.steps < self.tuning.steps:
+                yield order[first : first + batch]
+
+    def learn(
+        self, rows: NDArray[np.int64], key: int = 0, within: NDArray[np.int64] | None = None
+    ) -> tuple[float, float]:
+        """One step; loss and accuracy as `Descent.epoch` has them."""
+        self.steps += 1
+        self._set_rates()
+        before = self._W1.copy()
+        figures = self.descent.epoch(ADAM, rows, self._schedule, key, within)
+        self._behind += (self._W1 - before) * self._inside
+        self._W1[...] = on_grid(self._behind, self._inside, self.tuning.bits)
+        return figures
+
+    def _set_rates(self) -> None:
+        """Adam with a cosine, as `training` sets it, but without weight decay: weights on a grid can't shrink."""
+        warm = min(1, self.steps / (WARMUP * self.tuning.steps))
+        rate = self.tuning.learning_rate * warm * (1 + np.cos(np.pi * (self.steps - 1) / self.tuning.steps)) / 2
+        rates = self._schedule.rates
+        rates.step_size[:] = rate / (1 - BETA1**self.steps)
+        rates.decay[:], rates.second_decay[:] = BETA1, BETA2
+        rates.correction[:] = 1 / np.sqrt(1 - BETA2**self.steps)
 
 
 def _epochs(
-    tuning: FineTuning,
-    descent: Descent,
-    pictures: NDArray[np.uint8],
-    preprocessing: str,
-    behind: Floats,
-    inside: NDArray[np.bool_],
-    seed: int,
+    grid: Grid, pictures: NDArray[np.uint8], preprocessing: str, seed: int
 ) -> Iterator[list[tuple[float, float]]]:
     """Loss and accuracy of each step, an epoch at a time; the last one may be short."""
-    random = np.random.default_rng((seed, 3))
-    W1, limits = descent.weights[:, :PIXELS], _limits()
-    batch = min(BATCH, len(descent.labels))
-    schedule = Schedule.of_batches(batch, batch)
-    step = 0
-    while step < tuning.steps:
+    random, descent = np.random.default_rng((seed, 3)), grid.descent
+    while grid.steps < grid.tuning.steps:
         order = random.permutation(len(descent.labels))
-        within: NDArray[np.int64] | None = limits
+        within: NDArray[np.int64] | None = limits()
         if PREPROCESSINGS[preprocessing].view:
             key = int(random.integers(2**62))
-            descent.images, within = view_distorted(pictures, preprocessing, key, limits, descent.threads), None
-        figures = []
-        for first in range(0, len(order) - batch + 1, batch):
-            step += 1
-            _set_rates(schedule, tuning, step)
-            before = W1.copy()
-            key = int(random.integers(2**62))
-            figures.append(descent.epoch(ADAM, order[first : first + batch], schedule, key, within))
-            behind += (W1 - before) * inside
-            W1[...] = on_grid(behind, inside, tuning.bits)
-            if step == tuning.steps:
-                break
-        yield figures
+            descent.images, within = view_distorted(pictures, preprocessing, key, limits(), descent.threads), None
+        yield [grid.learn(rows, int(random.integers(2**62)), within) for rows in grid.batches(order)]
 
 
-def _limits() -> NDArray[np.int64]:
+def limits() -> NDArray[np.int64]:
+    """How far digits are distorted."""
     distortion = RECIPES["small"].distortion
     assert distortion is not None
     return distortion.limits()
-
-
-def _set_rates(schedule: Schedule, tuning: FineTuning, step: int) -> None:
-    """Adam with a cosine, as `training` sets it, but without weight decay: weights on a grid can't shrink."""
-    warm = min(1, step / (WARMUP * tuning.steps))
-    rate = tuning.learning_rate * warm * (1 + np.cos(np.pi * (step - 1) / tuning.steps)) / 2
-    rates = schedule.rates
-    rates.step_size[:] = rate / (1 - BETA1**step)
-    rates.decay[:], rates.second_decay[:] = BETA1, BETA2
-    rates.correction[:] = 1 / np.sqrt(1 - BETA2**step)
 
 
 def on_grid(weights: Floats, inside: NDArray[np.bool_], bits: int) -> Floats:

@@ -206,7 +206,7 @@ def _epochs(recipe: Recipe, descent: Descent, seed: int, first: int) -> Iterator
     limits = recipe.distortion.limits() if recipe.distortion else None
     pixels = descent.images
     for epoch in range(recipe.epochs):
-        _set_rates(schedule, recipe, epoch)
+        set_rates(schedule, recipe, epoch)
         order = np.arange(rows) if recipe.batch is None else random.permutation(rows)
         key = int(random.integers(2**62))
         if epoch < first:  # already done, but the random numbers go on
@@ -219,7 +219,8 @@ def _epochs(recipe: Recipe, descent: Descent, seed: int, first: int) -> Iterator
         yield descent.epoch(ADAM if recipe.adam else MOMENTUM, order, schedule, key, within)
 
 
-def _set_rates(schedule: Schedule, recipe: Recipe, epoch: int) -> None:
+def set_rates(schedule: Schedule, recipe: Recipe, epoch: int) -> None:
+    """For each step of an epoch."""
     rates = schedule.rates
     rates.smooth[:] = rates.scale * recipe.smoothing / 10
     if not recipe.adam:

@@ -10,7 +10,7 @@ from digitnn_fast import reference, train
 from digitnn_fast.kernels.layout import MOMENTUM
 from digitnn_fast.reference import distortion
 from digitnn_fast.training.descent import Descent, FullBatch, Schedule, descent_for
-from digitnn_fast.training.loop import _set_rates
+from digitnn_fast.training.loop import set_rates
 from digitnn_fast.training.recipes import RECIPES, Recipe
 from digitnn_fast.utils import initialize_parameters
 
@@ -31,7 +31,7 @@ def test_an_epoch_is_the_reference_epoch(kind, way, batch, hidden, smoothing):
     start = initialize_parameters(5, hidden)
     schedule = Schedule.of_batches(300, batch)
     assert schedule.batches == -(-300 // batch)
-    _set_rates(schedule, recipe, 0)
+    set_rates(schedule, recipe, 0)
     if kind is Momentum:
         schedule.rates.decay[:] = kind.decay
 

@@ -12,7 +12,7 @@ from digitnn_fast.reference.deskewing import deskew
 from digitnn_fast.reference.quantization import LARGEST, quantize
 from digitnn_fast.sample import load_sample
 from digitnn_fast.training.descent import Descent
-from digitnn_fast.training.finetuning import FINE_TUNINGS, FineTuning, _epochs, fine_tune, on_grid, window
+from digitnn_fast.training.finetuning import FINE_TUNINGS, FineTuning, Grid, _epochs, fine_tune, on_grid, window
 from digitnn_fast.training.recipes import RECIPES
 
 SAMPLE = load_sample()
@@ -126,13 +126,11 @@ def test_the_units_that_fill_the_last_tile_never_learn(bits):
     """They once did, from weights of 1e-39, after a thousand steps: the network that learned was not the result."""
     start, digits, seen = trained("directions", 8), SAMPLE.train_images, prepare(SAMPLE.train_images, "directions")
     descent = Descent(start.parameters, seen, SAMPLE.train_labels, 1)
-    inside = np.ones((784, 1), bool)
-    behind = descent.weights[:, :784].copy()
-    descent.weights[:, :784] = on_grid(behind, inside, bits)
-    list(_epochs(QUICK[bits], descent, picture_of(digits, "directions"), "directions", behind, inside, 0))
+    grid = Grid(descent, seen, QUICK[bits])
+    list(_epochs(grid, picture_of(digits, "directions"), "directions", 0))
     assert descent.weights[:, :, :8].any(axis=1).all()
     assert not descent.weights[:, :, 8:].any()
-    assert not behind[:, :, 8:].any()
+    assert not grid._behind[:, :, 8:].any()
 
 
 def test_fewer_digits_than_a_batch():
