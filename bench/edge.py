@@ -1,9 +1,8 @@
-"""`python -m bench.edge [--data FOLDER]`: what the C costs and loses, against emlearn and a dense loop.
+"""`python -m bench.edge [--data FOLDER] [--kept FOLDER] [--only SECTION]`: what the C costs and loses, and its rivals.
 
-Writes bench/EDGE.md, and all but its second table between the edge markers of digitnn_fast/export/README.md; with
-`--without-multiplier` only EDGE.md's section on that. Needs the Debian packages of .ci/debian.txt,
-libnewlib-arm-none-eabi for emlearn's C, and the extra `bench`. All answers are checked before an instruction is
-counted; instructions do not depend on this machine.
+Writes bench/EDGE.md or a section of it, and some of its tables into digitnn_fast/export/README.md, between the markers.
+Needs the Debian packages of .ci/debian.txt, libnewlib-arm-none-eabi for emlearn's C, and the extra `bench`. All answers
+are checked before an instruction is counted; instructions do not depend on this machine.
 """
 
 from __future__ import annotations
@@ -11,13 +10,15 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from bench.edge_adding import ADDING, without_multiplier
+from bench.edge_adding import without_multiplier
+from bench.edge_folds import five_folds
 from bench.edge_networks import COUNTED, accuracy_of, few_bits, held_rows, measured, version_of
 from bench.kept import Kept
 from bench.measure import HERE, World
@@ -30,9 +31,10 @@ from digitnn_fast.training import train
 from digitnn_fast.training.finetuning import FINE_TUNINGS, fine_tune
 from digitnn_fast.training.loop import split
 
+REPORT = HERE / "EDGE.md"
 README, BEGIN, END = HERE.parent / "digitnn_fast" / "export" / "README.md", "<!-- edge -->\n", "<!-- /edge -->"
 HELDOUT = 0.2
-LARGE = "deskewed"  # of the first table; `small` needs 2 KB of RAM
+LARGE = "deskewed"  # the recipe of the first table; `small` needs 2 KB of RAM
 PEERS = HERE / "peers"
 FPU = ("-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
 FEW_BYTES = (  # inputs, hidden units, bits
@@ -98,31 +100,22 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(prog="python -m bench.edge", description="What the exported C costs and loses.")
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="Kaggle's two files")
-    parser.add_argument("--small", help=f"the result of `train --recipe {LARGE} --heldout 0.2`, instead of training it")
-    parser.add_argument(
-        "--kept", type=Path, help="folder of the networks in few bytes: those that are there are not trained"
-    )
-    parser.add_argument("--without-multiplier", action="store_true", help="only that section of EDGE.md")
+    parser.add_argument("--kept", type=Path, help="folder of networks in few bytes: those that are there stay")
+    parser.add_argument("--only", choices=SECTIONS, help="only that section of EDGE.md")
     arguments = parser.parse_args()
+    old = dict(zip(("", *SECTIONS), REPORT.read_text().split("\n## "), strict=False))
     with tempfile.TemporaryDirectory() as folder:
-        if arguments.without_multiplier:
-            text = (HERE / "EDGE.md").read_text()
-            section = "\n".join(without_multiplier(World(arguments.data, Path(folder)), Kept(arguments.kept)))
-            (HERE / "EDGE.md").write_text(f"{text.partition(ADDING)[0].rstrip()}\n\n{section}\n")
-            return
-        lines = [
-            "# On microcontrollers",
-            "",
-            _about(),
-            "",
-            *_report(World(arguments.data, Path(folder)), arguments.small, Kept(arguments.kept)),
-        ]
-    (HERE / "EDGE.md").write_text("\n".join([*lines, ""]))
-    tables = [part for part in "\n".join(lines).split("\n\n") if part.startswith("| ")]
+        world, kept = World(arguments.data, Path(folder)), Kept(arguments.kept)
+        chosen = [arguments.only] if arguments.only else list(SECTIONS)
+        found = {name: "\n".join(SECTIONS[name](world, kept)) + "\n" for name in chosen}
+    head = {} if arguments.only else {"": f"# On microcontrollers\n\n{_about()}\n"}
+    text = "\n## ".join((old | head | found).values())
+    REPORT.write_text(text)
+    tables = [part for part in text.split("\n\n") if part.startswith("| ")]
     before, _, rest = README.read_text().partition(BEGIN)
     shown = "\n\n".join(tables[:1] + tables[2:3] + tables[4:5])
     README.write_text(f"{before}{BEGIN}{shown}\n{END}{rest.partition(END)[2]}")
-    print("\n".join(lines))
+    print(text)
 
 
 def _about() -> str:
@@ -135,15 +128,16 @@ def _about() -> str:
     )
 
 
-def _report(world: World, trained: str | None, kept: Kept) -> Iterator[str]:
+def _bits(world: World, kept: Kept) -> Iterator[str]:
+    """What fewer bits of a weight save and lose."""
     images, labels = world.training_rows
     learned, held = split(len(labels), HELDOUT, 0)
-    small = Network.load(trained) if trained else train(images, labels, LARGE, heldout=HELDOUT)
-    record = small.training
+    large = kept.network(LARGE, partial(train, images, labels, LARGE, heldout=HELDOUT))
+    record = large.training
     assert record and (record.recipe, record.seed, record.heldout_rows) == (LARGE, 0, len(held))
-    seen = prepare(images[held], small.preprocessing)
-    right = reference.forward(small.parameters, seen).logits.argmax(axis=1) == labels[held]
-    yield f"## Recipe `{LARGE}` (784-64-10): {right.mean():.2%} of {len(held):,} rows held out, in float32"
+    seen = prepare(images[held], large.preprocessing)
+    right = reference.forward(large.parameters, seen).logits.argmax(axis=1) == labels[held]
+    yield f"Recipe `{LARGE}` (784-64-10): {right.mean():.2%} of {len(held):,} rows held out, in float32"
     yield ""
     yield "Networks and fine-tuning learned from the other rows. ± is the standard error of the difference."
     yield ""
@@ -151,7 +145,8 @@ def _report(world: World, trained: str | None, kept: Kept) -> Iterator[str]:
     yield "|---|---|---|---|"
     rows = []
     for bits, (flash, loss) in WANTED.items():
-        network = fine_tune(small, images[learned], labels[learned], bits) if bits in FINE_TUNINGS else small
+        tune = partial(fine_tune, large, images[learned], labels[learned], bits)
+        network = kept.network(f"{LARGE}-{bits}-bits", tune) if bits in FINE_TUNINGS else large
         integers = Integers(quantize(network.parameters, bits), bits, network.preprocessing)
         lost = right.astype(int) - (integers.logits(images[held]).argmax(axis=1) == labels[held])
         error = lost.std() / np.sqrt(len(lost))
@@ -176,17 +171,13 @@ def _report(world: World, trained: str | None, kept: Kept) -> Iterator[str]:
             f"| {bits} | {cost.board} | {cost.flash:,} | {cost.stack:,} | {products:,.0f} | "
             f"{cost.instructions:,.0f} | {time:.1f} ms |"
         )
-    yield from _few_bytes(world, kept)
-    yield from _rivals(world, world.folder)
-    yield ""
-    yield from without_multiplier(world, kept)
 
 
 def _few_bytes(world: World, kept: Kept) -> Iterator[str]:
     """One hidden layer with other inputs, next to BitNetMCU's three."""
     images, labels = world.training_rows
     held = held_rows(world)
-    yield from ("", "## In few bytes: other inputs (`--inputs`, 2 bits), and BitNetMCU", "", *CHART, "")
+    yield from ("In few bytes: other inputs (`--inputs`, 2 bits), and BitNetMCU", "", *CHART, "")
     yield "| network | accuracy | weights | flash with code: Cortex-M4, M0 | RAM + stack | time at 48 MHz |"
     yield "|---|---|---|---|---|---|"
     notes: list[str] = []
@@ -215,13 +206,13 @@ def _few_bytes(world: World, kept: Kept) -> Iterator[str]:
     yield OUTSIDE.rstrip("\n")
 
 
-def _rivals(world: World, folder: Path) -> Iterator[str]:
+def _rivals(world: World, _: Kept) -> Iterator[str]:
     """The same network of pixels as they are, by all three."""
-    network, images = world.network, world.images[:COUNTED]
+    network, images, folder = world.network, world.images[:COUNTED], world.folder
     integers = Integers(quantize(network.parameters), 8, network.preprocessing)
     wanted = {"dense": integers.logits(images).argmax(axis=1)}
     wanted["emlearn"] = reference.forward(network.parameters, images).logits.argmax(axis=1)
-    yield from ("", "## Against others: recipe `pixels` (784-64-10), 8 bits", "")
+    yield from ("Against others: recipe `pixels` (784-64-10), 8 bits", "")
     yield "| board | digitnn-fast | dense int8 loop | emlearn, float |"
     yield "|---|---|---|---|"
     for board in boards.BOARDS[:2]:
@@ -270,6 +261,15 @@ def _emlearn_weights(network: Network) -> str:
 
     W1, b1, W2, b2 = network.parameters
     return str(c_generate_net_loadable(["relu", "softmax"], [W1 / 255, W2], [b1, b2], "network"))
+
+
+SECTIONS: dict[str, Callable[[World, Kept], Iterator[str]]] = {  # in the order of EDGE.md
+    "bits": _bits,
+    "bytes": _few_bytes,
+    "others": _rivals,
+    "additions": without_multiplier,
+    "folds": five_folds,
+}
 
 
 if __name__ == "__main__":

@@ -10,12 +10,11 @@ from bench.measure import World
 from digitnn_fast.export.c import boards
 
 ADDED = (("16x16", 64, 2), ("6x5x16", 8, 2), ("5x5x12", 12, 2))
-ADDING = "## Without a multiplier: additions alone"
 
 
 def without_multiplier(world: World, kept: Kept) -> Iterator[str]:
     """What additions cost in place of multiplications."""
-    yield ADDING
+    yield "Without a multiplier: additions alone"
     yield ""
     yield "| network | accuracy | flash with code | RAM + stack | instructions: rv32ec | Cortex-M0, which multiplies |"
     yield "|---|---|---|---|---|---|"
@@ -29,7 +28,7 @@ def without_multiplier(world: World, kept: Kept) -> Iterator[str]:
         )
     yield ""
     yield (
-        f"By `python -m bench.edge --without-multiplier`, {version_of(boards.BOARDS[2].compiler)} and "
+        f"By `python -m bench.edge`, {version_of(boards.BOARDS[2].compiler)} and "
         f"{version_of(boards.BOARDS[2].emulator)}; else as above. Asked at 98.8%: 285,000, which "
         "BitNetMCU's FP1.3.0 takes, from a 16 × 16 image that is ready."
     )
