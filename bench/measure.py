@@ -40,8 +40,13 @@ class World:
     def __init__(self, data: Path, folder: Path) -> None:
         self.folder = folder
         self.train, self.test = (self._unpacked(data, name) for name in ("train.csv", "test.csv"))
-        self.model = folder / "model.npz"
-        self.network.save(self.model)
+
+    @cached_property
+    def model(self) -> Path:
+        """The file of `network`."""
+        path = self.folder / "model.npz"
+        self.network.save(path)
+        return path
 
     @cached_property
     def network(self) -> Network:
