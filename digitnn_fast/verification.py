@@ -67,7 +67,7 @@ def verify(network: Network, images: Bytes, threads: int | None = None) -> Itera
             options = exporter.options()
             try:
                 list(exporter.write(network, folder, options))
-                ways = list(exporter.ways(network, folder, options))
+                ways = [*exporter.ways(network, folder, options), *exporter.further_ways(network, folder, options)]
             except SelfTestError as error:
                 yield Verdict(exporter.name, False, reason=str(error))
                 continue

@@ -2,14 +2,13 @@
 
 `digits-float32.onnx` is the network as it is. `digits-int8.onnx` is the quantised one: its first layer, 98% of the
 work, between DequantizeLinear and QuantizeLinear, its second in int32. It also has logits (n, 10), the integers of
-the specification. The preprocessing is part of the models, in integers.
+the specification. The preprocessing is part of the models, in whole numbers of float32 and in int32.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,18 +16,8 @@ import numpy as np
 
 from digitnn_fast.checks import reason_of
 from digitnn_fast.export.card import card
-from digitnn_fast.export.ways import (
-    Answers,
-    Bytes,
-    Exporter,
-    Fact,
-    Options,
-    SelfTestError,
-    Way,
-    float_answers,
-    in_blocks,
-    integer_answers,
-)
+from digitnn_fast.export.runtimes import ONNXRUNTIME, OPENVINO
+from digitnn_fast.export.ways import Exporter, Fact, Options, Way, float_answers, integer_answers
 from digitnn_fast.network import Network
 from digitnn_fast.preprocessing import PREPROCESSINGS
 from digitnn_fast.preprocessing.graph import OPSET, OPSET_16_BITS, Graph
@@ -36,6 +25,7 @@ from digitnn_fast.reference.quantization import MAX_PIXEL, QuantizedParameters, 
 from digitnn_fast.sizes import CLASSES, PIXEL_SCALE
 
 FILES = {"float32": "digits-float32.onnx", "int8": "digits-int8.onnx"}
+KINDS = {"float32": (float_answers, (1, 15)), "int8": (integer_answers, (1, 18))}  # and the oldest onnxruntime
 EXACT = 2**23  # float32 holds all halves below
 
 
@@ -75,19 +65,21 @@ def write(network: Network, folder: Path, options: ONNXOptions) -> Iterable[Fact
 
 def ways(network: Network, folder: Path, options: ONNXOptions) -> Iterable[Way]:
     """The models in onnxruntime."""
-    missing = _missing()
-    for name, wanted in (("float32", float_answers), ("int8", integer_answers)):
-        if not (folder / FILES[name]).exists():
-            continue
-        run = None if missing else _runner(folder / FILES[name])
-        yield Way(f"ONNX {name}", wanted, run, missing)
+    for kind, (wanted, oldest) in KINDS.items():
+        if (folder / FILES[kind]).exists():
+            yield ONNXRUNTIME.way(kind, wanted, folder / FILES[kind], oldest)
+
+
+def further_ways(network: Network, folder: Path, options: ONNXOptions) -> Iterable[Way]:
+    """The model in OpenVINO."""
+    yield OPENVINO.way("float32", float_answers, folder / FILES["float32"], (2023, 1))
 
 
 def float32_model(network: Network, opset: int = OPSET) -> bytes:
     """The ONNX file of the network in float32."""
     W1, b1, W2, b2 = network.parameters
     g = Graph()
-    pixels = g.cast(_prepared(g, network), np.float32)
+    pixels = _prepared(g, network, np.float32)
     weights = g.constant(W1 * np.float32(PIXEL_SCALE), "W1"), g.constant(b1, "b1")
     hidden = g("Relu", g("Gemm", pixels, *weights), name="hidden")
     logits = g("Gemm", hidden, g.constant(W2, "W2"), g.constant(b2, "b2"), name="logits")
@@ -105,7 +97,7 @@ def int8_model(network: Network, opset: int = OPSET_16_BITS) -> bytes:
     g, one = Graph(), np.float32(1)
     # Unsigned weights around 128: with signed ones, CPUs without VNNI add pairs of products in 16 bits, which overflow.
     weights = (parts.W1.astype(np.int16) + 128).astype(np.uint8)
-    pixels = g("DequantizeLinear", _prepared(g, network), np.asarray(one), np.asarray(np.uint8(0)))
+    pixels = g("DequantizeLinear", _prepared(g, network, np.uint8), np.asarray(one), np.asarray(np.uint8(0)))
     W1 = g("DequantizeLinear", g.constant(weights, "W1"), np.asarray(one), np.asarray(np.uint8(128)))
     b1 = g("DequantizeLinear", g.constant(parts.b1, "b1"), np.asarray(one), np.asarray(np.int32(0)))
     sums = g("Gemm", pixels, W1, b1)
@@ -131,47 +123,15 @@ def reach(parts: QuantizedParameters) -> int:
     return int((sums + np.abs(parts.b1.astype(np.int64)) + 2**parts.shift).max())
 
 
-def _prepared(graph: Graph, network: Network) -> str:
-    """The pixels as the network sees them."""
-    row, value = PREPROCESSINGS[network.preprocessing], "images"
-    for step in row.steps:
+def _prepared(graph: Graph, network: Network, dtype: type[np.generic]) -> str:
+    """The pixels as the network sees them, in uint8 or float32."""
+    steps = PREPROCESSINGS[network.preprocessing].steps
+    if dtype is np.uint8 and not steps:
+        return "images"
+    value = graph.cast("images", np.float32)
+    for step in steps:
         value = step.onnx(graph, value)
-    return value
-
-
-def _missing() -> str:
-    """The reason why onnxruntime can't run the models; empty if it can."""
-    if not find_spec("onnxruntime"):
-        return "onnxruntime is not installed"
-    try:
-        import onnxruntime
-    except Exception as error:
-        return f"onnxruntime can't be imported: {reason_of(error)}"
-    version: str = onnxruntime.__version__
-    old = tuple(int(part) for part in version.split(".")[:2]) < (1, 18)
-    return f"it needs onnxruntime 1.18 or newer, this is {version}" if old else ""
-
-
-def _runner(path: Path) -> Callable[[Bytes], Answers]:
-    """The answers of an ONNX file, by onnxruntime."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors: on some machines it warns of graphics cards that it could not ask
-    try:
-        # By its bytes: onnxruntime wants names of files in UTF-8.
-        session = onnxruntime.InferenceSession(path.read_bytes(), options, ["CPUExecutionProvider"])
-    except Exception as error:
-        raise SelfTestError(f"{path.name} does not load in onnxruntime: {reason_of(error)}") from error
-    names = [output.name for output in session.get_outputs()]
-
-    def run(images: Bytes) -> Answers:
-        try:
-            return Answers(**dict(zip(names, session.run(names, {"images": images}), strict=True)))
-        except Exception as error:
-            raise SelfTestError(f"{path.name} does not run in onnxruntime: {reason_of(error)}") from error
-
-    return partial(in_blocks, run)
+    return graph.cast(value, dtype) if dtype is np.uint8 else value
 
 
 EXPORTER = Exporter(
@@ -180,4 +140,5 @@ EXPORTER = Exporter(
     ONNXOptions,
     write,
     ways,
+    further_ways=further_ways,
 )

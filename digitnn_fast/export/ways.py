@@ -87,6 +87,7 @@ class Exporter:
 
     `ways(network, folder, options)` are the ways to run what was written, for the self-test and for `verify`.
     `costs(network, folder, options)`, for the export alone, reports what it costs to run it.
+    `further_ways(network, folder, options)`, for `verify` alone, are those that take seconds to start.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Exporter:
     write: Callable[[Network, Path, Any], Iterable[Fact]]
     ways: Callable[[Network, Path, Any], Iterable[Way]]
     costs: Callable[[Network, Path, Any], Iterable[Fact]] = lambda network, folder, options: ()
+    further_ways: Callable[[Network, Path, Any], Iterable[Way]] = lambda network, folder, options: ()
 
 
 class Difference(NamedTuple):

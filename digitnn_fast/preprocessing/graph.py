@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from digitnn_fast.reference.deskewing import MARGIN
 from digitnn_fast.reference.directions import FAINT, FINE, Cells
 from digitnn_fast.reference.pooling import THIRDS
 from digitnn_fast.sizes import PIXELS, SIDE
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
 
 OPSET = 13  # onnx 1.8 and onnxruntime 1.6
 OPSET_16_BITS = 21  # onnx 1.16 and onnxruntime 1.18: the first with 16 bits in QuantizeLinear
-WIDTH = SIDE + 2 * MARGIN
+MIDDLE = SIDE // 2
+WIDTH = 60  # of a row with its margin: it slides by up to 30 pixels, and sees none of the others
 
 
 class Graph:
@@ -71,114 +71,125 @@ class Graph:
         content: bytes = model.SerializeToString(deterministic=True)
         return content
 
-    def floor_divide(self, numerator: str, denominator: str | NDArray[Any]) -> str:
-        """Quotient of integers rounded down, as >> does; Div alone would round towards zero."""
-        rest = self("Mod", numerator, denominator)
-        return self("Div", self("Sub", numerator, rest), denominator)
+    def split(self, value: str, *sizes: int) -> list[str]:
+        """The columns of `value` in groups of so many."""
+        from onnx import helper
+
+        outputs = [f"Split_{len(self.nodes)}_{group}" for group in range(len(sizes))]
+        inputs = [value, self.constant(np.array(sizes))]
+        self.nodes.append(helper.make_node("Split", inputs, outputs, name=f"Split_{len(self.nodes)}", axis=1))
+        return outputs
 
 
-def deskew(graph: Graph, images: str) -> str:
-    """`deskewing.deskew` of images (n, 784), uint8, the same bytes; its names and formulas, all in int32."""
-    g, int32 = graph, np.int32
-    y, x = (place.astype(int32).ravel() for place in np.mgrid[:SIDE, :SIDE] - 14)
-    weights = np.stack([np.ones_like(x), x, y, x * y, y * y], axis=1)
-    eighths = g("Div", g.cast(images, int32), _int32(8))
-    moments = g("MatMul", eighths, weights)
-    m00, m10, m01, m11, m02 = (g("Gather", moments, np.array([column]), axis=1) for column in range(5))  # (n, 1) each
-    mean_x, mean_y = (_divide(g, g("Mul", moment, _int32(256)), m00) for moment in (m10, m01))
-    near_x, near_y = (g.floor_divide(g("Add", mean, _int32(128)), _int32(256)) for mean in (mean_x, mean_y))
-    rest_x, rest_y = (g("Sub", m, g("Mul", near, m00)) for m, near in ((m10, near_x), (m01, near_y)))
-    low = g("Sub", mean_y, g("Mul", near_y, _int32(256)))
-    across = g("Sub", g("Sub", m11, g("Mul", near_y, m10)), g("Mul", near_x, rest_y))
-    spread = g("Sub", m02, g("Mul", near_y, g("Add", m01, rest_y)))
-    rise = g("Sub", g("Mul", across, _int32(256)), g("Mul", rest_x, low))
-    run = g("Div", g("Sub", g("Mul", spread, _int32(256)), g("Mul", rest_y, low)), _int32(256))  # not negative
-    slant = g("Max", g("Min", _divide(g, rise, run), _int32(256)), _int32(-256))
+def deskew(graph: Graph, levels: str) -> str:
+    """`deskewing.deskew` of grey levels (n, 784), the same numbers, by its names and formulas.
 
-    down = g.floor_divide(g("Add", mean_y, _int32(256)), _int32(256))
-    source = g("Add", down, np.arange(SIDE, dtype=int32))  # (n, 28): the row that each row comes from
-    height = g("Sub", g("Mul", g("Sub", source, _int32(14)), _int32(256)), mean_y)
-    lean = g.floor_divide(g("Add", g("Mul", slant, height), _int32(128)), _int32(256))
-    slide = g("Add", g("Add", mean_x, _int32(128)), lean)
-    share = g("Mod", slide, _int32(256))
-    shift = g("Div", g("Sub", slide, share), _int32(256))
+    Sums and shares are exact in float32; quotients are of int32. Div cuts off what >> rounds down, so nothing that is
+    divided is negative: places are counted from the first row and column, and the slope from -1. From `rise` and `run`
+    are left out the terms that cancel each other.
+    """
+    g, float32, int32 = graph, np.float32, np.int32
+    y, x = (place.ravel() for place in np.mgrid[:SIDE, :SIDE])
+    sums = [np.ones_like(x), 512 * (x - MIDDLE), 512 * (y - MIDDLE), x, y, 256 * y, 256 * x * y, 256 * y * y]
+    eighths = g("Floor", g("Mul", levels, _float32(1 / 8)))
+    moments = g.cast(g("MatMul", eighths, np.stack(sums, axis=1).astype(float32)), int32)
+    m00, middle, first, m01, second = g.split(moments, 1, 2, 2, 1, 2)
+    whole = g("Clip", m00, np.asarray(int32(1)))  # the mean of a black image is the middle
+    mean = g("Div", g("Add", middle, g("Mul", whole, _int32(512 * MIDDLE + 1))), g("Mul", whole, _int32(2)))
+    near = g("Div", g("Add", mean, _int32(128)), _int32(256))
+    rest = g("Sub", first, g("Mul", near, m00))
+    fall = g("Mul", rest, g("Gather", mean, np.array([1]), axis=1))
+    rise, spread = g.split(g("Sub", g("Sub", second, g("Mul", near, m01)), fall), 1, 1)
+    run = g("Div", spread, _int32(256))
+    rise = g("Mul", rise, g("Clip", run, np.asarray(int32(0)), np.asarray(int32(1))))  # upright without a run
+    whole = g("Clip", run, np.asarray(int32(1)))
+    slope = g("Div", g("Add", rise, g("Div", g("Mul", whole, _int32(513)), _int32(2))), whole)
+    slant = g("Sub", g("Clip", g.cast(slope, float32), *_between(0, 512)), _float32(256))
 
-    pads = np.array([0, SIDE, MARGIN, 0, SIDE, MARGIN])
-    padded = g("Pad", g("Reshape", images, np.array([0, SIDE, SIDE])), pads)
-    flat = g("Reshape", padded, np.array([0, 3 * SIDE * WIDTH]))
-    first = g("Add", g("Mul", g("Add", source, _int32(SIDE)), _int32(WIDTH)), g("Add", shift, _int32(MARGIN)))
-    columns = np.arange(SIDE, dtype=int32)[None, None, :]
-    places = g("Reshape", g("Add", g("Unsqueeze", first, _int(2)), columns), np.array([0, SIDE**2]))
-    share = g("Unsqueeze", share, _int(2))  # (n, 28, 1)
+    # Of each row (n, 28): where it starts among the image's rows, which have a margin, and the next pixel's share.
+    mean_x, mean_y = g.split(g("Mul", g.cast(mean, float32), _float32(1 / 256)), 1, 1)
+    row = np.arange(SIDE, dtype=float32)
+    down = g("Floor", g("Add", mean_y, _float32(1 - MIDDLE)))
+    height = g("Add", g("Sub", down, mean_y), row)
+    lean = g("Floor", g("Add", g("Mul", slant, height), _float32(0.5)))
+    slide = g("Add", g("Mul", lean, _float32(1 / 256)), g("Add", mean_x, _float32(0.5 - MIDDLE)))
+    shift = g("Floor", slide)
+    share = g("Unsqueeze", g("Sub", slide, shift), np.array([2]))
+    start = g("Add", g("Add", shift, g("Mul", down, _float32(WIDTH))), (row + 1) * WIDTH)
+    last = SIDE * WIDTH + WIDTH - SIDE - 1
+    start = g("Clip", start, *_between(0, last))  # rows outside are empty, as the first one and the end of the last are
 
-    def pixels(places: str) -> str:
-        """Those at these places, as int32 (n, 28, 28)."""
-        return g.cast(g("Reshape", g("GatherElements", flat, places, axis=1), np.array([0, SIDE, SIDE])), int32)
+    padded = g("Pad", g("Reshape", levels, np.array([0, SIDE, SIDE])), np.array([0, 1, 0, 0, 0, WIDTH - SIDE]))
+    places = g("Add", g("Unsqueeze", g.cast(start, int32), np.array([2])), np.arange(SIDE + 1, dtype=int32))
+    places = g("Reshape", places, np.array([0, SIDE * (SIDE + 1)]))
+    pixels = g("GatherElements", g("Reshape", padded, np.array([0, (SIDE + 1) * WIDTH])), places, axis=1)
+    pixels = g("Reshape", pixels, np.array([0, SIDE, SIDE + 1]))
+    here, beside = (g("Slice", pixels, np.array([k]), np.array([k + SIDE]), np.array([2])) for k in (0, 1))
+    mixed = g("Add", here, g("Mul", g("Sub", beside, here), share))
+    return g("Reshape", g("Floor", g("Add", mixed, _float32(0.5))), np.array([0, PIXELS]))
 
-    near, far = pixels(places), pixels(g("Add", places, _int32(1)))
-    mixed = g("Add", g("Mul", near, g("Sub", _int32(256), share)), g("Mul", far, share))
-    levels = g("Div", g("Add", mixed, _int32(128)), _int32(256))
-    return g.cast(g("Reshape", levels, np.array([0, SIDE**2])), np.uint8)
 
+def describe(graph: Graph, levels: str, cells: Cells = FINE) -> str:
+    """`directions.describe` of grey levels (n, 784), the same numbers.
 
-def describe(graph: Graph, images: str, cells: Cells = FINE) -> str:
-    """`directions.describe` of images (n, 784), uint8, the same bytes.
-
-    By convolutions in float32, whose sums are integers below 2**24 and so exact, as is a quarter of them rounded down.
+    By convolutions in float32, whose sums are multiples of 1/16 and so exact. A root is taken of half a unit more than
+    the root of the specification, for it may be a little off, too.
     """
     g, float32 = graph, np.float32
-    levels = g.cast(g("Reshape", images, np.array([0, 1, SIDE, SIDE])), float32)
     down, across = cells.windows()
     spans = [np.flatnonzero(window.any(axis=0)) for window in (down, across)]  # pixels that a cell sees
     (top, left), (bottom, right) = ([int(span[end]) for span in spans] for end in (0, -1))
     ends = np.array([top - 1, left - 1]), np.array([bottom + 2, right + 2])
-    seen = g("Slice", levels, *ends, np.array([2, 3]))
+    seen = g("Slice", g("Reshape", levels, np.array([0, 1, SIDE, SIDE])), *ends, np.array([2, 3]))
+    height, width = bottom + 1 - top, right + 1 - left
+    # A filter for each row of the result, for engines like many filters: its x, then its y.
     slope, three = np.array([-1, 0, 1]), np.array([1, 2, 1])
-    sobel = g("Conv", seen, np.stack([np.outer(three, slope), np.outer(slope, three)])[:, None].astype(float32))
-    gradient = g("Floor", g("Mul", g("Add", sobel, np.array(2, float32)), np.array(0.25, float32)))  # (n, 2, y, x)
+    sobel = np.zeros((height, 2, 1, height + 2, 3), float32)
+    for row in range(height):
+        sobel[row, :, 0, row : row + 3] = np.outer(three, slope) / 4, np.outer(slope, three) / 4
+    sums = g("Conv", seen, sobel.reshape(2 * height, 1, height + 2, 3), np.full(2 * height, 0.5, float32))
+    gradient = g("Reshape", g("Floor", sums), np.array([0, 1, 2 * height, width]))
     x, y = cells.units()
-    units = np.stack([-y, x], axis=1)[..., None, None].astype(float32)
-    before, behind = (g("Conv", gradient, sign * np.roll(units, shift, axis=0)) for sign, shift in ((1, 1), (-1, -1)))
-    parts = g("Relu", g("Min", before, behind))
+    units = np.stack([-y, x], axis=1)[:, None, :, None].astype(float32)
+    before, behind = np.roll(units, 1, axis=0), -np.roll(units, -1, axis=0)
+    # min(before, behind) as behind + min(before - behind, 0), which onnxruntime computes while it convolves.
+    less = g("Clip", g("Conv", gradient, before - behind, strides=[2, 1]), *_between(-(2.0**16), 0))
+    parts = g("Relu", g("Add", g("Conv", gradient, behind, strides=[2, 1]), less))
+    unit, half = 2.0**-cells.shift, 2.0 ** -(cells.shift + 1)
     if cells.pitch % 2 == 0:  # whole pixels: all windows are alike
         weights = down[0, top : top + cells.pitch]
-        windows = np.broadcast_to(np.outer(weights, weights), (cells.directions, 1, cells.pitch, cells.pitch))
+        windows = np.broadcast_to(np.outer(weights, weights) * unit, (cells.directions, 1, cells.pitch, cells.pitch))
         strides = [cells.pitch // 2] * 2
-        sums = g("Conv", parts, windows.astype(float32), group=cells.directions, strides=strides)
+        bias = np.full(cells.directions, half, float32)
+        sums = g("Conv", parts, windows.astype(float32), bias, group=cells.directions, strides=strides)
     else:
-        rows, columns = down[:, top : bottom + 1].astype(float32), across[:, left : right + 1].astype(float32)
-        sums = g("MatMul", g("MatMul", rows, parts), np.ascontiguousarray(columns.T))  # (n, directions, rows, columns)
-    lines = np.array([0, cells.values // cells.across, cells.across])
-    values = g("Reshape", g("Transpose", sums, perm=[0, 2, 3, 1]), lines)
-    squares = g("Floor", g("Mul", values, np.array(2.0**-cells.shift, float32)))
-    most = g("Min", squares, np.array(2**16 - 1, float32))
-    kept = g("Where", g("Less", most, np.array(FAINT**2, float32)), np.array(0, float32), most)
-    roots = g.cast(g("Sqrt", g("Add", kept, np.array(0.5, float32))), np.uint8)  # 0.5: may be a little off
+        above, beside = down[:, top : bottom + 1] * unit, np.ascontiguousarray(across[:, left : right + 1].T)
+        sums = g("MatMul", g("MatMul", above.astype(float32), parts), beside.astype(float32))
+        sums = g("Add", sums, _float32(half))
+    most = g("Clip", sums, *_between(0, 2**16 - 1))
+    roots = g("ThresholdedRelu", g("Sqrt", g("Transpose", most, perm=[0, 2, 3, 1])), alpha=float(FAINT))
+    values = g("Floor", roots)
     if cells.values < PIXELS:
-        roots = g("Pad", roots, np.array([0, 0, 0, 0, *(SIDE - lines[1:])]))
-    return g("Reshape", roots, np.array([0, PIXELS]))
+        lines = np.array([0, cells.values // cells.across, cells.across])
+        values = g("Pad", g("Reshape", values, lines), np.array([0, 0, 0, 0, *(SIDE - lines[1:])]))
+    return g("Reshape", values, np.array([0, PIXELS]))
 
 
-def pool(graph: Graph, images: str) -> str:
-    """`pooling.pool` of images (n, 784), uint8, the same bytes, in integers."""
-    g, thirds = graph, np.ascontiguousarray(THIRDS.T.astype(np.int32))
-    sums = g.cast(g("Reshape", images, np.array([0, SIDE, SIDE])), np.int32)
-    for _ in range(2):  # along the columns, then along the rows
-        sums = g("Transpose", g("MatMul", sums, thirds), perm=[0, 2, 1])
-    means = g("Div", g("Add", sums, _int32(4)), _int32(9))
-    return g.cast(g("Reshape", means, np.array([0, SIDE**2])), np.uint8)
+def pool(graph: Graph, levels: str) -> str:
+    """`pooling.pool` of grey levels (n, 784), the same numbers; half a unit more is divided, for 1/9 is not exact."""
+    g, thirds = graph, THIRDS.astype(np.float32)
+    sums = g("MatMul", thirds, g("MatMul", g("Reshape", levels, np.array([0, SIDE, SIDE])), thirds.T))
+    means = g("Floor", g("Mul", g("Add", sums, _float32(4.5)), _float32(1 / 9)))
+    return g("Reshape", means, np.array([0, PIXELS]))
 
 
-def _divide(graph: Graph, numerators: str, denominators: str) -> str:
-    """As `deskewing.divide`."""
-    g, two = graph, _int32(2)
-    whole = g("Max", denominators, _int32(1))
-    quotient = g.floor_divide(g("Add", g("Mul", numerators, two), whole), g("Mul", whole, two))
-    return g("Where", g("Equal", denominators, _int32(0)), _int32(0), quotient)
+def _between(low: float, high: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The limits of a Clip."""
+    return np.asarray(np.float32(low)), np.asarray(np.float32(high))
 
 
-def _int(value: int) -> NDArray[np.int64]:
-    return np.array([value], np.int64)
+def _float32(value: float) -> NDArray[np.float32]:
+    return np.array([value], np.float32)
 
 
 def _int32(value: int) -> NDArray[np.int32]:

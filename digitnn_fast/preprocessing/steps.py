@@ -49,7 +49,7 @@ class Step(NamedTuple):
     reference: Callable[[Bytes], Bytes]  # the specification
     kernel: str  # its name in KERNELS
     bind: Callable[[], Call]  # with scratch of its own: call(images, out), of a picture call(taken, images, out)
-    onnx: Callable[[graph.Graph, str], str]  # adds its nodes behind a value, and returns the name of the result
+    onnx: Callable[[graph.Graph, str], str]  # adds its nodes behind levels in float32, and names such a result
     javascript: Path  # the file's stem is the name of the function: pixels (784,) to pixels (784,)
     micropython: Path  # the same
     c: tuple[Path, ...] = ()

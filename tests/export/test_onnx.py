@@ -6,12 +6,12 @@ import json
 
 import numpy as np
 import pytest
-from corners import EXTREMES
+from corners import EXTREMES, HOSTILE
 from exports import DIGITS, NETWORKS, SMALL, assert_same, ways_of
 
 from digitnn_fast import Network
 from digitnn_fast.commands import app
-from digitnn_fast.export import compare
+from digitnn_fast.export import EXPORTERS, compare
 from digitnn_fast.export.onnx import EXACT, float32_model, int8_model, reach
 from digitnn_fast.export.ways import integer_answers
 from digitnn_fast.reference.quantization import quantize
@@ -21,6 +21,15 @@ from digitnn_fast.reference.quantization import quantize
 def test_onnx_on_digits(network, tmp_path):
     for way in ways_of("onnx", network, tmp_path):
         assert_same(way, network, DIGITS[:500])
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_openvino(network, tmp_path):
+    exporter = EXPORTERS["onnx"]
+    exporter.write(network, tmp_path, exporter.options())
+    (way,) = exporter.further_ways(network, tmp_path, exporter.options())
+    assert_same(way, network, np.concatenate([DIGITS, *HOSTILE.values(), DIGITS[:0]]))
 
 
 def test_the_onnx_files():
