@@ -125,12 +125,14 @@ def reach(parts: QuantizedParameters) -> int:
 
 def _prepared(graph: Graph, network: Network, dtype: type[np.generic]) -> str:
     """The pixels as the network sees them, in uint8 or float32."""
-    steps = PREPROCESSINGS[network.preprocessing].steps
-    if dtype is np.uint8 and not steps:
+    row = PREPROCESSINGS[network.preprocessing]
+    if dtype is np.uint8 and not row.steps:
         return "images"
     value = graph.cast("images", np.float32)
-    for step in steps:
-        value = step.onnx(graph, value)
+    if row.picture:
+        value = row.picture.onnx(graph, value, row.view.edge if row.view else 0)
+    if row.view:
+        value = row.view.onnx(graph, value)
     return graph.cast(value, dtype) if dtype is np.uint8 else value
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 OPSET = 13  # onnx 1.8 and onnxruntime 1.6
 OPSET_16_BITS = 21  # onnx 1.16 and onnxruntime 1.18: the first with 16 bits in QuantizeLinear
 MIDDLE = SIDE // 2
+EDGE = 1  # pixels at each side of the upright digit that no cell sees
 WIDTH = 60  # of a row with its margin: it slides by up to 30 pixels, and sees none of the others
 
 
@@ -81,14 +82,14 @@ class Graph:
         return outputs
 
 
-def deskew(graph: Graph, levels: str) -> str:
-    """`deskewing.deskew` of grey levels (n, 784), the same numbers, by its names and formulas.
+def deskew(graph: Graph, levels: str, edge: int = 0) -> str:
+    """`deskewing.deskew` of grey levels (n, 784) by its names and formulas: the same numbers, but for those at the edge.
 
     Sums and shares are exact in float32; quotients are of int32. Div cuts off what >> rounds down, so nothing that is
     divided is negative: places are counted from the first row and column, and the slope from -1. From `rise` and `run`
     are left out the terms that cancel each other.
     """
-    g, float32, int32 = graph, np.float32, np.int32
+    g, float32, int32, side = graph, np.float32, np.int32, SIDE - 2 * edge
     y, x = (place.ravel() for place in np.mgrid[:SIDE, :SIDE])
     sums = [np.ones_like(x), 512 * (x - MIDDLE), 512 * (y - MIDDLE), x, y, 256 * y, 256 * x * y, 256 * y * y]
     eighths = g("Floor", g("Mul", levels, _float32(1 / 8)))
@@ -106,31 +107,31 @@ def deskew(graph: Graph, levels: str) -> str:
     slope = g("Div", g("Add", rise, g("Div", g("Mul", whole, _int32(513)), _int32(2))), whole)
     slant = g("Sub", g("Clip", g.cast(slope, float32), *_between(0, 512)), _float32(256))
 
-    # Of each row (n, 28): where it starts among the image's rows, which have a margin, and the next pixel's share.
-    mean_x, mean_y = g.split(g("Mul", g.cast(mean, float32), _float32(1 / 256)), 1, 1)
-    row = np.arange(SIDE, dtype=float32)
-    down = g("Floor", g("Add", mean_y, _float32(1 - MIDDLE)))
-    height = g("Add", g("Sub", down, mean_y), row)
-    lean = g("Floor", g("Add", g("Mul", slant, height), _float32(0.5)))
-    slide = g("Add", g("Mul", lean, _float32(1 / 256)), g("Add", mean_x, _float32(0.5 - MIDDLE)))
+    # Of each row (n, side): where it comes from, how far it slides, and the share of the pixel beside.
+    scales = np.array([[1, 0, 0], [0, 1, 1]], float32) / 256
+    mean = g("Gemm", g.cast(mean, float32), scales, np.array([edge + 0.5 - MIDDLE, 1, 1 - MIDDLE], float32))
+    mean_x, mean_y, down = g.split(mean, 1, 1, 1)
+    source = g("Add", g("Floor", down), np.arange(side, dtype=float32) + edge + 1)
+    lean = g("Floor", g("Add", g("Mul", slant, g("Sub", source, mean_y)), _float32(0.5)))
+    slide = g("Add", g("Mul", lean, _float32(1 / 256)), mean_x)
     shift = g("Floor", slide)
     share = g("Unsqueeze", g("Sub", slide, shift), np.array([2]))
-    start = g("Add", g("Add", shift, g("Mul", down, _float32(WIDTH))), (row + 1) * WIDTH)
-    last = SIDE * WIDTH + WIDTH - SIDE - 1
-    start = g("Clip", start, *_between(0, last))  # rows outside are empty, as the first one and the end of the last are
 
+    # Below an empty row, and with a margin: what is outside the image is read from there.
     padded = g("Pad", g("Reshape", levels, np.array([0, SIDE, SIDE])), np.array([0, 1, 0, 0, 0, WIDTH - SIDE]))
-    places = g("Add", g("Unsqueeze", g.cast(start, int32), np.array([2])), np.arange(SIDE + 1, dtype=int32))
-    places = g("Reshape", places, np.array([0, SIDE * (SIDE + 1)]))
+    start = g("Add", g("Mul", source, _float32(WIDTH)), shift)
+    start = g("Clip", start, *_between(0, SIDE * WIDTH + WIDTH - SIDE - 1))
+    places = g("Add", g("Unsqueeze", g.cast(start, int32), np.array([2])), np.arange(side + 1, dtype=int32))
+    places = g("Reshape", places, np.array([0, side * (side + 1)]))
     pixels = g("GatherElements", g("Reshape", padded, np.array([0, (SIDE + 1) * WIDTH])), places, axis=1)
-    pixels = g("Reshape", pixels, np.array([0, SIDE, SIDE + 1]))
-    here, beside = (g("Slice", pixels, np.array([k]), np.array([k + SIDE]), np.array([2])) for k in (0, 1))
+    pixels = g("Reshape", pixels, np.array([0, side, side + 1]))
+    here, beside = (g("Slice", pixels, np.array([k]), np.array([k + side]), np.array([2])) for k in (0, 1))
     mixed = g("Add", here, g("Mul", g("Sub", beside, here), share))
-    return g("Reshape", g("Floor", g("Add", mixed, _float32(0.5))), np.array([0, PIXELS]))
+    return g("Reshape", g("Floor", g("Add", mixed, _float32(0.5))), np.array([0, side**2]))
 
 
 def describe(graph: Graph, levels: str, cells: Cells = FINE) -> str:
-    """`directions.describe` of grey levels (n, 784), the same numbers.
+    """`directions.describe` of grey levels (n, 26 * 26), those without the `EDGE`: the same numbers.
 
     By convolutions in float32, whose sums are multiples of 1/16 and so exact. A root is taken of half a unit more than
     the root of the specification, for it may be a little off, too.
@@ -139,8 +140,10 @@ def describe(graph: Graph, levels: str, cells: Cells = FINE) -> str:
     down, across = cells.windows()
     spans = [np.flatnonzero(window.any(axis=0)) for window in (down, across)]  # pixels that a cell sees
     (top, left), (bottom, right) = ([int(span[end]) for span in spans] for end in (0, -1))
-    ends = np.array([top - 1, left - 1]), np.array([bottom + 2, right + 2])
-    seen = g("Slice", g("Reshape", levels, np.array([0, 1, SIDE, SIDE])), *ends, np.array([2, 3]))
+    seen = g("Reshape", levels, np.array([0, 1, SIDE - 2 * EDGE, SIDE - 2 * EDGE]))
+    if (top, left, bottom, right) != (EDGE + 1, EDGE + 1, SIDE - EDGE - 2, SIDE - EDGE - 2):
+        first, last = np.array([top, left]) - EDGE - 1, np.array([bottom, right]) - EDGE + 2
+        seen = g("Slice", seen, first, last, np.array([2, 3]))
     height, width = bottom + 1 - top, right + 1 - left
     # A filter for each row of the result, for engines like many filters: its x, then its y.
     slope, three = np.array([-1, 0, 1]), np.array([1, 2, 1])

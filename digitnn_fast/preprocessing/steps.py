@@ -49,11 +49,14 @@ class Step(NamedTuple):
     reference: Callable[[Bytes], Bytes]  # the specification
     kernel: str  # its name in KERNELS
     bind: Callable[[], Call]  # with scratch of its own: call(images, out), of a picture call(taken, images, out)
-    onnx: Callable[[graph.Graph, str], str]  # adds its nodes behind levels in float32, and names such a result
+    onnx: Callable[
+        ..., str
+    ]  # onnx(graph, name of levels in float32), of a picture (graph, name, edge): names the result
     javascript: Path  # the file's stem is the name of the function: pixels (784,) to pixels (784,)
     micropython: Path  # the same
     c: tuple[Path, ...] = ()
     constants: Mapping[str, int] = {}
+    edge: int = 0  # pixels at each side of the picture that a view does not get in ONNX, for it would not look at them
 
 
 def _bind_deskew() -> Call:
@@ -111,6 +114,7 @@ def _describe(cells: Cells) -> Step:
         BOARD / "described.py",
         (STRAIGHTEN, HERE / "describe.c"),
         dict(zip(CELLS, cells, strict=True)),
+        graph.EDGE,
     )
 
 
