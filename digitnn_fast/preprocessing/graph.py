@@ -83,7 +83,7 @@ class Graph:
 
 
 def deskew(graph: Graph, levels: str, edge: int = 0) -> str:
-    """`deskewing.deskew` of grey levels (n, 784) by its names and formulas: the same numbers, but for those at the edge.
+    """`deskewing.deskew` of grey levels (n, 784): the same numbers but those at the edge, by its names and formulas.
 
     Sums and shares are exact in float32; quotients are of int32. Div cuts off what >> rounds down, so nothing that is
     divided is negative: places are counted from the first row and column, and the slope from -1. From `rise` and `run`
