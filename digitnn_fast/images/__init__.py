@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from digitnn_fast.images.close import close_up
 from digitnn_fast.images.fit import TINY, fit
-from digitnn_fast.images.ink import find_ink, is_dark_on_light
+from digitnn_fast.images.ink import Levels, find_ink, is_dark_on_light, reflected
 from digitnn_fast.images.lines import is_form, without_forms, without_lines
-from digitnn_fast.images.parts import EDGE, Box, Part, choose, columns, find_parts, is_dust, label, measured
+from digitnn_fast.images.parts import EDGE, Box, Part, choose, columns, find_parts, is_dust, measured
 from digitnn_fast.images.read import ENDINGS, BlankPictureError, PictureError, is_picture, name_of, read_colours
 from digitnn_fast.images.shadows import is_shadow
 from digitnn_fast.images.touching import Judge, apart
@@ -161,35 +161,31 @@ def _cuts(written: _Written, parts: list[Part], judge: Judge | None) -> list[Cut
 
 def _written(colours: NDArray[np.uint8]) -> _Written:
     """What is written in colours (h, w, 3); BlankPictureError if nothing is."""
-    if found := close_up(colours):
+    lights = [reflected(colours, dark) for dark in (True, False)]
+    if found := close_up(lights):
         return _Written(*found, fills=True)
-    dark = is_dark_on_light(colours)
+    first, second = lights if is_dark_on_light(colours) else lights[::-1]
     # A border, as of a scan, may have misled.
-    written = _written_as(colours, dark, 0) or _written_as(colours, not dark, STRONG)
+    written = _written_as(first, 0) or _written_as(second, STRONG)
     if written is None:
         raise BlankPictureError("nothing is written on it")
     return written
 
 
-def _written_as(colours: NDArray[np.uint8], dark: bool, least: float) -> _Written | None:
-    """The same if the ink is darker than the paper, or lighter; None if nothing is written, or only fainter."""
-    found = find_ink(colours, dark)
+def _written_as(light: Levels, least: float) -> _Written | None:
+    """The same if the ink reflects less light (h, w) than the paper; None if nothing is written, or only fainter."""
+    found = find_ink(light)
     if found is None or found.level < least:
         return None
     mask = found.share >= EDGE - TINY
     kept = without_lines(mask)
-    labels, all_parts = _measured(kept, found.share)
+    labels, all_parts = measured(kept, found.share)
     if any(is_form(part, mask.shape) for part, _ in all_parts):
         kept = without_forms(kept, labels, [part for part, _ in all_parts])
-        labels, all_parts = _measured(kept, found.share)
-    ink = np.where(mask & ~kept, 0, found.share)
+        labels, all_parts = measured(kept, found.share)
+    ink = found.share if kept is mask else np.where(mask & ~kept, 0, found.share)
     parts = [part for part in find_parts(labels, all_parts) if not is_shadow(found, labels, part)]
     return None if is_dust(parts, mask.shape) else _Written(ink, labels, parts)
-
-
-def _measured(mask: NDArray[np.bool_], ink: Floats) -> tuple[NDArray[np.int64], list[tuple[Part, bool]]]:
-    labels, count = label(mask)
-    return labels, measured(labels, count, ink)
 
 
 def _box(parts: list[Part]) -> Box:

@@ -5,11 +5,14 @@ The usual way of finding ink looks for paper around it, and takes what runs alon
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.images.fit import TINY
-from digitnn_fast.images.ink import covered, otsu_level, reflected
+from digitnn_fast.images.ink import BINS, NUMBERS, Levels, covered, otsu
 from digitnn_fast.images.parts import EDGE, SMALLEST, Part, label, measured
 
 Mask = NDArray[np.bool_]
@@ -35,46 +38,62 @@ USUAL = 0.5, 0.65, 0.7  # the width by the height of a picture that a digit fill
 BOTH, LITTLE = 0.8, 0.02  # of the paper, and of the picture: the paper on one side of such a 1 is less
 
 
-def close_up(colours: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.int64], list[Part]] | None:
-    """Ink (h, w), the numbers (h, w) of its parts, and the parts, if a digit fills the picture (h, w, 3).
+def close_up(lights: Sequence[Levels]) -> tuple[Floats, NDArray[np.int64], list[Part]] | None:
+    """Ink (h, w), the numbers (h, w) of its parts, and the parts, if a digit fills a picture.
 
-    If both the dark and the light could be one, it is what covers less of the frame, as strokes do.
+    `lights` (h, w) are what is `reflected` by the picture and by its negative. If both the dark and the light could be
+    one, it is what covers less of the frame, as strokes do.
     """
-    best, least = None, np.inf
-    for dark in (True, False):
-        share = _two_levels(reflected(colours, dark))
-        if share is None:
+    ways = [(*way, light) for light in lights if (way := _two_levels(light))]
+    for frame, mask, shares, light in sorted(ways, key=lambda way: way[0]):
+        # What covers the whole frame is paper around ink, and what the others say no to would only take longer.
+        if frame == 1 or not _reaches_frame(mask, FADED):
             continue
-        mask = share >= EDGE - TINY
-        frame = float(np.mean(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])))
-        if frame >= least or not _reaches_frame(mask, FADED):
+        if np.count_nonzero(mask) < MOSTLY * mask.size and not _reaches_frame(mask, NEAR):
             continue
-        if mask.sum() < MOSTLY * mask.size and not _reaches_frame(mask, NEAR):
-            continue  # both questions below would be answered with no
-        labels, count = label(mask)
-        parts = [part for part, _ in measured(labels, count, share)]
+        share = shares.take(light)
+        labels, found = measured(mask, share)
+        parts = [part for part, _ in found]
         main = max(parts, key=lambda part: part.mass)
-        parts = [part for part in parts if part.mass >= SMALLEST * main.mass]
         if _is_digit(mask, main, frame) or _is_stretched(mask, frame):
-            best, least = (share, labels, parts), frame
-    return best
+            return share, labels, [part for part in parts if part.mass >= SMALLEST * main.mass]
+    return None
 
 
-def _two_levels(light: Floats) -> Floats | None:
-    """Share of ink (h, w) if all paper is as bright; None if ink and paper are too much alike."""
-    threshold = otsu_level(light)
-    bright = light > threshold
-    if bright.all() or not bright.any():
+def _two_levels(light: Levels) -> tuple[float, Mask, Floats] | None:
+    """If all paper is as bright: how much of the frame is ink, where ink is (h, w), its share by level of light (256,).
+
+    None if ink and paper are too much alike.
+    """
+    counts = np.bincount(light.ravel(), minlength=BINS)
+    split = otsu(counts) + 1
+    inked, bright = int(counts[:split].sum()), int(counts[split:].sum())
+    if not (inked and bright):
         return None
-    share = float(bright.mean())
-    between = share * (1 - share) * (float(light[bright].mean()) - float(light[~bright].mean())) ** 2
-    if max(light.shape) > EDGY and between < TWO * float(light.var()):
-        return None
-    paper = float(np.median(light[bright]))
-    level = 1 - float(light[~bright].mean()) / max(paper, 1)
+    sums = counts * NUMBERS
+    ink, rest = float(sums[:split].sum()) / inked, float(sums[split:].sum()) / bright
+    if max(light.shape) > EDGY:
+        share = bright / light.size
+        variance = float((counts * (NUMBERS - sums.sum() / light.size) ** 2).sum()) / light.size
+        if share * (1 - share) * (rest - ink) ** 2 < TWO * variance:
+            return None
+    middle = counts[split:].cumsum().searchsorted([(bright - 1) // 2, bright // 2], "right") + split
+    paper = max(float(middle.sum()) / 2, 1)
+    level = 1 - ink / paper
     if level < PLAIN:
         return None
-    return covered((1 - light / max(paper, 1)) / level)
+    shares = covered((1 - NUMBERS / paper) / level, light.shape)
+    mask = light < np.count_nonzero(shares >= EDGE - TINY)  # the darker, the more
+    return _frame(mask), mask, shares
+
+
+def _sides(page: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    return page[0], page[-1], page[:, 0], page[:, -1]
+
+
+def _frame(mask: Mask) -> float:
+    """The share of its frame that a mask (h, w) covers, corners twice."""
+    return sum(np.count_nonzero(side) for side in _sides(mask)) / (2 * sum(mask.shape))
 
 
 def _reach(mask: Mask, near: tuple[float, float]) -> tuple[int, int]:
@@ -94,38 +113,40 @@ def _is_stretched(mask: Mask, covered: float) -> bool:
     height, width = mask.shape
     if USUAL[0] * height <= width <= USUAL[2] * height or covered > COVERED:
         return False
-    if max(float(side.mean()) for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1])) > SHADOW:
+    if max(np.count_nonzero(side) / len(side) for side in _sides(mask)) > SHADOW:
         return False
     wanted = max(1, int(USUAL[1] * height + 0.5 + TINY))
     usual = mask[:, (2 * np.arange(wanted) + 1) * width // (2 * wanted)]
-    labels, count = label(usual)
-    if not count or mask.sum() < MOSTLY * mask.size or not _reaches_frame(usual, FADED):
+    if np.count_nonzero(mask) < MOSTLY * mask.size or not _reaches_frame(usual, FADED):
         return False
-    frame = float(np.mean(np.concatenate([usual[0], usual[-1], usual[:, 0], usual[:, -1]])))
-    main = max((part for part, _ in measured(labels, count, usual.astype(np.float64))), key=lambda part: part.mass)
-    return _is_digit(usual, main, frame, FADED)
+    main = max((part for part, _ in measured(usual, usual.astype(np.float64))[1]), key=lambda part: part.mass)
+    return _is_digit(usual, main, _frame(usual), FADED)
 
 
 def _is_digit(mask: Mask, main: Part, frame: float, near: tuple[float, float] = NEAR) -> bool:
     """Whether the ink is a digit's: one part above all, thin, with few holes, and no border of the picture."""
     (height, width), (rows, columns), box = mask.shape, _reach(mask, near), main.box
     ends = box.top <= rows, box.bottom >= height - rows, box.left <= columns, box.right >= width - columns
-    if main.area < MAIN * mask.sum() or sum(ends) < ENDS or not _reaches_frame(mask, near):
+    inked = np.count_nonzero(mask)
+    if main.area < MAIN * inked or sum(ends) < ENDS or not _reaches_frame(mask, near):
+        return False
+    thin = main.width <= THICK * main.box.longer and main.area <= LONGEST * main.width * main.box.longer
+    thin, solid = thin and frame <= COVERED, main.width >= SOLID * main.box.shorter and inked >= MOSTLY * mask.size
+    if not (thin or solid):
         return False
     papers, _ = label(~mask)
-    sizes = np.bincount(papers[~mask], minlength=1)
+    sizes = np.bincount(papers.ravel())
+    sizes[0] = 0
     holes = sizes.copy()
-    holes[np.unique(np.concatenate([papers[0], papers[-1], papers[:, 0], papers[:, -1]]))] = 0
-    if main.width >= SOLID * main.box.shorter:  # a 1, with paper on both sides of it or none
-        sides = float(sizes.max()) <= max(BOTH * float(sizes.sum()), LITTLE * mask.size) or height >= NARROW * width
+    holes[np.concatenate(_sides(papers))] = 0
+    if solid and not holes.any():  # a 1, with paper on both sides of it or none
+        sides = int(sizes.max()) <= max(BOTH * (mask.size - inked), LITTLE * mask.size) or height >= NARROW * width
         small = max(height, width) <= ICON
-        alike = (sides and height >= SLIM * width) or (small and (sides or not frame))
-        if alike and mask.sum() >= MOSTLY * mask.size and not holes.any():
+        if (sides and height >= SLIM * width) or (small and (sides or not frame)):
             return True
     own = mask[box.top : box.bottom, box.left : box.right]
     rim = int(RIM * max(own.shape)) + 1
     rims = own[:rim], own[-rim:], own[:, :rim].T, own[:, -rim:].T
-    straight = sum(float(side.any(axis=0).mean()) >= STRAIGHT for side in rims)
-    many = int((holes >= HOLES[1] * mask.size).sum()) > HOLES[0]
-    thin = main.width <= THICK * main.box.longer and main.area <= LONGEST * main.width * main.box.longer
-    return bool(thin and frame <= COVERED and straight <= 1 and not many)
+    straight = sum(np.count_nonzero(side.any(axis=0)) / side.shape[1] >= STRAIGHT for side in rims)
+    many = np.count_nonzero(holes >= HOLES[1] * mask.size) > HOLES[0]
+    return bool(thin and straight <= 1 and not many)

@@ -47,8 +47,8 @@ def _thickened(ink: Floats) -> Floats:
 
 def stroke_width(mask: Mask) -> float:
     """Mean width of the strokes in pixels: twice the area by the length of the outline (pi/4 of a staircase's)."""
-    edges = (mask[1:] != mask[:-1]).sum() + (mask[:, 1:] != mask[:, :-1]).sum()
-    return float(2 * mask.sum() / max(1.0, float(edges) * np.pi / 4))
+    edges = np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])
+    return 2 * np.count_nonzero(mask) / max(1.0, edges * np.pi / 4)
 
 
 def _restroked(fine: Floats, weight: float | None = None) -> Floats:
@@ -57,27 +57,31 @@ def _restroked(fine: Floats, weight: float | None = None) -> Floats:
     Thick strokes lose the same share of their width everywhere: those that are thinner than the others stay whole.
     """
     page = np.zeros((fine.shape[0] + 2 * MARGIN, fine.shape[1] + 2 * MARGIN))
-    page[MARGIN:-MARGIN, MARGIN:-MARGIN] = fine
-    mask = page >= min(0.5, 0.9 * float(fine.max())) - TINY
-    width = stroke_width(mask) / FINE
+    mask = np.zeros(page.shape, bool)
+    mask[MARGIN:-MARGIN, MARGIN:-MARGIN] = fine >= min(0.5, 0.9 * float(fine.max())) - TINY
+    inner = slice(MARGIN - 1, 1 - MARGIN), slice(MARGIN - 1, 1 - MARGIN)
+    width = stroke_width(mask[inner]) / FINE
     wanted = min(max(width, THINNEST), THICKEST) if weight is None else weight
     if wanted > width:
         grown = min(FINE * (wanted - width) / 2, MARGIN - 2)
-        return np.clip(grown + 1 - _distance(mask, int(grown) + 1), 0, 1)
-    depth = _distance(~mask, DEEPEST)
-    middle = highest(depth, max(2, int(NEARBY * FINE * width + 0.5)))
-    return np.clip(depth - middle * (1 - wanted / width), 0, 1)
+        distance = np.sqrt(_squares(mask, int(grown) + 1).astype(np.float64))
+        return np.asarray(np.clip(grown + 1 - distance.T, 0, 1))
+    squares = _squares(~mask[inner], DEEPEST)
+    middle = highest(squares, max(2, int(NEARBY * FINE * width + 0.5)))
+    depth, deepest = (np.sqrt(own.T.astype(np.float64, "C")) for own in (squares, middle))
+    page[inner] = np.clip(depth - deepest * (1 - wanted / width), 0, 1)
+    return page
 
 
-def _distance(mask: Mask, limit: int) -> Floats:
-    """Euclidean distance of each pixel to the mask; more than `limit` where it is farther away than that."""
+def _squares(mask: Mask, limit: int) -> NDArray[np.int16]:
+    """Squares (w, h), turned, of Euclidean distances to the mask (h, w); more than that of `limit` if so far away."""
     nearest = np.where(mask, np.int16(0), np.int16(limit + 1))  # a quarter of the bytes of a float64, and exact
     step = 1
     while step <= limit and nearest.max() >= step:  # down and up the columns, by leaps that double
         np.minimum(nearest[step:], nearest[:-step] + np.int16(step), out=nearest[step:])
         np.minimum(nearest[:-step], nearest[step:] + np.int16(step), out=nearest[:-step])
         step *= 2
-    squares = np.ascontiguousarray((nearest**2).T)  # neighbours in a row are then whole stretches of memory
+    squares = np.ascontiguousarray((nearest * nearest).T)  # neighbours in a row are then whole stretches of memory
     least = squares.copy()
     for step in range(1, min(limit, len(squares) - 1) + 1):
         if step**2 >= least.max():
@@ -85,11 +89,12 @@ def _distance(mask: Mask, limit: int) -> Floats:
         farther = squares + step**2
         np.minimum(least[step:], farther[:-step], out=least[step:])
         np.minimum(least[:-step], farther[step:], out=least[:-step])
-    return np.asarray(np.sqrt(least.T.astype(np.float64)))
+    return least
 
 
 def _centred(ink: Floats) -> NDArray[np.uint8]:
-    rows, columns = (np.flatnonzero((ink >= 0.5 - TINY).any(axis=axis)) for axis in (1, 0))
+    inked = ink >= 0.5 - TINY
+    rows, columns = (np.flatnonzero(inked.any(axis=axis)) for axis in (1, 0))
     small = _resized(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], BOX)
     corner = []
     for axis, length in enumerate(small.shape):
@@ -110,13 +115,21 @@ def _resized(values: Floats, longer: int) -> Floats:
 
 def _sized(values: Floats, height: int, width: int) -> Floats:
     """An array (h, w) at another size: linear interpolation, or, shrunk, the triangle filter that goes with it."""
-    return np.asarray(_weights(values.shape[0], height) @ values @ _weights(values.shape[1], width).T)
+    for length in (height, width):
+        rows, shares = _weights(len(values), length)
+        sums = values[rows[0]] * shares[0]
+        for row, share in zip(rows[1:], shares[1:], strict=True):  # a matrix would be zero but for a few
+            sums += values[row] * share
+        values = np.ascontiguousarray(sums.T)
+    return values
 
 
-@lru_cache(maxsize=64)  # of at most 0.5 MB each; many pictures in a row have the same sizes
-def _weights(old: int, new: int) -> Floats:
-    """Matrix (new, old) of the share of each old pixel in each new one."""
+@lru_cache(maxsize=256)  # of 20 KB at most; many pictures in a row have the same sizes
+def _weights(old: int, new: int) -> tuple[NDArray[np.int64], Floats]:
+    """Old pixels (k, new) that each new one is made of, and their shares (k, new, 1)."""
     scale = old / new
-    centres = (np.arange(new)[:, None] + 0.5) * scale - 0.5
-    shares = np.maximum(0, 1 - np.abs(np.arange(old) - centres) / max(1.0, scale))
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+    reach = max(1.0, scale)
+    centres = (np.arange(new) + 0.5) * scale - 0.5
+    places = np.floor(centres - reach).astype(np.int64) + 1 + np.arange(int(np.ceil(2 * reach)))[:, None]
+    shares = np.maximum(0, 1 - np.abs(places - centres) / reach) * ((places >= 0) & (places < old))
+    return places.clip(0, old - 1), (shares / shares.sum(axis=0))[..., None]

@@ -6,12 +6,14 @@ Polarity, light and shadow, threshold. In float64 and without random access to a
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Levels = NDArray[np.uint8]
 
 CELLS = 64  # light and shadow are looked at on a grid of at most this many cells
 WIDEST_STROKE = 1 / 3  # of the longer side: what is wider is shadow or table, not ink
@@ -22,6 +24,8 @@ NOISE = 6.0  # ink must exceed the paper's noise by this factor
 MOSTLY = 0.25  # median contrast above which the picture may be mostly ink, a digit that was cut out closely
 COARSE = 64  # pixels of the longer side: in smaller pictures the edges of strokes are as wide as these
 BINS = 256
+NUMBERS = np.arange(BINS)  # of the bins
+CENTRES = NUMBERS / (BINS - 1)
 
 
 class Ink(NamedTuple):
@@ -33,33 +37,32 @@ class Ink(NamedTuple):
     paper: Floats
 
 
-def find_ink(colours: NDArray[np.uint8], dark: bool) -> Ink | None:
-    """The ink that is darker or lighter than the paper of a picture (h, w, 3); None if there is none.
+def find_ink(levels: Levels) -> Ink | None:
+    """The ink that is darker than the paper of a picture, by the light (h, w) that is `reflected`; None if none is.
 
     A share of 0.5 is the edge of a stroke. The paper's brightness is that of a morphological closing
     (dark strokes narrower than the window vanish, edges of shadows stay), and what counts is the share of the paper's
     light that is missing, as with ink in a shadow.
     """
-    light = reflected(colours, dark)
-    paper = _paper(light)
+    light, paper = levels.astype(np.float64), _paper(levels)
     contrast = 1 - light / np.maximum(paper, 1)
     level = _ink_level(contrast)
-    return None if level is None else Ink(covered(contrast / level), level, light, paper)
+    return None if level is None else Ink(covered(contrast / level, light.shape), level, light, paper)
 
 
-def covered(contrast: Floats) -> Floats:
-    """The share of ink (h, w), 0..1, by its contrast, 1 if full: with sharper edges, unless pixels are coarse."""
-    return np.clip(contrast if max(contrast.shape) <= COARSE else 2 * contrast - 0.5, 0, 1)
+def covered(contrast: Floats, shape: tuple[int, ...]) -> Floats:
+    """The share of ink, 0..1, by contrasts, 1 if full, in a picture of that shape: edges are sharper unless coarse."""
+    return np.clip(contrast if max(shape) <= COARSE else 2 * contrast - 0.5, 0, 1)
 
 
-def reflected(colours: NDArray[np.uint8], dark: bool) -> Floats:
+def reflected(colours: NDArray[np.uint8], dark: bool) -> Levels:
     """The light (h, w), 0 to 255, that a picture (h, w, 3) reflects, or of a dark picture that its negative would.
 
     The darkest channel, so that coloured ink is as good as black; of a dark picture the brightest, inverted.
     """
     red, green, blue = colours.transpose(2, 0, 1)  # .min(axis=2) would take thirty times as long
-    light = np.minimum(np.minimum(red, green), blue) if dark else 255 - np.maximum(np.maximum(red, green), blue)
-    return np.asarray(light, np.float64)
+    light = np.minimum(np.minimum(red, green), blue) if dark else ~np.maximum(np.maximum(red, green), blue)
+    return np.asarray(light)
 
 
 def is_dark_on_light(colours: NDArray[np.uint8]) -> bool:
@@ -81,12 +84,14 @@ def is_dark_on_light(colours: NDArray[np.uint8]) -> bool:
     return paper - SKEWNESS * skewness >= 0
 
 
-def _paper(light: Floats) -> Floats:
+def _paper(levels: Levels) -> Floats:
     """Brightness (h, w) of the paper under each pixel."""
-    cells = _cells(light)
+    cells = _cells(levels)
+    # 255 less a level as it is, which takes an eighth of a float's bytes, or less than nothing.
+    inverted: Any = np.negative if cells.dtype.kind == "f" else np.invert
     reach = max(1, int(max(cells.shape) * WIDEST_STROKE / 2 + 0.5))
-    closed = -highest(-highest(cells, reach), reach)
-    return _spread(blur(closed, 1), light.shape)
+    closed = inverted(highest(inverted(highest(cells, reach)), reach))
+    return _spread(blur(closed, 1), levels.shape)
 
 
 def _ink_level(contrast: Floats) -> float | None:
@@ -100,36 +105,25 @@ def _ink_level(contrast: Floats) -> float | None:
     if not above.size:
         return None
     histogram = np.bincount((np.minimum(above, 1) * (BINS - 1) + 0.5).astype(np.int64), minlength=BINS)
-    centres = np.arange(BINS) / (BINS - 1)
-    threshold = _otsu(histogram)
-    inked = histogram * (centres > threshold)
-    return float((inked * centres).sum() / inked.sum())
+    inked = histogram * (otsu(histogram) < NUMBERS)
+    return float((inked * CENTRES).sum() / inked.sum())
 
 
-def otsu_level(light: Floats) -> float:
-    """The level of light (h, w), 0 to 255, up to which it is the darker one of two."""
-    return float(round((BINS - 1) * _otsu(np.bincount(light.astype(np.int64).ravel(), minlength=BINS))))
-
-
-def _otsu(histogram: NDArray[np.int64]) -> float:
-    """The level between two classes whose means differ most: Otsu 1979."""
-    levels = np.arange(BINS) / (BINS - 1)
-    count, total = np.cumsum(histogram), np.cumsum(histogram * levels)
+def otsu(histogram: NDArray[np.int64]) -> int:
+    """The last bin of the lower one of two classes whose means differ most: Otsu 1979; 0 if there is only one."""
+    count, total = histogram.cumsum(), (histogram * CENTRES).cumsum()
     other = count[-1] - count
-    valid = (count > 0) & (other > 0)
     gap = total / np.maximum(count, 1) - (total[-1] - total) / np.maximum(other, 1)
-    spread = np.where(valid, count * other * gap**2, -1.0)
-    best = int(spread.argmax())
-    return float(levels[best]) if valid.any() else 0.0
+    return int((count * other * gap**2).argmax())
 
 
-def _cells(values: Floats) -> Floats:
+def _cells(values: NDArray[Any]) -> NDArray[Any]:
     """Means over square cells, at most CELLS along the longer side; the last ones may be cut off."""
     side = -(-max(values.shape) // CELLS)
     if side == 1:
         return values
     sums = np.add.reduceat(
-        np.add.reduceat(values, range(0, values.shape[0], side), 0), range(0, values.shape[1], side), 1
+        np.add.reduceat(values, range(0, values.shape[0], side), 0, np.float64), range(0, values.shape[1], side), 1
     )
     sizes = [np.diff([*range(0, length, side), length]) for length in values.shape]
     return np.asarray(sums / np.outer(*sizes))
@@ -149,17 +143,24 @@ def _spread(cells: Floats, shape: tuple[int, ...]) -> Floats:
     return cells
 
 
-def blur(values: Floats, reach: int) -> Floats:
+def blur(values: NDArray[Any], reach: int) -> Floats:
     """Means over squares of 2 reach + 1 pixels; those cut off by the picture's edge are smaller."""
     for _ in range(2):
         length, window = len(values), 2 * reach + 1
         sums = np.empty((length + window, values.shape[1]))  # with reach more of the same before and behind
         sums[: reach + 1] = 0
-        np.cumsum(values, axis=0, out=sums[reach + 1 : reach + 1 + length])
+        values.cumsum(axis=0, dtype=np.float64, out=sums[reach + 1 : reach + 1 + length])
         sums[reach + 1 + length :] = sums[reach + length]
-        sizes = np.minimum(np.arange(length) + reach + 1, length) - np.maximum(np.arange(length) - reach, 0)
-        values = ((sums[window:] - sums[:length]) / sizes[:, None]).T
+        values = ((sums[window:] - sums[:length]) / _sizes(length, reach)).T
     return values
+
+
+@lru_cache(maxsize=64)
+def _sizes(length: int, reach: int) -> Floats:
+    """How many (length, 1) of so many pixels in a row are within reach of each."""
+    places = np.arange(length)
+    sizes = np.minimum(places + reach + 1, length) - np.maximum(places - reach, 0)
+    return np.asarray(sizes[:, None], np.float64)
 
 
 def median(values: Floats) -> float:
@@ -169,10 +170,11 @@ def median(values: Floats) -> float:
     return (float(ordered[lower]) + float(ordered[upper])) / 2
 
 
-def highest(values: Floats, reach: int) -> Floats:
-    """Maxima over squares of 2 reach + 1 pixels, by windows that double."""
+def highest(values: NDArray[Any], reach: int) -> NDArray[Any]:
+    """Maxima over squares of 2 reach + 1 pixels, by windows that double; integers must not be negative."""
+    least = -np.inf if values.dtype.kind == "f" else 0
     for _ in range(2):
-        windows, size = np.full((len(values) + 2 * reach, values.shape[1]), -np.inf), 1
+        windows, size = np.full((len(values) + 2 * reach, values.shape[1]), least, values.dtype), 1
         windows[reach : reach + len(values)] = values  # np.pad would take five times as long
         while size <= 2 * reach:
             step = min(size, 2 * reach + 1 - size)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 EDGE = 0.5  # share of ink at the edge of a stroke
 SMALLEST = 0.05  # of the largest part's ink: what has less is a speck
@@ -85,38 +86,62 @@ class Part(NamedTuple):
     written: bool
 
 
-def label(mask: Mask) -> tuple[NDArray[np.int64], int]:
+class _Runs(NamedTuple):
+    """Ink in a row without a gap (n,), in reading order: first pixel, the one behind the last, number of the part.
+
+    Pixels are counted as if there were a column of paper on the right. `above` and `below` (m,) touch each other.
+    """
+
+    start: Counts
+    end: Counts
+    numbers: Counts
+    above: Counts
+    below: Counts
+
+
+def label(mask: Mask) -> tuple[Counts, int]:
     """Numbers (h, w) of the 8-connected parts of a mask, 1.. in reading order of their first pixels, 0 outside."""
+    runs = _runs(mask)
+    return _painted(runs, mask.shape), int(runs.numbers.max(initial=0))
+
+
+def _runs(mask: Mask) -> _Runs:
     height, width = mask.shape
-    padded = np.zeros((height, width + 2), np.int8)
-    padded[:, 1:-1] = mask
-    edges = padded[:, 1:] - padded[:, :-1]
-    row, start = np.nonzero(edges == 1)
-    end = np.nonzero(edges == -1)[1]
-    # Runs in reading order; each touches a stretch of those in the row above, which binary search finds.
-    stride = width + 2
-    first = np.searchsorted(row * stride + end, (row - 1) * stride + start, "left")
-    last = np.searchsorted(row * stride + start, (row - 1) * stride + end, "right")
-    many = np.maximum(last - first, 0)
-    below = np.repeat(np.arange(len(row)), many)
-    above = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many) + np.repeat(first, many)
-    root = np.arange(len(row))
-    while True:  # the lowest number spreads, by leaps: some ten rounds even through a spiral
-        old = root.copy()
-        least = np.minimum(root[below], root[above])
-        np.minimum.at(root, old[below], least)
-        np.minimum.at(root, old[above], least)
-        root = root[root]
-        if (root == old).all():
-            break
-    numbers = np.cumsum(root == np.arange(len(row)))  # at a root, the number of its part
-    steps = np.zeros((height, width + 1), np.int64)
-    steps[row, start] = numbers[root]
-    steps[row, end] = -numbers[root]
-    return np.cumsum(steps, axis=1)[:, :width], int(numbers[-1]) if len(row) else 0
+    stride = width + 1
+    flat = np.zeros(1 + height * stride, bool)
+    flat[1:].reshape(height, stride)[:, :width] = mask
+    changes = np.flatnonzero(flat[1:] != flat[:-1])
+    start, end = changes[::2], changes[1::2]
+    order = np.arange(len(start))
+    # Each touches a stretch of those in the row above, which binary search finds.
+    first = end.searchsorted(start - stride, "left")
+    many = start.searchsorted(end - stride, "right") - first
+    below = np.repeat(order, many)
+    above = np.arange(len(below)) + np.repeat(first + many - many.cumsum(), many)
+    root = _roots(np.where(many > 0, first, order))  # the lowest number spreads, by leaps
+    while ((one := root[below]) != (other := root[above])).any():
+        least = np.minimum(one, other)
+        np.minimum.at(root, one, least)
+        np.minimum.at(root, other, least)
+        root = _roots(root)
+    return _Runs(start, end, (root == order).cumsum()[root], above, below)
 
 
-def find_parts(labels: NDArray[np.int64], found: list[tuple[Part, bool]]) -> list[Part]:
+def _roots(lower: Counts) -> Counts:
+    """Where one arrives if one goes on from each to a lower one."""
+    while ((leap := lower[lower]) != lower).any():
+        lower = leap
+    return lower
+
+
+def _painted(runs: _Runs, shape: tuple[int, ...]) -> Counts:
+    height, width = shape
+    steps = np.zeros(height * (width + 1), np.int64)
+    steps[runs.start], steps[runs.end] = runs.numbers, -runs.numbers
+    return steps.cumsum().reshape(height, width + 1)[:, :width]
+
+
+def find_parts(labels: Counts, found: list[tuple[Part, bool]]) -> list[Part]:
     """Those of the labels' (h, w) measured parts that are no specks, lines, frames, nor the picture's own edge.
 
     None at all if one of them is a sheet of paper: what is left are the gaps in a 0 or an 8.
@@ -130,26 +155,26 @@ def find_parts(labels: NDArray[np.int64], found: list[tuple[Part, bool]]) -> lis
     return _without_hairs([part for part in parts if not _frames(part, parts, labels)], labels.shape)
 
 
-def measured(labels: NDArray[np.int64], count: int, ink: Floats) -> list[tuple[Part, bool]]:
-    """All parts of the labels (h, w), and whether each looks like a piece of the picture's own edge."""
-    height, width = labels.shape
-    rows, columns = np.nonzero(labels)
-    numbers = labels[rows, columns]
-    mass, area = (np.bincount(numbers, weights, count + 1) for weights in (ink[rows, columns], None))
-    page = np.zeros((height + 2, width + 2), bool)
-    page[1:-1, 1:-1] = labels
-    inner = sum(page[rows + 1 + y, columns + 1 + x].astype(np.int64) for y, x in ((0, 1), (1, 0), (0, -1), (-1, 0)))
-    outline = np.bincount(numbers, 4 - inner, count + 1)
-    widths = 2 * area / np.maximum(1.0, outline * np.pi / 4)  # as in `stroke_width`
-    at_edge = (rows == 0) | (rows == height - 1) | (columns == 0) | (columns == width - 1)
-    at_edge = np.bincount(numbers, at_edge, count + 1)
-    extremes = []
-    for places, length in ((rows, height), (columns, width)):
-        low, high = np.full(count + 1, length), np.zeros(count + 1, np.int64)
-        np.minimum.at(low, numbers, places)
-        np.maximum.at(high, numbers, places + 1)
-        extremes += [low.tolist(), high.tolist()]
-    boxes = [Box(*edges) for edges in zip(*extremes, strict=True)]
+def measured(mask: Mask, ink: Floats) -> tuple[Counts, list[tuple[Part, bool]]]:
+    """Numbers (h, w) as by `label`; all parts, and whether each looks like a piece of the picture's own edge."""
+    (height, width), runs, stride = mask.shape, _runs(mask), mask.shape[1] + 1
+    start, end, numbers, above, below = runs
+    labels, count = _painted(runs, mask.shape), int(numbers.max(initial=0))
+    row, first = np.divmod(start, stride)
+    long, last = end - start, end - row * stride
+    shared = np.minimum(end[above], end[below] - stride) - np.maximum(start[above], start[below] - stride)
+    mass, area = np.bincount(labels.ravel(), ink.ravel(), count + 1), np.bincount(numbers, long, count + 1)
+    sides = np.bincount(numbers, long + 1, count + 1) - np.bincount(numbers[below], np.maximum(shared, 0), count + 1)
+    widths = area / np.maximum(0.5, sides * np.pi / 4)  # as in `stroke_width`
+    ends = np.minimum((first == 0) + (last == width).astype(np.int64), long)
+    at_edge = np.bincount(numbers, np.where((row == 0) | (row == height - 1), long, ends), count + 1)
+    extremes = np.zeros((4, count + 1), np.int64)
+    extremes[::2] = max(height, width)
+    np.minimum.at(extremes[0], numbers, row)
+    np.maximum.at(extremes[1], numbers, row + 1)
+    np.minimum.at(extremes[2], numbers, first)
+    np.maximum.at(extremes[3], numbers, last)
+    boxes = [Box(*edges) for edges in extremes.T.tolist()]
     longer, parts = max(height, width), []
     shortest = max(min(SMALL[0], max(SMALLER[0], SMALLER[1] * longer)), SMALL[1] * longer)
     for number in range(1, count + 1):
@@ -157,7 +182,7 @@ def measured(labels: NDArray[np.int64], count: int, ink: Floats) -> list[tuple[P
         framed = bool(at_edge[number] * FRAME * longer > mass[number])
         written = box.longer >= shortest and stroke <= COMPACT * box.longer
         parts.append((Part(number, box, float(mass[number]), float(area[number]), stroke, written), framed))
-    return parts
+    return labels, parts
 
 
 def _is_refuse(part: Part, framed: bool, shape: tuple[int, ...]) -> bool:
@@ -200,7 +225,7 @@ def _fills(part: Part, shape: tuple[int, ...]) -> bool:
     return large and part.area >= SHEET * box.shorter * box.longer
 
 
-def _frames(part: Part, parts: list[Part], labels: NDArray[np.int64]) -> bool:
+def _frames(part: Part, parts: list[Part], labels: Counts) -> bool:
     """Whether it is a printed box, as in a form, in which others are written, or nothing."""
     hollow = part.box.shorter >= HOLLOW * part.width
     return (hollow or _holds_another(part, parts)) and _runs_around(part, labels)
@@ -213,7 +238,7 @@ def _holds_another(part: Part, parts: list[Part]) -> bool:
     )
 
 
-def _runs_around(part: Part, labels: NDArray[np.int64]) -> bool:
+def _runs_around(part: Part, labels: Counts) -> bool:
     """Whether the part covers all four sides of its box."""
     box = part.box
     own = labels[box.top : box.bottom, box.left : box.right] == part.number

@@ -6,19 +6,18 @@ const CLOSE = { near: [0.12, 0.12], faded: [0.12, 0.34], usual: [0.5, 0.65, 0.7]
 
 // Ink, and the parts of a digit that fills the picture; null if none does.
 function closeUp(picture) {
-  let best = null, least = Infinity;
-  for (const dark of [true, false]) {
-    const ink = twoLevels(reflected(picture, dark));
-    if (!ink) continue;
-    const mask = like(ink, (value) => +(value >= EDGE - TINY)), frame = frameShare(mask);
-    if (frame >= least || !reachesFrame(mask, CLOSE.faded)) continue;
+  const ways = [true, false].map((dark) => twoLevels(reflected(picture, dark))).filter(Boolean).map((ink) => {
+    const mask = like(ink, (value) => +(value >= EDGE - TINY));
+    return { ink, mask, frame: frameShare(mask) };
+  });
+  for (const { ink, mask, frame } of ways.sort((a, b) => a.frame - b.frame)) {
+    if (frame === 1 || !reachesFrame(mask, CLOSE.faded)) continue;
     if (sum(mask.values) < CLOSE.mostly * mask.values.length && !reachesFrame(mask, CLOSE.near)) continue;
     const { labels, parts } = findParts(ink), main = parts.reduce((a, b) => (b.mass > a.mass ? b : a));
-    if (!isDigit(mask, main, frame) && !isStretched(mask, frame)) continue;
-    least = frame;
-    best = { fills: true, ink, labels, written: parts.filter((part) => part.mass >= SMALLEST * main.mass) };
+    if (isDigit(mask, main, frame) || isStretched(mask, frame))
+      return { fills: true, ink, labels, written: parts.filter((part) => part.mass >= SMALLEST * main.mass) };
   }
-  return best;
+  return null;
 }
 
 function twoLevels(light) {
@@ -89,16 +88,17 @@ function isDigit(mask, main, frame, near = CLOSE.near) {
   const [rows, columns] = reachOf(mask, near), ends = [main.top <= rows, main.bottom >= mask.height - rows,
     main.left <= columns, main.right >= mask.width - columns].filter(Boolean).length;
   if (main.area < CLOSE.main * inked || ends < CLOSE.ends || !reachesFrame(mask, near)) return false;
+  const narrow = main.stroke <= CLOSE.thick * box && main.area <= CLOSE.longest * main.stroke * box;
+  const thin = narrow && frame <= CLOSE.covered;
+  const solid = main.stroke >= CLOSE.solid * shorter(main) && inked >= CLOSE.mostly * size;
+  if (!thin && !solid) return false;
   const papers = findParts(like(mask, (value) => 1 - value)).parts, holes = papers.filter((paper) => !paper.atEdge);
-  if (main.stroke >= CLOSE.solid * shorter(main)) {
+  if (solid && !holes.length) {
     const { height, width } = mask, most = Math.max(0, ...papers.map((paper) => paper.area));
     const sides = most <= Math.max(CLOSE.both * (size - inked), CLOSE.little * size) || height >= CLOSE.narrow * width;
-    const small = longer(mask) <= CLOSE.icon;
-    const alike = (sides && height >= CLOSE.slim * width) || (small && (sides || !frame));
-    if (alike && inked >= CLOSE.mostly * size && !holes.length) return true;
+    if ((sides && height >= CLOSE.slim * width) || (longer(mask) <= CLOSE.icon && (sides || !frame))) return true;
   }
   const rims = sidesOf(mask, main, Math.floor(CLOSE.rim * box) + 1);
   const many = holes.filter((hole) => hole.area >= CLOSE.holes[1] * size).length > CLOSE.holes[0];
-  const thin = main.stroke <= CLOSE.thick * box && main.area <= CLOSE.longest * main.stroke * box;
-  return thin && frame <= CLOSE.covered && rims.filter((share) => share >= CLOSE.straight).length <= 1 && !many;
+  return thin && rims.filter((share) => share >= CLOSE.straight).length <= 1 && !many;
 }
