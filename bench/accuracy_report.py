@@ -135,9 +135,10 @@ def _measured(about: About) -> str:
     return (
         f"Seconds of the whole process, from its start and train.csv to an accuracy on the same {about.rows:,} "
         f"rows, which none of them saw (one standard error at 99.3%: {_error(0.993, about.rows):.2%}). Ours counts at "
-        f"its end, with the model file written, kernels compiled before; runs below {SHORT:.0f} s are medians of "
-        f"{RUNS}. A rival stops after {about.limit / 60:.0f} minutes, and then has no peak memory here. Its script is "
-        "in bench/peers (`learn_*.py`)."
+        f"its end, with the model file written; runs below {SHORT:.0f} s are medians of {RUNS}. Each method ran with a "
+        "few rows before, so Python's modules and our kernels are compiled. A rival stops after "
+        f"{about.limit / 60:.0f} minutes, and then has no peak memory here. Its script is in bench/peers "
+        "(`learn_*.py`)."
     )
 
 
