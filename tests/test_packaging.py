@@ -14,7 +14,10 @@ from xml.etree import ElementTree
 import pytest
 from checkout import ROOT
 from packaging.requirements import Requirement
+from processes import PACKAGE
 from programs import HANGS
+
+from digitnn_fast import __version__
 
 LINUX = {"platform_python_implementation": "CPython", "python_version": "3.13", "platform_machine": "x86_64"}
 
@@ -57,9 +60,10 @@ def test_links_of_the_description_are_absolute_once_there_is_an_address():
     )
 
 
-def test_a_citation_has_the_same_address():
+def test_a_citation_has_the_same_address_and_version():
     home, citation = load_setup().HOME, (ROOT / "digitnn_fast" / "CITATION.cff").read_text(encoding="utf-8")
     assert re.findall("^repository-code: (.*)", citation, re.MULTILINE) == [home] * bool(home)
+    assert re.findall("^version: (.*)", citation, re.MULTILINE) == [__version__]
 
 
 def test_pictures_of_the_readme_are_there_and_small():
@@ -145,6 +149,8 @@ def test_the_source_distribution_tests_itself(built, tmp_path):
     command = [sys.executable, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider", *files]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     environment["PYTHONPATH"] = str(folder)
+    # Its kernels are ours, so ours need not be compiled once more.
+    environment["NUMBA_CACHE_DIR"] = str(PACKAGE / "kernels" / "__pycache__")
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=HANGS)
     assert done.returncode == 0, done.stdout
     assert re.search(r"\d{2,} passed", done.stdout)
