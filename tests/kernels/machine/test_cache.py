@@ -60,7 +60,7 @@ def test_the_cache_is_used(cache):
 
 @pytest.mark.skipif(not levels_below(), reason="this processor is none of those that code is made for in advance")
 def test_code_made_for_many_machines_is_used(tmp_path):
-    level = next(name for name, made in LEVELS.items() if made == levels_below()[-1])
+    level = next(name for name, made in LEVELS.items() if made == levels_below()[0])
     run(RELU, NUMBA_CACHE_DIR=str(tmp_path), **settings_for(level))
     assert len(list(tmp_path.iterdir())) == 1
     assert run(RELU + 'import sys; print(int("numba" in sys.modules))', NUMBA_CACHE_DIR=str(tmp_path)) == 0

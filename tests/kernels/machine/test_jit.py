@@ -1,9 +1,15 @@
 """The same results on processors that can do less, and in pure Python."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from processes import run
 
 from digitnn_fast import Network, Predictor
+from digitnn_fast.kernels import KERNELS
+from digitnn_fast.kernels.machine.jit import LEVELS, levels_below
 from digitnn_fast.sample import load_sample
 from digitnn_fast.utils import initialize_parameters
 
@@ -56,48 +62,44 @@ print(json.dumps(answers))
 """
 
 
-def host_has(*features):
-    import llvmlite.binding as llvm
-
-    return all(llvm.get_host_cpu_features().get(feature, False) for feature in features)
-
-
-def variant(name, features=None, needs=()):
-    settings = {} if name is None else {"NUMBA_CPU_NAME": name}
-    if features:
-        settings["NUMBA_CPU_FEATURES"] = features
-    lacking = pytest.mark.skipif(not host_has(*needs), reason=f"this processor lacks one of {needs}")
-    marks = [lacking, pytest.mark.once] if settings else []  # all kernels are compiled anew
-    return pytest.param(settings, marks=marks, id=f"{name or 'host'}, {features or 'its own'}")
-
-
-AVX512 = "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma"
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        variant(None),
-        variant("generic"),
-        variant("generic", "+avx2,+fma", needs=("avx2", "fma")),
-        variant("generic", ",".join(f"+{feature}" for feature in AVX512), needs=AVX512),
-    ],
-)
-def test_other_processors_agree_with_the_reference(settings):
-    """Also in their int8 labels, which are the same on every machine."""
-    answers = run(CHECK, 200, 40, **settings)
-    images = load_sample().train_images[:200]
-    int8 = Predictor(Network(*initialize_parameters(1, 40)), precision="int8")
-    assert answers.pop("int8") == int8.predict(images).tolist()
+def assert_agrees(rows, hidden, **settings):
+    """Also in the int8 labels, which are the same on every machine."""
+    answers = run(CHECK, rows, hidden, **settings)
+    int8 = Predictor(Network(*initialize_parameters(1, hidden)), precision="int8")
+    assert answers.pop("int8") == int8.predict(load_sample().train_images[:rows]).tolist()
     for name, distance in answers.items():
         assert distance < 1e-5, name
+
+
+def test_this_processor_agrees_with_the_reference():
+    assert_agrees(200, 40)
+
+
+@pytest.mark.once  # all kernels are compiled anew
+def test_a_processor_that_can_do_nothing_more_agrees_with_the_reference():
+    assert_agrees(200, 40, NUMBA_CPU_NAME="generic")
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("level", ["x86-64-v3", "x86-64-v4"])
+def test_what_is_compiled_for_other_processors_is_found_and_agrees(level, tmp_path):
+    """The machine code of `warmup --for`, of every kernel, in a process on this processor."""
+    if LEVELS[level] not in levels_below():
+        pytest.skip(f"this processor is no {level}")
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA")}
+    settings["NUMBA_CACHE_DIR"] = str(tmp_path)
+
+    def warmup(*options):
+        command = [sys.executable, "-m", "digitnn_fast", "warmup", *options]
+        return subprocess.run(command, env=settings, check=True, capture_output=True, text=True).stdout
+
+    compiled, found = warmup("--for", level), warmup()
+    assert compiled.startswith(f"for {level}:\n")
+    assert compiled.count(": compiled, ") == found.count(": already there, ") == len(KERNELS)
+    assert_agrees(200, 40, NUMBA_CACHE_DIR=str(tmp_path))
+    assert len(list(tmp_path.iterdir())) == len(KERNELS), "nothing was compiled for this processor itself"
 
 
 def test_pure_python_agrees_with_the_reference():
     """NUMBA_DISABLE_JIT: the same functions, with NumPy in the place of vector instructions."""
-    answers = run(CHECK, 5, 10, NUMBA_DISABLE_JIT="1")
-    images = load_sample().train_images[:5]
-    int8 = Predictor(Network(*initialize_parameters(1, 10)), precision="int8")
-    assert answers.pop("int8") == int8.predict(images).tolist()
-    for name, distance in answers.items():
-        assert distance < 1e-5, name
+    assert_agrees(5, 10, NUMBA_DISABLE_JIT="1")
