@@ -1,7 +1,7 @@
 """The network in ONNX: raw uint8 images (n, 784) in, labels (n,) and probabilities (n, 10) out, for any n.
 
 `digits-float32.onnx` is the network as it is. `digits-int8.onnx` is the quantised one: its first layer, 98% of the
-work, between DequantizeLinear and QuantizeLinear, its second in int32. It also has logits (n, 10), the integers of
+work, behind DequantizeLinear, its second in int32. It also has logits (n, 10), the integers of
 the specification. The preprocessing is part of the models, in whole numbers of float32 and in int32.
 """
 
@@ -20,13 +20,13 @@ from digitnn_fast.export.runtimes import ONNXRUNTIME, OPENVINO
 from digitnn_fast.export.ways import Exporter, Fact, Options, Way, float_answers, integer_answers
 from digitnn_fast.network import Network
 from digitnn_fast.preprocessing import PREPROCESSINGS
-from digitnn_fast.preprocessing.graph import OPSET, OPSET_16_BITS, Graph
+from digitnn_fast.preprocessing.graph import OPSET, Graph
 from digitnn_fast.reference.quantization import MAX_PIXEL, QuantizedParameters, quantize
 from digitnn_fast.sizes import CLASSES, PIXEL_SCALE
 
 FILES = {"float32": "digits-float32.onnx", "int8": "digits-int8.onnx"}
-KINDS = {"float32": (float_answers, (1, 15)), "int8": (integer_answers, (1, 18))}  # and the oldest onnxruntime
-EXACT = 2**23  # float32 holds all halves below
+KINDS = {"float32": float_answers, "int8": integer_answers}
+EXACT = 2**24  # float32 holds all integers below
 
 
 @dataclass(frozen=True)
@@ -38,41 +38,37 @@ class ONNXOptions(Options):
     def __post_init__(self) -> None:
         """ValueError for one that is too old."""
         if self.opset is not None and self.opset < OPSET:
-            raise ValueError(f"--opset must be {OPSET} or newer, {OPSET_16_BITS} for int8, not {self.opset}")
+            raise ValueError(f"--opset must be {OPSET} or newer, not {self.opset}")
 
 
 def write(network: Network, folder: Path, options: ONNXOptions) -> Iterable[Fact]:
-    """Write and check both models, or float32's alone for an opset that is too old for int8."""
+    """Write and check both models."""
     if not find_spec("onnx"):
         raise ValueError("--to onnx needs the package onnx: pip install 'digitnn-fast[onnx]'")
     try:
         import onnx
     except Exception as error:  # an installation that does not fit this machine raises whatever it likes
         raise ValueError(f"--to onnx: the package onnx can't be imported: {reason_of(error)}") from error
-    if onnx.defs.onnx_opset_version() < OPSET_16_BITS:
-        raise ValueError(f"--to onnx needs onnx 1.16 or newer, this is {onnx.__version__}")
     if options.opset and options.opset > onnx.defs.onnx_opset_version():
         newest = onnx.defs.onnx_opset_version()
         raise ValueError(f"--opset {options.opset} needs a newer onnx: {onnx.__version__} knows opset {newest}")
-    (folder / FILES["float32"]).write_bytes(float32_model(network, options.opset or OPSET))
-    if options.opset and options.opset < OPSET_16_BITS:
-        return [("opset", f"{options.opset}; without int8, which needs {OPSET_16_BITS}")]
-    (folder / FILES["int8"]).write_bytes(int8_model(network, options.opset or OPSET_16_BITS))
+    opset = options.opset or OPSET
+    (folder / FILES["float32"]).write_bytes(float32_model(network, opset))
+    (folder / FILES["int8"]).write_bytes(int8_model(network, opset))
     exact = "for every image" if reach(quantize(network.parameters)) < EXACT else "unless float32 rounds a large sum"
-    opset = str(options.opset or f"{OPSET}, of int8 {OPSET_16_BITS}")
-    return [("opset", opset), ("integers of int8", f"those of the specification {exact}")]
+    return [("opset", str(opset)), ("integers of int8", f"those of the specification {exact}")]
 
 
 def ways(network: Network, folder: Path, options: ONNXOptions) -> Iterable[Way]:
     """The models in onnxruntime."""
-    for kind, (wanted, oldest) in KINDS.items():
-        if (folder / FILES[kind]).exists():
-            yield ONNXRUNTIME.way(kind, wanted, folder / FILES[kind], oldest)
+    for kind, wanted in KINDS.items():
+        yield ONNXRUNTIME.way(kind, wanted, folder / FILES[kind])
 
 
 def further_ways(network: Network, folder: Path, options: ONNXOptions) -> Iterable[Way]:
-    """The model in OpenVINO."""
-    yield OPENVINO.way("float32", float_answers, folder / FILES["float32"], (2023, 1))
+    """The models in OpenVINO."""
+    for kind, wanted in KINDS.items():
+        yield OPENVINO.way(kind, wanted, folder / FILES[kind])
 
 
 def float32_model(network: Network, opset: int = OPSET) -> bytes:
@@ -88,10 +84,10 @@ def float32_model(network: Network, opset: int = OPSET) -> bytes:
     return g.model({"labels": (np.int64, ()), "probabilities": (np.float32, (CLASSES,))}, card(network), opset)
 
 
-def int8_model(network: Network, opset: int = OPSET_16_BITS) -> bytes:
+def int8_model(network: Network, opset: int = OPSET) -> bytes:
     """The ONNX file of the quantised network.
 
-    All scales but that of the hidden units are 1: then floats hold the specification's integers, and exactly.
+    All scales are 1: then floats hold the specification's integers, and exactly.
     """
     parts = quantize(network.parameters)
     g, one = Graph(), np.float32(1)
@@ -101,17 +97,12 @@ def int8_model(network: Network, opset: int = OPSET_16_BITS) -> bytes:
     W1 = g("DequantizeLinear", g.constant(weights, "W1"), np.asarray(one), np.asarray(np.uint8(128)))
     b1 = g("DequantizeLinear", g.constant(parts.b1, "b1"), np.asarray(one), np.asarray(np.int32(0)))
     sums = g("Gemm", pixels, W1, b1)
-    # >> rounds down and QuantizeLinear to the nearest: half of the largest remainder less, there is never a tie.
-    dropped = g("Sub", sums, np.array([(2**parts.shift - 1) / 2], np.float32))
-    step = np.asarray(np.float32(2.0**parts.shift)), np.asarray(np.uint16(0))
-    hidden = g("QuantizeLinear", g("Relu", dropped), *step, name="hidden")
+    hidden = g.cast(g("Mul", g("Relu", sums), np.array([2.0**-parts.shift], np.float32)), np.int32)  # cuts off, as >>
     W2, b2 = g.constant(parts.W2.astype(np.int32), "W2"), g.constant(parts.b2, "b2")
-    logits = g("Add", g("MatMul", g.cast(hidden, np.int32), W2), b2, name="logits")
+    logits = g("Add", g("MatMul", hidden, W2), b2, name="logits")
     g("ArgMax", logits, name="labels", axis=1, keepdims=0)
-    exactly = g.cast(logits, np.float64)  # the largest is taken off first: logits may have 31 bits, float32 has 24
-    below = g("Sub", exactly, g("ReduceMax", exactly, np.array([1]), keepdims=1))
-    scaled = g("Mul", below, np.array([parts.scale]))
-    g("Softmax", g.cast(scaled, np.float32), name="probabilities", axis=1)
+    exactly = g("Mul", g.cast(logits, np.float64), np.array([parts.scale]))  # they may have 31 bits, float32 has 24
+    g.cast(g("Softmax", exactly, axis=1), np.float32, "probabilities")
     outputs = {"labels": (np.int64, ()), "probabilities": (np.float32, (CLASSES,)), "logits": (np.int32, (CLASSES,))}
     return g.model(outputs, card(network), opset)
 
@@ -120,7 +111,7 @@ def reach(parts: QuantizedParameters) -> int:
     """The largest number that any partial sum of the first layer can become, for any image and in any order."""
     W1 = parts.W1.astype(np.int64)
     sums = MAX_PIXEL * np.maximum(np.maximum(W1, 0).sum(axis=0), np.maximum(-W1, 0).sum(axis=0))
-    return int((sums + np.abs(parts.b1.astype(np.int64)) + 2**parts.shift).max())
+    return int((sums + np.abs(parts.b1.astype(np.int64))).max())
 
 
 def _prepared(graph: Graph, network: Network, dtype: type[np.generic]) -> str:

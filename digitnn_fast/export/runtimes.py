@@ -15,18 +15,19 @@ from digitnn_fast.network import Network
 
 
 class Runtime(NamedTuple):
-    """What its ways are called, its package, and how it loads a file: then it answers for images (n, 784)."""
+    """What its ways are called, its package, from which version on, and how it loads a file: to answer for images."""
 
     name: str
     package: str
+    oldest: tuple[int, int]
     load: Callable[[Path], Callable[[Bytes], Answers]]
 
-    def way(self, kind: str, wanted: Callable[[Network, Bytes], Answers], path: Path, oldest: tuple[int, int]) -> Way:
-        """The way to run the file in it, from this version on; SelfTestError if it does not load."""
-        missing = self._missing(oldest)
+    def way(self, kind: str, wanted: Callable[[Network, Bytes], Answers], path: Path) -> Way:
+        """The way to run the file in it; SelfTestError if it does not load."""
+        missing = self._missing()
         return Way(f"{self.name} {kind}", wanted, None if missing else self._runner(path), missing)
 
-    def _missing(self, oldest: tuple[int, int]) -> str:
+    def _missing(self) -> str:
         """The reason why it can't run here; empty if it can."""
         if not find_spec(self.package):
             return f"{self.package} is not installed"
@@ -34,8 +35,8 @@ class Runtime(NamedTuple):
             version: str = import_module(self.package).__version__
         except Exception as error:  # an installation that does not fit this machine raises whatever it likes
             return f"{self.package} can't be imported: {reason_of(error)}"
-        if tuple(int(part) for part in version.split(".")[:2]) < oldest:
-            return f"it needs {self.package} {'.'.join(map(str, oldest))} or newer, this is {version}"
+        if tuple(int(part) for part in version.split(".")[:2]) < self.oldest:
+            return f"it needs {self.package} {'.'.join(map(str, self.oldest))} or newer, this is {version}"
         return ""
 
     def _runner(self, path: Path) -> Callable[[Bytes], Answers]:
@@ -68,9 +69,10 @@ def _openvino(path: Path) -> Callable[[Bytes], Answers]:
     import openvino
 
     core = openvino.Core()
-    # In float32 throughout: on some CPUs it takes bfloat16 by default.
-    compiled = core.compile_model(core.read_model(path.read_bytes()), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    names = [output.any_name for output in compiled.outputs]
+    # It would take bfloat16 on some CPUs, and round what is quantised once more.
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"}
+    compiled = core.compile_model(core.read_model(path.read_bytes()), "CPU", settings)
+    names = ("labels", "probabilities")  # not the integers, which it multiplies as floats
 
     def run(images: Bytes) -> Answers:
         results = compiled({"images": images})
@@ -79,5 +81,5 @@ def _openvino(path: Path) -> Callable[[Bytes], Answers]:
     return run
 
 
-ONNXRUNTIME = Runtime("ONNX", "onnxruntime", _onnxruntime)
-OPENVINO = Runtime("OpenVINO", "openvino", _openvino)
+ONNXRUNTIME = Runtime("ONNX", "onnxruntime", (1, 15), _onnxruntime)
+OPENVINO = Runtime("OpenVINO", "openvino", (2023, 1), _openvino)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 
 OPSET = 13  # onnx 1.8 and onnxruntime 1.6
-OPSET_16_BITS = 21  # onnx 1.16 and onnxruntime 1.18: the first with 16 bits in QuantizeLinear
 MIDDLE = SIDE // 2
 EDGE = 1  # pixels at each side of the upright digit that no cell sees
 WIDTH = 60  # of a row with its margin: it slides by up to 30 pixels, and sees none of the others
@@ -45,11 +44,11 @@ class Graph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
-    def cast(self, value: str, dtype: type[np.generic]) -> str:
+    def cast(self, value: str, dtype: type[np.generic], name: str = "") -> str:
         """`value` as another type."""
         from onnx import helper
 
-        return self("Cast", value, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+        return self("Cast", value, name=name, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def model(
         self, outputs: dict[str, tuple[Any, tuple[int, ...]]], facts: dict[str, str], opset: int = OPSET

@@ -28,8 +28,10 @@ def test_onnx_on_digits(network, tmp_path):
 def test_openvino(network, tmp_path):
     exporter = EXPORTERS["onnx"]
     exporter.write(network, tmp_path, exporter.options())
-    (way,) = exporter.further_ways(network, tmp_path, exporter.options())
-    assert_same(way, network, np.concatenate([DIGITS, *HOSTILE.values(), DIGITS[:0]]))
+    images = np.concatenate([DIGITS, *HOSTILE.values(), DIGITS[:0]])
+    for way in exporter.further_ways(network, tmp_path, exporter.options()):
+        difference = compare(way.run(images), way.wanted(network, images))
+        assert difference.agrees, f"{way.name}: {difference.text}"
 
 
 def test_the_onnx_files():
@@ -78,15 +80,15 @@ def test_extreme_networks_are_exact_or_refused(parameters, tmp_path):
     assert exact or reach(quantize(network.parameters)) >= EXACT
 
 
-@pytest.mark.parametrize("opset", [13, 17, 20, 21])
+@pytest.mark.parametrize("opset", [13, 17, 21])
 def test_the_opset_that_was_asked_for(tmp_path, capsys, opset):
     import onnx
 
     assert app.run(["export", "small", "--to", "onnx", "--out", str(tmp_path / "out"), "--opset", str(opset)]) == 0
     files = {path.stem: onnx.load(path) for path in (tmp_path / "out").iterdir()}
-    assert set(files) == {"digits-float32", *(["digits-int8"] if opset >= 21 else [])}
+    assert set(files) == {"digits-float32", "digits-int8"}
     assert {entry.version for model in files.values() for entry in model.opset_import} == {opset}
-    assert ("without int8, which needs 21" in capsys.readouterr().out) == (opset < 21)
+    assert "2,000 of 2,000 labels, all integers equal" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("opset", "reason"), [(12, "--opset must be 13 or newer"), (9999, "needs a newer onnx")])
