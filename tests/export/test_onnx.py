@@ -11,9 +11,10 @@ from exports import DIGITS, NETWORKS, SMALL, assert_same, ways_of
 
 from digitnn_fast import Network
 from digitnn_fast.commands import app
-from digitnn_fast.export import EXPORTERS, compare
+from digitnn_fast.export import EXPORTERS, SelfTestError, compare
 from digitnn_fast.export.onnx import EXACT, float32_model, int8_model, reach
-from digitnn_fast.export.ways import integer_answers
+from digitnn_fast.export.runtimes import ONNXRUNTIME
+from digitnn_fast.export.ways import float_answers, integer_answers
 from digitnn_fast.reference.quantization import quantize
 
 
@@ -32,6 +33,25 @@ def test_openvino(network, tmp_path):
     for way in exporter.further_ways(network, tmp_path, exporter.options()):
         difference = compare(way.run(images), way.wanted(network, images))
         assert difference.agrees, f"{way.name}: {difference.text}"
+
+
+@pytest.mark.parametrize(
+    ("engine", "reason"),
+    [
+        (ONNXRUNTIME._replace(package="no_such_engine"), "no_such_engine is not installed"),
+        (ONNXRUNTIME._replace(oldest=(9999, 1)), "it needs onnxruntime 9999.1 or newer, this is "),
+    ],
+)
+def test_an_engine_that_cannot_be_asked(engine, reason, tmp_path):
+    way = engine.way("float32", float_answers, tmp_path / "digits.onnx")
+    assert way.run is None
+    assert way.missing.startswith(reason)
+
+
+def test_a_file_that_the_engine_does_not_take(tmp_path):
+    (tmp_path / "digits.onnx").write_bytes(b"no graph")
+    with pytest.raises(SelfTestError, match=r"^digits\.onnx does not load in onnxruntime: "):
+        ONNXRUNTIME.way("float32", float_answers, tmp_path / "digits.onnx")
 
 
 def test_the_onnx_files():
