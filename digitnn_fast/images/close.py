@@ -66,18 +66,17 @@ def _two_levels(light: Levels) -> tuple[float, Mask, Floats] | None:
     None if ink and paper are too much alike.
     """
     counts = np.bincount(light.ravel(), minlength=BINS)
-    split = otsu(counts) + 1
-    inked, bright = int(counts[:split].sum()), int(counts[split:].sum())
+    pixels, sums, best = counts.cumsum(), (counts * NUMBERS).cumsum(), otsu(counts)
+    inked, size, total = int(pixels[best]), light.size, int(sums[-1])
+    bright = size - inked
     if not (inked and bright):
         return None
-    sums = counts * NUMBERS
-    ink, rest = float(sums[:split].sum()) / inked, float(sums[split:].sum()) / bright
+    ink, rest = int(sums[best]) / inked, (total - int(sums[best])) / bright
     if max(light.shape) > EDGY:
-        share = bright / light.size
-        variance = float((counts * (NUMBERS - sums.sum() / light.size) ** 2).sum()) / light.size
+        share, variance = bright / size, (size * int(counts @ NUMBERS**2) - total**2) / size**2
         if share * (1 - share) * (rest - ink) ** 2 < TWO * variance:
             return None
-    middle = counts[split:].cumsum().searchsorted([(bright - 1) // 2, bright // 2], "right") + split
+    middle = pixels.searchsorted([inked + (bright - 1) // 2, inked + bright // 2], "right")
     paper = max(float(middle.sum()) / 2, 1)
     level = 1 - ink / paper
     if level < PLAIN:

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from digitnn_fast.images.ink import highest
+from digitnn_fast.images.ink import between, highest
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -65,11 +65,11 @@ def _restroked(fine: Floats, weight: float | None = None) -> Floats:
     if wanted > width:
         grown = min(FINE * (wanted - width) / 2, MARGIN - 2)
         distance = np.sqrt(_squares(mask, int(grown) + 1).astype(np.float64))
-        return np.asarray(np.clip(grown + 1 - distance.T, 0, 1))
+        return between(grown + 1 - distance.T)
     squares = _squares(~mask[inner], DEEPEST)
     middle = highest(squares, max(2, int(NEARBY * FINE * width + 0.5)))
     depth, deepest = (np.sqrt(own.T.astype(np.float64, "C")) for own in (squares, middle))
-    page[inner] = np.clip(depth - deepest * (1 - wanted / width), 0, 1)
+    page[inner] = between(depth - deepest * (1 - wanted / width))
     return page
 
 
@@ -116,20 +116,17 @@ def _resized(values: Floats, longer: int) -> Floats:
 def _sized(values: Floats, height: int, width: int) -> Floats:
     """An array (h, w) at another size: linear interpolation, or, shrunk, the triangle filter that goes with it."""
     for length in (height, width):
-        rows, shares = _weights(len(values), length)
-        sums = values[rows[0]] * shares[0]
-        for row, share in zip(rows[1:], shares[1:], strict=True):  # a matrix would be zero but for a few
-            sums += values[row] * share
-        values = np.ascontiguousarray(sums.T)
+        rows, shares = _weights(len(values), length)  # a matrix would be nearly all zeros
+        values = np.ascontiguousarray(np.einsum("kn,knw->nw", shares, values[rows]).T)
     return values
 
 
 @lru_cache(maxsize=256)  # of 20 KB at most; many pictures in a row have the same sizes
 def _weights(old: int, new: int) -> tuple[NDArray[np.int64], Floats]:
-    """Old pixels (k, new) that each new one is made of, and their shares (k, new, 1)."""
+    """Old pixels (k, new) that each new one is made of, and their shares (k, new)."""
     scale = old / new
     reach = max(1.0, scale)
     centres = (np.arange(new) + 0.5) * scale - 0.5
     places = np.floor(centres - reach).astype(np.int64) + 1 + np.arange(int(np.ceil(2 * reach)))[:, None]
     shares = np.maximum(0, 1 - np.abs(places - centres) / reach) * ((places >= 0) & (places < old))
-    return places.clip(0, old - 1), (shares / shares.sum(axis=0))[..., None]
+    return places.clip(0, old - 1), shares / shares.sum(axis=0)

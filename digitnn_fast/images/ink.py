@@ -52,7 +52,12 @@ def find_ink(levels: Levels) -> Ink | None:
 
 def covered(contrast: Floats, shape: tuple[int, ...]) -> Floats:
     """The share of ink, 0..1, by contrasts, 1 if full, in a picture of that shape: edges are sharper unless coarse."""
-    return np.clip(contrast if max(shape) <= COARSE else 2 * contrast - 0.5, 0, 1)
+    return between(contrast if max(shape) <= COARSE else 2 * contrast - 0.5)
+
+
+def between(values: Floats) -> Floats:
+    """The values, at least 0 and at most 1: the same as np.clip in half the time for small arrays."""
+    return np.minimum(np.maximum(values, 0), 1)
 
 
 def reflected(colours: NDArray[np.uint8], dark: bool) -> Levels:
