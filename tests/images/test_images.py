@@ -13,11 +13,11 @@ from picture_files import CLEAR, DIGITS, GREY, LABELS, PREDICTOR, WIDE, ink_of, 
 from PIL import Image, ImageDraw
 
 from digitnn_fast import preprocess
-from digitnn_fast.images import BlankPictureError, PictureError, cut_out, cut_out_number, read_colours
-from digitnn_fast.images.fit import SIDE, fit, stroke_width
+from digitnn_fast.images import BlankPictureError, cut_out, cut_out_number, read_colours
+from digitnn_fast.images.fit import SIDE, _sized, fit, stroke_width
 from digitnn_fast.images.ink import is_dark_on_light
 from digitnn_fast.images.lines import without_lines
-from digitnn_fast.images.parts import label
+from digitnn_fast.images.parts import FRAME, label, measured
 
 
 def accuracy(pictures: list[Image.Image]) -> float:
@@ -161,6 +161,28 @@ def test_parts_are_those_of_a_flood_fill(mask):
     assert count == number
 
 
+@given(arrays.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
+def test_parts_are_measured_as_pixel_by_pixel(mask):
+    labels, found = measured(mask, mask / 2)
+    for part, framed in found:
+        own = np.pad(labels == part.number, 1)
+        y, x = np.nonzero(own[1:-1, 1:-1])
+        outline = sum(np.count_nonzero(own & ~np.roll(own, step, axis)) for axis in (0, 1) for step in (-1, 1))
+        at_edge = np.count_nonzero((y == 0) | (y == len(mask) - 1) | (x == 0) | (x == mask.shape[1] - 1))
+        assert part.box == (y.min(), y.max() + 1, x.min(), x.max() + 1)
+        assert (part.area, part.mass) == (len(y), len(y) / 2)
+        assert part.width == pytest.approx(2 * len(y) / (outline * np.pi / 4))
+        assert framed == (at_edge * FRAME * max(mask.shape) > part.mass)
+
+
+@given(st.integers(1, 60), st.integers(1, 60))
+def test_another_size_is_the_triangle_filter(old, new):
+    values, scale = np.random.default_rng(old).random(old), old / new
+    for pixel, value in enumerate(_sized(values[:, None], new, 1)[:, 0]):
+        shares = [max(0, 1 - abs(place - (pixel + 0.5) * scale + 0.5) / max(1, scale)) for place in range(old)]
+        assert value == pytest.approx(np.average(values, weights=shares))
+
+
 @given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 70), st.integers(1, 70), st.just(3))))
 @settings(max_examples=100)
 def test_any_colours_give_an_image_or_are_blank(colours):
@@ -270,13 +292,3 @@ def test_of_an_animation_the_first_picture(tmp_path):
 
 def test_a_large_photo_is_shrunk():
     assert read_colours(page_of(DIGITS[0]).resize((3000, 2000))).shape == (334, 500, 3)
-
-
-def test_floats_without_numbers(tmp_path):
-    holes = WIDE / np.float32(255)
-    holes[:5] = np.nan
-    Image.fromarray(holes).save(tmp_path / "holes.tif")
-    assert PREDICTOR.predict(tmp_path / "holes.tif") in range(10)
-    Image.fromarray(np.full((9, 9), np.nan, np.float32)).save(tmp_path / "nan.tif")
-    with pytest.raises(PictureError, match=r"nan\.tif: its pixels are no numbers$"):
-        preprocess(tmp_path / "nan.tif")

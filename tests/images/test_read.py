@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from picture_files import DIGITS, GREY, WIDE, chunk, page_of, png, saved
+from picture_files import DIGITS, GREY, PREDICTOR, WIDE, chunk, page_of, png, saved
 from PIL import Image
 from programs import HANGS
 
@@ -162,3 +162,13 @@ def test_memory_of_the_largest_pictures(tmp_path):
     done = subprocess.run([sys.executable, "-c", RUN, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stderr.count("nothing is written") == 3, done.stderr
     assert int(done.stderr.split()[-1]) < MOST_BYTES
+
+
+def test_floats_without_numbers(tmp_path):
+    holes = WIDE / np.float32(255)
+    holes[:5] = np.nan
+    Image.fromarray(holes).save(tmp_path / "holes.tif")
+    assert PREDICTOR.predict(tmp_path / "holes.tif") in range(10)
+    Image.fromarray(np.full((9, 9), np.nan, np.float32)).save(tmp_path / "nan.tif")
+    with pytest.raises(PictureError, match=r"nan\.tif: its pixels are no numbers$"):
+        preprocess(tmp_path / "nan.tif")
