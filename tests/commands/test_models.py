@@ -93,8 +93,9 @@ def test_info_of_a_history_without_epochs(command, tmp_path):
     assert command("info", tmp_path / "m.npz").code == 0
 
 
-def test_bench(command, folder):
+def test_bench(command, folder, monkeypatch):
     """Twelve ways to predict; how fast they are is for bench/ to say."""
+    monkeypatch.setattr(benchmark, "RUNS", 2)
     outcome = command("bench", "--model", folder.path / "model.npz", "--threads", 2)
     assert outcome.code == 0, outcome.err
     header, *lines = outcome.out.splitlines()[3:]
