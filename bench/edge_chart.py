@@ -17,7 +17,8 @@ KINDS = {"16x16": "16 × 16 pixels", "7x7x16": "7 × 7 × 16 directions", "6x5x1
 def points(text: str) -> dict[str, list[tuple[float, float, str]]]:
     """Bytes, accuracy in percent and hidden units, if they are told, of each kind of network in the table."""
     found: dict[str, list[tuple[float, float, str]]] = {}
-    for theirs, name, accuracy, size, unit in ROW.findall(text):
+    section = text.partition("\n## In few bytes")[2].partition("\n## ")[0]
+    for theirs, name, accuracy, size, unit in ROW.findall(section):
         kind = ("BitNetMCU, " + name.split(",")[0]) if theirs else f"digitnn-fast, {KINDS[name.split()[0]]}"
         kind = re.sub(r"\d+-wide ", "", kind)
         units = "" if theirs else re.sub(r".*, (\d+) hidden units", r"\1 units", name)
@@ -36,13 +37,13 @@ def main() -> None:
             figure = Figure(figsize=(8.6, 4.4), layout="constrained")
             axes = figure.subplots()
             theirs = iter(theme.theirs)
-            for kind, found in series.items():
+            for number, (kind, found) in enumerate(series.items()):
                 ours = kind.startswith("digitnn")
                 x, y, units = zip(*sorted(found), strict=True)
                 line = {"linewidth": 2.2} if ours else {"linewidth": 1.2, "linestyle": "--"}
                 axes.plot(x, y, marker="o", color=next(theirs), label=kind, **line)
                 for at in zip(x, y, units, strict=True):
-                    axes.annotate(at[2], at[:2], (5, -12), textcoords="offset points", fontsize=8)
+                    axes.annotate(at[2], at[:2], (5, 6 if number % 2 else -12), textcoords="offset points", fontsize=8)
             axes.set(xscale="log", xlabel="bytes of weights, without code", ylabel="accuracy, %")
             axes.set_xticks([1000, 2000, 4000, 8000], ["1 kB", "2 kB", "4 kB", "8 kB"], minor=False)
             axes.minorticks_off()
