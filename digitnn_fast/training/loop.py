@@ -61,7 +61,7 @@ def train(
 
     Images are what a Predictor takes: see `inputs.as_pixels`. The accuracy is measured on the rows held out. The same
     images, labels, recipe and seed give the same network for any number of threads. ValueError for labels outside
-    0..9, an unknown recipe, or too few rows.
+    0..9, an unknown recipe, too few rows, or a learning rate at which weights become infinite.
 
     In the file `checkpoint` the state is kept every minute, and at the end. A training that was killed goes on from
     there, with the same result; ValueError if the file belongs to another training. With `out` the network is saved
@@ -176,7 +176,10 @@ def _stalled(losses: list[float], patience: int) -> bool:
 
 
 def _network(recipe: Recipe, members: list[Parameters]) -> Network:
-    network = Network(*join(members), recipe.preprocessing)
+    joined = join(members)
+    if not all(np.isfinite(array).all() for array in joined):
+        raise ValueError(f"the training diverged: the learning rate of {recipe.learning_rate:g} is too high")
+    network = Network(*joined, recipe.preprocessing)
     return network.rounded() if recipe.half else network
 
 

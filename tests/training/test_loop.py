@@ -211,6 +211,10 @@ def test_any_layout_of_the_images(order):
         ({"labels": LABELS / 2}, "labels must be integers, got float64"),
         ({"threads": 0}, "threads must be 1 or more, got 0"),
         ({"recipe": replace(SMALL, hidden=0)}, "hidden must be 1 to 65,536, got 0"),
+        (
+            {"recipe": replace(SMALL, learning_rate=1e30)},
+            "the training diverged: the learning rate of 1e+30 is too high",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(change, message):
