@@ -63,7 +63,7 @@ def _table(world: World, word: str) -> Iterator[str]:
     for name, least, aim, measure in CASES:
         if word in name:
             figure, detail = measure(world)
-            yield f"| {name} | {least} | {aim or '–'} | **{figure}** | {detail} |"
+            yield f"| {name} | {least or '–'} | {aim or '–'} | **{figure}** | {detail} |"
 
 
 def _sections(world: World) -> Iterator[str]:
