@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from digitnn_fast.bundled import MODELS
 from digitnn_fast.checks import reason_of, require, shortened
 from digitnn_fast.npz import Form, ModelFileError, accept, check_directory, read_arrays
 from digitnn_fast.preprocessing import PREPROCESSINGS
@@ -143,7 +144,8 @@ class Network:
             raise ModelFileError(f"{os.fspath(path)}: {shortened(str(error), 200)}") from error
         except Exception as error:  # on hostile bytes zipfile and the .npy parser raise a dozen types
             if isinstance(error, OSError) and error.filename:  # without name: a seek to a damaged offset
-                raise ModelFileError(f"{os.fspath(path)}: {error.strerror}") from error
+                hint = f"; bundled are {' and '.join(MODELS)}" if isinstance(error, FileNotFoundError) else ""
+                raise ModelFileError(f"{os.fspath(path)}: {error.strerror}{hint}") from error
             raise ModelFileError(f"{os.fspath(path)}: damaged: {reason_of(error)}") from error
 
 

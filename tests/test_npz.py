@@ -20,7 +20,7 @@ WRITTEN = {name: value for name, value in vars(RECORD).items() if name != "histo
 
 
 def test_no_file_and_no_ordinary_file(tmp_path):
-    assert refusal(tmp_path / "none.npz") == "No such file or directory"
+    assert refusal(tmp_path / "none.npz") == "No such file or directory; bundled are small and accurate"
     assert refusal(tmp_path) == "Is a directory"
 
 

@@ -45,7 +45,7 @@ def test_failed_shards_are_listed_and_all_others_are_there(digits, local, tmp_pa
         (["--precision", "int4"], "precision must be float32 or int8, got 'int4'"),
         (["--engine", "slurm"], "Invalid value for '--engine'.*"),
         (["-"], "standard input is no shard, .*; `predict --test - --out FILE` reads it"),
-        (["--model", "none.npz"], "none.npz: No such file or directory"),
+        (["--model", "none.npz"], "none.npz: No such file or directory; bundled are small and accurate"),
     ],
 )
 def test_wrong_options(options, message, digits, tmp_path, capsys):
