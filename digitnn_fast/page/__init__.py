@@ -108,7 +108,8 @@ def _script(preprocessing: str) -> str:
     row = PREPROCESSINGS[preprocessing]
     known = [(step.javascript.stem.upper(), dict(step.constants)) for step in row.steps if step.constants]
     constants = "".join(f"const {name} = {json.dumps(values)};\n" for name, values in known)
-    functions = constants + "\n".join(step.javascript.read_text(encoding="utf-8") for step in row.steps)
+    texts = (_without_comments(step.javascript.read_text(encoding="utf-8")) for step in row.steps)
+    functions = constants + "\n".join(texts)
     picture, view = (step.javascript.stem if step else "same" for step in (row.picture, row.view))
     return (
         f"{functions}\n// The picture that it makes of pixels (784,), and what the network sees of that picture.\n"
@@ -119,10 +120,15 @@ def _script(preprocessing: str) -> str:
 def _filled(name: str, texts: dict[str, str]) -> str:
     """A template with each `/*name*/` replaced, also by the file of that name."""
     text = _text(name)
-    scripts = {script: _text(script) for script in SCRIPTS}
+    scripts = {script: _without_comments(_text(script)) for script in SCRIPTS}
     for mark, content in {**scripts, **texts}.items():
         text = text.replace(f"/*{mark}*/", content)
     return text
+
+
+def _without_comments(script: str) -> str:
+    """A script without the lines that explain it: they are for who changes it, and a twentieth of its length."""
+    return "".join(line for line in script.splitlines(keepends=True) if not line.lstrip().startswith("//"))
 
 
 def _text(name: str) -> str:
