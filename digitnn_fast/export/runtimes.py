@@ -72,13 +72,8 @@ def _openvino(path: Path) -> Callable[[Bytes], Answers]:
     # It would take bfloat16 on some CPUs, and round what is quantised once more.
     settings = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"}
     compiled = core.compile_model(core.read_model(path.read_bytes()), "CPU", settings)
-    names = ("labels", "probabilities")  # not the integers, which it multiplies as floats
-
-    def run(images: Bytes) -> Answers:
-        results = compiled({"images": images})
-        return Answers(**{name: results[name] for name in names})
-
-    return run
+    # Labels alone: it rounds in its own way, which moved probabilities of a few of 28,000 images by up to 0.0022.
+    return lambda images: Answers(compiled({"images": images})["labels"])
 
 
 ONNXRUNTIME = Runtime("ONNX", "onnxruntime", (1, 15), _onnxruntime)
