@@ -72,7 +72,7 @@ def _openvino(path: Path) -> Callable[[Bytes], Answers]:
     # It would take bfloat16 on some CPUs, and round what is quantised once more.
     settings = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"}
     compiled = core.compile_model(core.read_model(path.read_bytes()), "CPU", settings)
-    # Labels alone: it rounds in its own way, which moved probabilities of a few of 28,000 images by up to 0.0022.
+    # Labels alone: it rounds in its own way, which moved a probability among 28,000 images by 0.0022.
     return lambda images: Answers(compiled({"images": images})["labels"])
 
 
