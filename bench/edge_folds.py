@@ -1,7 +1,7 @@
 """EDGE.md's section on five folds: what fits in 8,500 bytes.
 
 Networks learn as in `export --inputs --bits 2`, but five side by side: all see the same distorted digits, each those of
-its own four folds. That takes a third of the time.
+its own four folds.
 """
 
 from __future__ import annotations
