@@ -10,6 +10,7 @@ from digitnn_fast.kernels.vectors.floats import (
     atomic_add,
     atomic_load,
     divide,
+    drop_tiny,
     exp,
     find_lane,
     fma,
@@ -60,12 +61,12 @@ def descend(optimizer, state, at, gradient, rates, block):
         m = fma(splat(ONE - decay), gradient, multiply(splat(decay), load(state.moments, at)))
         grown = multiply(splat(ONE - second_decay), multiply(gradient, gradient))
         v = fma(splat(second_decay), load(state.squares, at), grown)
-        store(state.squares, at, v)
+        store(state.squares, at, drop_tiny(v))
         step = divide(m, fma(square_root(v), splat(rates.correction[block]), splat(np.float32(1e-8))))
     else:
         m = fma(splat(decay), load(state.moments, at), gradient)
         step = m
-    store(state.moments, at, m)
+    store(state.moments, at, drop_tiny(m))
     kept = multiply(splat(rates.kept[block]), load(state.weights, at))
     store(state.weights, at, fma(splat(-rates.step_size[block]), step, kept))
 
