@@ -250,14 +250,14 @@ class EpochScratch(NamedTuple):
     bytes_: Annotated[Bytes, "threads, room"]
     places: Annotated[Words, "threads, room"]  # the pixels of each image that are not zero, and the constant 1
     values: Annotated[Floats, "threads, room"]  # their values, 0 to 1
-    spans: Annotated[Counts, "threads, block + 1"]  # where each image's begin
+    spans: Annotated[Counts, "threads, 4*block + 1"]  # where each image's four bands begin
     rows: Annotated[Words, "threads, room"]  # the images in which each pixel is not zero
     levels: Annotated[Floats, "threads, room"]  # its values there
     pixel_spans: Annotated[Counts, "threads, 786"]  # where each pixel's begin
     hidden: Annotated[Floats, "tiles*block*tile"]
     logits: Annotated[Floats, "2, tiles*block*16"]  # each tile's share
     errors: Annotated[Floats, "threads, block*16"]  # of the outputs
-    deltas: Annotated[Floats, "threads, block*tile"]  # errors of the hidden units
+    deltas: Annotated[Floats, "threads, block*tile"]  # errors of the hidden units; before, half of their sums
 
 
 class Listing(NamedTuple):

@@ -126,19 +126,18 @@ def list_bands(size, images, first, places, values, bytes_, spans):
 
 @helper
 def list_images(size, seen, slot, places, values, bytes_, spans):
-    """The non-zero pixels of each image, scaled to 0..1, and the constant 1."""
-    at = 0
+    """As `list_bands`; the last band of each image ends with the constant 1."""
+    spans[0] = 0
     for i in range(size):
-        spans[i] = at
-        end = at
+        end = at = spans[BANDS * i]
         for band in range(BANDS):
             end = list_band(seen, slot * BLOCK + i, band, places, bytes_, end)
+            spans[BANDS * i + band + 1] = end
         for k in range(at, end, 16):
             store(values, k, multiply(load_bytes(bytes_, k), splat(SCALE)))
         places[end] = PIXELS
         values[end] = ONE
-        at = end + 1
-    spans[size] = at
+        spans[BANDS * (i + 1)] = end + 1
 
 
 @helper

@@ -16,6 +16,7 @@ import numpy as np
 
 from digitnn_fast.kernels.descent.learning import learn, output_errors, wait_for_all
 from digitnn_fast.kernels.distortion import distort
+from digitnn_fast.kernels.layout import BANDS
 from digitnn_fast.kernels.layout import TRAINING_BLOCK as BLOCK
 from digitnn_fast.kernels.layout import TRAINING_TILE as TILE
 from digitnn_fast.kernels.machine.jit import helper
@@ -52,30 +53,46 @@ def see_images(worker, examples, block, distortion, scratch):
 def forward_tile(weights, tile, size, scratch, thread, logits):
     """ReLU(image @ W1 + b1) of one tile for each image of the block, and the tile's share of the logits."""
     places, values, spans = scratch.places[thread], scratch.values[thread], scratch.spans[thread]
-    hidden, outgoing = scratch.hidden, scratch.outgoing
+    hidden, others, outgoing = scratch.hidden, scratch.deltas[thread], scratch.outgoing
     base = tile * ROWS * TILE
+    for band in range(BANDS):  # whose weights the first-level cache holds
+        for i in range(size):
+            h = (tile * BLOCK + i) * TILE
+            a0 = a1 = c0 = c1 = splat(ZERO)
+            if band > 0:
+                a0, a1 = load(hidden, h), load(hidden, h + 16)
+                c0, c1 = load(others, i * TILE), load(others, i * TILE + 16)
+            k = spans[BANDS * i + band]
+            end = spans[BANDS * i + band + 1]
+            if k < end and (k - spans[BANDS * i]) % 2 == 1:  # every other pixel of an image belongs to c
+                row = base + place_at(places, k) * TILE
+                x = splat_at(values, k)
+                c0 = fma(x, load(weights, row), c0)
+                c1 = fma(x, load(weights, row + 16), c1)
+                k += 1
+            while k + 1 < end:  # two pixels at a time: one chain of sums would wait for itself
+                row = base + place_at(places, k) * TILE
+                x = splat_at(values, k)
+                a0 = fma(x, load(weights, row), a0)
+                a1 = fma(x, load(weights, row + 16), a1)
+                row = base + place_at(places, k + 1) * TILE
+                x = splat_at(values, k + 1)
+                c0 = fma(x, load(weights, row), c0)
+                c1 = fma(x, load(weights, row + 16), c1)
+                k += 2
+            if k < end:
+                row = base + place_at(places, k) * TILE
+                x = splat_at(values, k)
+                a0 = fma(x, load(weights, row), a0)
+                a1 = fma(x, load(weights, row + 16), a1)
+            store(hidden, h, a0)
+            store(hidden, h + 16, a1)
+            store(others, i * TILE, c0)
+            store(others, i * TILE + 16, c1)
     for i in range(size):
-        a0 = a1 = c0 = c1 = splat(ZERO)
-        k = spans[i]
-        end = spans[i + 1]
-        while k + 1 < end:  # two pixels at a time: one chain of sums would wait for itself
-            row = base + place_at(places, k) * TILE
-            x = splat_at(values, k)
-            a0 = fma(x, load(weights, row), a0)
-            a1 = fma(x, load(weights, row + 16), a1)
-            row = base + place_at(places, k + 1) * TILE
-            x = splat_at(values, k + 1)
-            c0 = fma(x, load(weights, row), c0)
-            c1 = fma(x, load(weights, row + 16), c1)
-            k += 2
-        if k < end:
-            row = base + place_at(places, k) * TILE
-            x = splat_at(values, k)
-            a0 = fma(x, load(weights, row), a0)
-            a1 = fma(x, load(weights, row + 16), a1)
         h = (tile * BLOCK + i) * TILE
-        store(hidden, h, relu(add(a0, c0)))
-        store(hidden, h + 16, relu(add(a1, c1)))
+        store(hidden, h, relu(add(load(hidden, h), load(others, i * TILE))))
+        store(hidden, h + 16, relu(add(load(hidden, h + 16), load(others, i * TILE + 16))))
         z0 = z1 = splat(ZERO)
         for unit in range(0, TILE, 2):
             z0 = fma(splat_at(hidden, h + unit), load(outgoing, (tile * TILE + unit) * 16), z0)
