@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,12 @@ from numpy.typing import ArrayLike
 
 from digitnn_fast.inputs import as_digits
 from digitnn_fast.network import Network
+from digitnn_fast.threads import run_together, thread_count
 from digitnn_fast.training import DEFAULT
 from digitnn_fast.training.loop import EpochReport, shown_as_part, train
 from digitnn_fast.training.recipes import Recipe
+
+OnEpoch = Callable[[EpochReport], None]
 
 
 def train_estimated(
@@ -25,20 +30,28 @@ def train_estimated(
     heldout: float = 0.1,
     seed: int = 0,
     threads: int | None = None,
-    on_epoch: Callable[[EpochReport], None] | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> Network:
     """A network trained on all images (n, 784) with labels (n,), and what a share of the rows says of its recipe.
 
     Two networks are trained. The first one learns without a random share `heldout` of the rows and is measured on them:
     its accuracy is the estimate in the record of the second one, which learns from all rows and is returned. Nine
     tenths of the rows teach a little less than all, so the estimate is on the careful side. ValueError as by `train`.
+    With two threads or more they are trained at the same time, and `on_epoch` is called from both.
     """
     images, labels = as_digits(images, labels)
-    parts = [on_epoch and partial(shown_as_part, on_epoch, part, 2) for part in range(2)]
-    measured, network = (
-        train(images, labels, recipe, heldout=share, seed=seed, threads=threads, on_epoch=show)
-        for share, show in zip((heldout, 0), parts, strict=True)
-    )
+    threads = thread_count(threads)
+
+    def training(share: float, threads: int, show: OnEpoch | None) -> Callable[[], Network]:
+        return partial(train, images, labels, recipe, heldout=share, seed=seed, threads=threads, on_epoch=show)
+
+    if threads == 1:
+        shows = [on_epoch and partial(shown_as_part, on_epoch, part, 2) for part in range(2)]
+        measured, network = training(heldout, 1, shows[0])(), training(0, 1, shows[1])()
+    else:  # at the same time: threads that share a training wait for each other after every batch
+        turns = _Turns(on_epoch)
+        both = training(heldout, threads // 2, turns.of(1)), training(0, threads - threads // 2, turns.of(0))
+        measured, network = run_together(both, on_failure=turns.stop)
     record, own = measured.training, network.training
     assert record is not None and own is not None
     if not record.heldout_rows:
@@ -48,3 +61,35 @@ def train_estimated(
         own, history=history, estimated_rows=record.heldout_rows, estimated_accuracy=record.heldout_accuracy
     )
     return network.trained(estimated)
+
+
+class _Turns:
+    """Passes on the epochs of two trainings at the same time, one of each in turn, those of training 0 first."""
+
+    def __init__(self, on_epoch: OnEpoch | None) -> None:
+        self._on_epoch = on_epoch
+        self._early: tuple[deque[EpochReport], ...] = deque(), deque()
+        self._shown, self._stopped, self._lock = 0, False, Lock()
+
+    def of(self, training: int) -> OnEpoch:
+        """The callback for one of them."""
+        return partial(self._show, self._early[training])
+
+    def stop(self) -> None:
+        """Let both trainings fail after their epoch."""
+        self._stopped = True
+
+    def _show(self, own: deque[EpochReport], report: EpochReport) -> None:
+        with self._lock:
+            if self._stopped:
+                raise InterruptedError("the other training has failed")
+            if self._on_epoch is None:
+                return
+            own.append(report)
+            try:
+                while early := self._early[self._shown % 2]:
+                    self._shown += 1
+                    self._on_epoch(early.popleft()._replace(epoch=self._shown, epochs=2 * report.epochs))
+            except BaseException:
+                self.stop()
+                raise

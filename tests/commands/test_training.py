@@ -68,6 +68,33 @@ def test_the_estimate_of_a_submission_is_that_of_train(folder):
         np.testing.assert_array_equal(own, other)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_the_epochs_of_both_trainings_are_told(folder, threads):
+    """Of two threads in turn, the submission's network first; of one thread all of the one that measures first."""
+    images, labels = kaggle.read_train(folder.path / "train.csv")
+    quick, reports = replace(RECIPES["fast"], epochs=3), []
+    network = train_estimated(images, labels, quick, threads=threads, on_epoch=reports.append)
+    assert [report[:2] for report in reports] == [(epoch, 6) for epoch in range(1, 7)]
+    own, measuring = (reports[3:], reports[:3]) if threads == 1 else (reports[::2], reports[1::2])
+    np.testing.assert_array_equal([report[2:4] for report in own], network.training.history[:, :2])
+    np.testing.assert_array_equal([report[4:] for report in measuring], network.training.history[:, 2:])
+
+
+@pytest.mark.parametrize("epoch", [1, 4])
+def test_an_error_ends_both_trainings(folder, epoch):
+    images, labels = kaggle.read_train(folder.path / "train.csv")
+    reports = []
+
+    def fail(report):
+        reports.append(report.epoch)
+        if report.epoch == epoch:
+            raise RuntimeError("seen enough")
+
+    with pytest.raises(RuntimeError, match=r"^seen enough$"):
+        train_estimated(images, labels, replace(RECIPES["fast"], epochs=1000), threads=2, on_epoch=fail)
+    assert reports == list(range(1, epoch + 1))
+
+
 def test_submit_with_a_model_trains_nothing(command, folder, tmp_path):
     out, model = tmp_path / "submission.csv", folder.path / "model.npz"
     assert command("submit", "--model", model, "--test", folder.path / "test.csv", "--out", out).code == 0
