@@ -11,17 +11,15 @@ from digitnn_fast.kernels.nonzero import prefetch_image
 from digitnn_fast.kernels.vectors.floats import atomic_add, keep_first, multiply, splat, store_first
 from digitnn_fast.kernels.vectors.fours import TOGETHER, load_four_int, store_four_int
 from digitnn_fast.kernels.vectors.integers import (
-    dot_bytes,
     dot_pair,
     find_highest,
-    group_at,
-    list_quads,
     load_int,
     splat_int_at,
     store_hidden,
     store_int,
     to_float,
 )
+from digitnn_fast.kernels.vectors.quads import dot_bytes, group_at, list_quads
 from digitnn_fast.sizes import CLASSES, PIXELS
 
 GROUPS = PIXELS // 4

@@ -1,14 +1,9 @@
-"""Vector operations on 16 lanes of int32, such as dot products of four bytes or of two 16-bit numbers per lane.
-
-VNNI does four products and their sum in one instruction; elsewhere LLVM builds the same integers from
-multiplications. AVX2's own instruction for bytes is not used: it saturates at 16 bits.
-"""
+"""Vector operations on 16 lanes of int32, such as dot products of two 16-bit numbers per lane."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -25,12 +20,11 @@ from digitnn_fast.kernels.vectors.floats import (
     vector_at,
 )
 
-VNNI = has_feature("avx512vnni")
 WORD = I32x16.ir_type
-BYTES = ir.VectorType(ir.IntType(8), 4 * LANES)
 
 
-def _each(value: int) -> Any:
+def each(value: int) -> Any:
+    """The constant `value` in all lanes."""
     return ir.Constant(WORD, [value] * LANES)
 
 
@@ -114,8 +108,7 @@ def _dot_halves(builder: Any, a: Any, b: Any) -> Any:
         )
         return builder.shuffle_vector(lower, upper, ir.Constant(lanes, list(range(LANES))))
     low, high = (
-        builder.mul(*(builder.ashr(builder.shl(pairs, _each(shift)), _each(16)) for pairs in (a, b)))
-        for shift in (16, 0)
+        builder.mul(*(builder.ashr(builder.shl(pairs, each(shift)), each(16)) for pairs in (a, b))) for shift in (16, 0)
     )
     return builder.add(low, high)
 
@@ -124,12 +117,6 @@ def _dot_halves(builder: Any, a: Any, b: Any) -> Any:
 def dot_halves(builder: Any, a: Any, b: Any) -> Any:
     """The product of the lower int16 of each lane, and that of the higher ones, added up."""
     return _dot_halves(builder, a, b)
-
-
-@operation(types.int64, lambda array, index: int(array[index]))
-def group_at(builder: Any, data: Any, index: Any) -> Any:
-    """The int32 at `index`, which is not negative."""
-    return builder.zext(builder.load(builder.gep(data, [index])), ir.IntType(64))
 
 
 @operation(F32x16, lambda a: a.astype(np.float32))
@@ -156,7 +143,7 @@ def shift_right_int(builder: Any, a: Any, bits: Any) -> Any:
 def least_or_zero(builder: Any, a: Any, b: Any) -> Any:
     """The smaller of two, but no less than 0."""
     least = builder.select(builder.icmp_signed("<", a, b), a, b)
-    return builder.select(builder.icmp_signed(">", least, _each(0)), least, _each(0))
+    return builder.select(builder.icmp_signed(">", least, each(0)), least, each(0))
 
 
 def _roots_twin(array: Any, index: int, sums: Any, shift: int, least: int) -> None:
@@ -194,30 +181,10 @@ def store_roots(builder: Any, data: Any, index: Any, sums: Any, shift: Any, leas
     """
     shift, least = (splat_scalar(builder, builder.trunc(number, ir.IntType(32))) for number in (shift, least))
     whole = _whole_roots(builder, builder.lshr(sums, shift))
-    clipped = builder.select(builder.icmp_signed("<", whole, _each(255)), whole, _each(255))
-    clipped = builder.select(builder.icmp_signed("<", clipped, least), _each(0), clipped)
+    clipped = builder.select(builder.icmp_signed("<", whole, each(255)), whole, each(255))
+    clipped = builder.select(builder.icmp_signed("<", clipped, least), each(0), clipped)
     narrow = ir.VectorType(ir.IntType(8), LANES)
     builder.store(builder.trunc(clipped, narrow), vector_at(builder, data, index, narrow), align=1)
-
-
-def _bytes_twin(total: Any, pixels: Any, weights: Any, index: int) -> Any:
-    levels = pixels.view(np.uint8).reshape(LANES, 4).astype(np.int32)
-    return total + (levels * weights[index : index + 4 * LANES].reshape(LANES, 4)).sum(1, dtype=np.int32)
-
-
-@operation(I32x16, _bytes_twin)
-def dot_bytes(builder: Any, total: Any, pixels: Any, weights: Any, index: Any) -> Any:
-    """total + the sum over four of uint8 (the bytes of `pixels`) times int8 (of `weights` from `index`) per lane."""
-    row = builder.load(vector_at(builder, weights, index, WORD), align=1)
-    if VNNI:
-        if llvm.llvm_version_info >= (22,):  # its arguments became vectors of bytes
-            pixels, row = builder.bitcast(pixels, BYTES), builder.bitcast(row, BYTES)
-        return call(builder, "llvm.x86.avx512.vpdpbusd.512", WORD, total, pixels, row)
-    for byte in range(4):
-        level = builder.and_(builder.lshr(pixels, _each(8 * byte)), _each(255))
-        weight = builder.ashr(builder.shl(row, _each(24 - 8 * byte)), _each(24))
-        total = builder.add(total, builder.mul(level, weight))
-    return total
 
 
 def _pairs_twin(total: Any, hidden: Any, unit: int, weights: Any, index: int) -> Any:
@@ -254,55 +221,3 @@ def find_highest(builder: Any, a: Any) -> Any:
     highest = reduce_lanes(builder, a, lambda x, y: builder.select(builder.icmp_signed(">", x, y), x, y))
     lanes = builder.bitcast(builder.icmp_signed("==", a, splat_scalar(builder, highest)), ir.IntType(LANES))
     return builder.zext(builder.cttz(lanes, ir.Constant(ir.IntType(1), 0)), ir.IntType(64))
-
-
-def _quads_twin(
-    pixels: Any, index: int, other: int, group: int, skip: int, groups: Any, quads: Any, at: int, half: int
-) -> int:
-    quad, second = (pixels.reshape(-1)[start : start + 4 * LANES].view(np.int32) for start in (index, other))
-    for lane in range(skip, LANES):
-        if quad[lane] or second[lane]:
-            groups[at], quads[at] = group + lane, quad[lane]
-            if index != other:
-                quads[half + at] = second[lane]
-            at += 1
-    return at
-
-
-@operation(types.int64, _quads_twin)
-def list_quads(
-    builder: Any,
-    pixels: Any,
-    index: Any,
-    other: Any,
-    group: Any,
-    skip: Any,
-    groups: Any,
-    quads: Any,
-    at: Any,
-    half: Any,
-) -> Any:
-    """Append the groups of four that are not all zero, among 64 uint8 at `index` or 64 at `other`; the new length.
-
-    groups (int32) receives group + lane, quads (int32) the four bytes at `index`, quads[half:] those at `other`; the
-    first `skip` lanes are passed over. All 16 lanes are written at `at`: lists need 16 places more than they will hold.
-    """
-    i32, zero = ir.IntType(32), ir.Constant(WORD, None)
-    quad, second = (builder.load(vector_at(builder, pixels, start, WORD), align=1) for start in (index, other))
-    lane = ir.Constant(WORD, list(range(LANES)))
-    late = builder.icmp_signed(">=", lane, splat_scalar(builder, builder.trunc(skip, i32)))
-    mask = builder.and_(builder.icmp_unsigned("!=", builder.or_(quad, second), zero), late)
-    number = builder.add(splat_scalar(builder, builder.trunc(group, i32)), lane)
-    bits = builder.bitcast(mask, ir.IntType(LANES))
-    lists = (groups, number), (quads, quad), (builder.gep(quads, [half]), second)
-    if has_feature("avx512f"):
-        for data, vector in lists:
-            packed = call(builder, "llvm.x86.avx512.mask.compress.v16i32", WORD, vector, zero, mask)
-            builder.store(packed, vector_at(builder, data, at, WORD), align=4)
-        return builder.add(at, builder.zext(builder.ctpop(bits), at.type))
-    for k in range(LANES):  # every lane is written, but only what is not zero moves the end of the list
-        position = ir.Constant(i32, k)
-        for data, vector in lists[:2]:
-            builder.store(builder.extract_element(vector, position), builder.gep(data, [at]))
-        at = builder.add(at, builder.zext(builder.extract_element(mask, position), at.type))
-    return at
