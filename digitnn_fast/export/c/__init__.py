@@ -16,12 +16,11 @@ import numpy as np
 
 from digitnn_fast.checks import shortened
 from digitnn_fast.export.c import avr, boards, tools
-from digitnn_fast.export.c.source import Integers, check_width, fill, renamed, sources
-from digitnn_fast.export.learning import LearningOptions, accuracy, check_choices, final, learn, specified
+from digitnn_fast.export.c.source import Integers, check_width, fill, final_integers, renamed, sources
+from digitnn_fast.export.learning import LearningOptions, accuracy, check_choices, learn, specified
 from digitnn_fast.export.programs import scratch_folder
 from digitnn_fast.export.ways import Answers, Bytes, Exporter, Fact, SelfTestError, Way, integer_answers
 from digitnn_fast.network import Network
-from digitnn_fast.reference.quantization import quantize
 from digitnn_fast.sample import load_sample
 from digitnn_fast.sizes import PIXELS, SIDE
 
@@ -62,17 +61,11 @@ class COptions(LearningOptions):
 def write(network: Network, folder: Path, options: COptions) -> Iterable[Fact]:
     """Write the sources, and run the self-test."""
     yield from learn(network, folder, options)
-    integers = _integers(network, folder, options)
+    integers = final_integers(network, folder, options)
     if options.inputs:
         yield accuracy(integers.logits)
     _write_files(integers, folder, options)
     yield "selftest.c", _selftest(folder / LAYOUTS[options.layout], options.prefix)
-
-
-def _integers(network: Network, folder: Path, options: COptions) -> Integers:
-    """The integers that the C computes."""
-    network = final(network, folder, options)
-    return Integers(quantize(network.parameters, options.bits), options.bits, network.preprocessing)
 
 
 def _write_files(integers: Integers, folder: Path, options: COptions) -> None:
@@ -109,7 +102,7 @@ def _plain(code: Path, prefix: str) -> Iterator[Path]:
 
 def ways(network: Network, folder: Path, options: COptions) -> Iterable[Way]:
     """The C that `write` left in the folder, compiled by this computer's compiler."""
-    wanted = partial(specified, _integers(network, folder, options).logits) if options.learns else integer_answers
+    wanted = partial(specified, final_integers(network, folder, options).logits) if options.learns else integer_answers
     found = tools.compiler() is not None
     run = partial(_compiled, folder / LAYOUTS[options.layout], options.prefix) if found else None
     yield Way(f"C, {options.bits} bits", wanted, run, "" if found else NO_COMPILER)
@@ -142,7 +135,7 @@ def _selftest(code: Path, prefix: str) -> str:
 def costs(network: Network, folder: Path, options: COptions) -> Iterator[Fact]:
     """The cost of a prediction on each board; SelfTestError if that exceeds a limit or the board answers wrong."""
     with _plain(folder / LAYOUTS[options.layout], options.prefix) as code:
-        yield from _costs(_integers(network, folder, options), code, options)
+        yield from _costs(final_integers(network, folder, options), code, options)
 
 
 def _costs(integers: Integers, code: Path, options: COptions) -> Iterator[Fact]:

@@ -5,15 +5,25 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast import __version__, reference
+from digitnn_fast.export.learning import LearningOptions, final
 from digitnn_fast.home import HOME
+from digitnn_fast.network import Network
 from digitnn_fast.preprocessing import PREPROCESSINGS, Step, prepare
-from digitnn_fast.reference.quantization import LARGEST, QuantizedParameters, octave_factor, octave_powers, rectangle
+from digitnn_fast.reference.quantization import (
+    LARGEST,
+    QuantizedParameters,
+    octave_factor,
+    octave_powers,
+    quantize,
+    rectangle,
+)
 from digitnn_fast.sample import load_sample
 from digitnn_fast.sizes import CLASSES, PIXELS, SIDE
 
@@ -54,6 +64,12 @@ class Integers(NamedTuple):
         used = np.asarray(self.quantized.W1.any(axis=1))
         used[PREPROCESSINGS[self.preprocessing].never_ink] = False
         return rectangle(used)
+
+
+def final_integers(network: Network, folder: Path, options: LearningOptions) -> Integers:
+    """Those of the given network, or of the one that learned and is in the folder."""
+    network = final(network, folder, options)
+    return Integers(quantize(network.parameters, options.bits), options.bits, network.preprocessing)
 
 
 def sources(network: Integers) -> dict[str, str]:

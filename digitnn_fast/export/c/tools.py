@@ -26,12 +26,18 @@ def compiler() -> list[str] | None:
     """The C compiler of this computer: $CC, cc, gcc or clang; None without, ToolError if $CC is no command."""
     for command in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
         try:
-            words = shlex.split(command)
+            found = words(command)
         except ValueError as error:
             raise ToolError(f"CC is {command!r}: {error}") from error
-        if words and shutil.which(words[0]):
-            return words
+        if found and shutil.which(found[0]):
+            return found
     return None
+
+
+def words(command: str, posix: bool = os.name == "posix") -> list[str]:
+    """A command's words as a shell has them; in Windows' a backslash is part of a path. ValueError for a lone quote."""
+    found = shlex.split(command, posix=posix)
+    return found if posix else [word.strip('"') for word in found]
 
 
 def build(folder: Path, program: Path, command: Sequence[str], main: Path = HERE / "driver.c") -> Path:

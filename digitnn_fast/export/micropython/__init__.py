@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast import __version__
-from digitnn_fast.export.c.source import Integers, numbers
+from digitnn_fast.export.c.source import Integers, final_integers, numbers
 from digitnn_fast.export.c.tools import answers
-from digitnn_fast.export.learning import LearningOptions, accuracy, final, learn, specified
+from digitnn_fast.export.learning import LearningOptions, accuracy, learn, specified
 from digitnn_fast.export.programs import run_tool, scratch_folder
 from digitnn_fast.export.ways import Answers, Bytes, Exporter, Fact, Way, integer_answers
 from digitnn_fast.home import HOME
 from digitnn_fast.network import Network
 from digitnn_fast.preprocessing import PREPROCESSINGS
-from digitnn_fast.reference.quantization import LARGEST, octave_factor, octave_powers, quantize
+from digitnn_fast.reference.quantization import LARGEST, octave_factor, octave_powers
 from digitnn_fast.sizes import CLASSES
 
 HERE = HOME / "export" / "micropython"
@@ -104,7 +104,7 @@ def _bytes(data: bytes) -> str:
 def write(network: Network, folder: Path, options: LearningOptions) -> Iterable[Fact]:
     """Write digits.py, and digits.mpy if its compiler is here."""
     yield from learn(network, folder, options)
-    integers = _integers(network, folder, options)
+    integers = final_integers(network, folder, options)
     if options.inputs:
         yield accuracy(integers.logits)
     (folder / "digits.py").write_text(source(integers), encoding="utf-8", newline="\n")
@@ -114,14 +114,9 @@ def write(network: Network, folder: Path, options: LearningOptions) -> Iterable[
         yield "digits.mpy", f"not made: there is no {COMPILER} here"
 
 
-def _integers(network: Network, folder: Path, options: LearningOptions) -> Integers:
-    network = final(network, folder, options)
-    return Integers(quantize(network.parameters, options.bits), options.bits, network.preprocessing)
-
-
 def ways(network: Network, folder: Path, options: LearningOptions) -> Iterable[Way]:
     """digits.py in this Python, and both files in MicroPython."""
-    integers = _integers(network, folder, options)
+    integers = final_integers(network, folder, options)
     wanted = partial(specified, integers.logits) if options.learns else integer_answers
     yield Way("Python, for MicroPython", wanted, partial(_answers, folder / "digits.py"), at_most=SHOWN)
     interpreter = which(INTERPRETER)
