@@ -1,4 +1,4 @@
-"""One-line errors."""
+"""One-line errors, and words in them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ def require(condition: bool, message: str) -> None:
 def printable(text: str) -> str:
     """`text` on one line and without escape codes, which a file's name may hold."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def counted(number: int, what: str) -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def shortened(text: str, most: int = 80) -> str:

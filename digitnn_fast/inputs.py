@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from digitnn_fast.checks import counted
 from digitnn_fast.columns import kaggle_names
 from digitnn_fast.images import preprocess
 from digitnn_fast.levels import check_levels
@@ -59,7 +60,7 @@ def as_digits(images: Any, labels: ArrayLike) -> tuple[NDArray[np.uint8], NDArra
     """Grey levels (n, 784) and labels (n,) 0..9, also as whole floats or texts; ValueError unless equally many."""
     pixels, digits = as_images(images), check_labels(_labels(labels)).astype(np.uint8)
     if len(pixels) != len(digits):
-        raise ValueError(f"there are {len(pixels):,} images and {len(digits):,} labels")
+        raise ValueError(f"{counted(len(pixels), 'image')}, but {counted(len(digits), 'label')}")
     return pixels, digits
 
 

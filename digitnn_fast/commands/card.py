@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from digitnn_fast.checks import counted
 from digitnn_fast.commands.report import accuracy_text, shape_text, trained_on_these, training_facts
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def write_card(out: str, title: str, network: Network, measured: Measured | None
         name, images, labels, probabilities = measured
         result = evaluation.evaluate(labels, probabilities)
         facts += [
-            ("measured on", f"{name} ({len(labels):,} rows)"),
+            ("measured on", f"{name} ({counted(len(labels), 'row')})"),
             ("accuracy there", accuracy_text(result.accuracy, result.rows)),
             ("cross-entropy there", f"{result.cross_entropy:.4f} nats"),
         ]

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from digitnn_fast.checks import counted
 from digitnn_fast.commands.report import print_made
 from digitnn_fast.version import VERSION
 
@@ -53,7 +54,7 @@ def download(
     from digitnn_fast.kaggle import client
 
     rows = client.download(out)
-    print_made([(name, f"{count:,} rows, in {out}") for name, count in rows.items()])
+    print_made([(name, f"{counted(count, 'row')}, in {out}") for name, count in rows.items()])
 
 
 @app.command()

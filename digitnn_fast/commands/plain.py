@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from digitnn_fast.checks import counted
 from digitnn_fast.commands.progress import Shown
 from digitnn_fast.commands.report import print_made, rate_text, report_stream
 
@@ -37,6 +38,6 @@ def predict(
     facts = [
         ("predicted", rate_text(rows, watch.stages.seconds["predict"])),
         ("time", str(watch.stages)),
-        ("probabilities", out) if probabilities else ("submission", f"{out} (valid, {rows:,} rows)"),
+        ("probabilities", out) if probabilities else ("submission", f"{out} (valid, {counted(rows, 'row')})"),
     ]
     print_made(facts, report_stream(out))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from digitnn_fast.checks import printable
+from digitnn_fast.checks import counted, printable
 from digitnn_fast.commands import plain
 from digitnn_fast.commands.json_output import print_json
 from digitnn_fast.commands.options import TEST_HELP, Json, Model, Named, Out, Sample, Threads, file_option, one_model
@@ -50,10 +50,10 @@ def validate(
 
     checked = predicting.validate(submission, test, sample, threads)
     if checked.usual is not None and checked.rows != checked.usual:
-        text = f"WARNING: {checked.rows:,} rows, but Kaggle's own test.csv has {checked.usual:,}"
+        text = f"WARNING: {counted(checked.rows, 'row')}, but Kaggle's own test.csv has {checked.usual:,}"
         print(printable(text), file=sys.stderr)
     if as_json:
         print_json({"submission": submission, "valid": True, "rows": checked.rows, "compared_with": checked.compared})
         return
     compared = f"as many as in {checked.compared}" if checked.compared else "not compared with a test.csv"
-    print_facts([("valid", f"{submission} ({checked.rows:,} rows, {compared})")])
+    print_facts([("valid", f"{submission} ({counted(checked.rows, 'row')}, {compared})")])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
-from digitnn_fast.checks import printable
+from digitnn_fast.checks import counted, printable
 from digitnn_fast.jobs.watch import ByteProgress, OnEpoch, Watch
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def shards_shown(shards: int) -> Iterator[Callable[[int, str], None]]:
 
     def text() -> str:
         trouble = f", {failed:,} failed" if failed else ""
-        return f"{rows:,} images, {rows / (time.perf_counter() - start):,.0f} images/s{trouble}"
+        return f"{counted(rows, 'image')}, {rows / (time.perf_counter() - start):,.0f} images/s{trouble}"
 
     def count(more: int, error: str) -> None:
         nonlocal done, rows, failed
@@ -143,7 +143,7 @@ def shards_shown(shards: int) -> Iterator[Callable[[int, str], None]]:
         def print_some(more: int, error: str) -> None:
             count(more, error)
             if done * EPOCH_LINES // shards > (done - 1) * EPOCH_LINES // shards:
-                print(f"{done:,} of {shards:,} shards: {text()}", file=sys.stderr)
+                print(f"{done:,} of {counted(shards, 'shard')}: {text()}", file=sys.stderr)
 
         yield print_some
         return

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from digitnn_fast.checks import printable
+from digitnn_fast.checks import counted, printable
 from digitnn_fast.commands.progress import Loudness, epoch_line, is_terminal
 from digitnn_fast.version import VERSION
 
@@ -119,12 +119,12 @@ def accuracy_text(accuracy: float, rows: int) -> str:
     """Accuracy with its standard error."""
     from digitnn_fast.record import standard_error
 
-    return f"{percent(accuracy, standard_error(accuracy, rows))} (standard error; {rows:,} rows)"
+    return f"{percent(accuracy, standard_error(accuracy, rows))} (standard error; {counted(rows, 'row')})"
 
 
 def rate_text(rows: int, seconds: float) -> str:
     """Rows, and how many per second, to three digits: more would be noise."""
-    return f"{rows:,} rows, {_rate(rows / seconds)} rows/s"
+    return f"{counted(rows, 'row')}, {_rate(rows / seconds)} rows/s"
 
 
 def _rate(per_second: float) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitnn_fast.checks import printable
+from digitnn_fast.checks import counted, printable
 from digitnn_fast.commands.app import USER_ERROR
 from digitnn_fast.commands.options import MAX_THREADS, Model, model_before
 from digitnn_fast.commands.progress import Loudness, compile_kernels, shards_shown
@@ -153,9 +153,8 @@ def _report_outcomes(outcomes: list[Outcome], stages: Stages, out: str, unread_o
     failed = sorted(one.error for one in groups["failed"])
     for error in failed:
         print(printable(f"error: {error}"), file=sys.stderr)
-    unread = sum(one.unread for one in outcomes)
-    if unread:
+    if unread := sum(one.unread for one in outcomes):
         kind = "WARNING" if unread_ok else "error"
-        print(f"{kind}: {unread:,} blank or damaged pictures; their rows say why", file=sys.stderr)
+        print(f"{kind}: {counted(unread, 'blank or damaged picture')}; the results say why", file=sys.stderr)
     if failed or (unread and not unread_ok):
         raise typer.Exit(USER_ERROR)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from digitnn_fast.checks import counted
 from digitnn_fast.commands.json_output import network_data, print_json
 from digitnn_fast.commands.options import (
     TEST_HELP,
@@ -137,7 +138,7 @@ def submit(
         *([("model", model_out)] if model_out else []),
         *([("plot", plot)] if plot else []),
         *([("report", report)] if report else []),
-        ("submission", f"{out} (valid, {rows:,} rows)"),
+        ("submission", f"{out} (valid, {counted(rows, 'row')})"),
         ("upload", upload),
         *next_step_facts(done.network),
     ]

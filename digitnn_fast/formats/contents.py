@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from digitnn_fast.checks import counted
 from digitnn_fast.formats import archives, arrays, parquet
 from digitnn_fast.formats.kinds import FormatError, Kind, identify
 from digitnn_fast.inputs import as_pixels
@@ -108,7 +109,7 @@ def _with(blocks: Iterator[NDArray[Any]], labels: NDArray[np.uint8] | None, name
 def check_pairs(images: int, labels: NDArray[np.uint8] | None, name: str) -> None:
     """FormatError unless there are as many labels as images."""
     if labels is not None and len(labels) != images:
-        raise FormatError(f"{name}: there are {len(labels):,} labels, but not as many images")
+        raise FormatError(f"{name}: {counted(len(labels), 'label')}, but not as many images")
 
 
 def checked(blocks: Iterator[Block], name: str, size: int) -> Iterator[Block]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from digitnn_fast.checks import shortened
+from digitnn_fast.checks import counted, shortened
 from digitnn_fast.files import Path, is_device, is_pipe
 from digitnn_fast.kaggle.table import KaggleFileError, Table
 from digitnn_fast.sizes import CLASSES
@@ -78,7 +78,7 @@ def check_ids(form: Form, rows: int) -> None:
     if form.ids is None:
         return
     if len(form.ids) != rows:
-        raise ValueError(f"there are {len(form.ids):,} ids, but {rows:,} rows")
+        raise ValueError(f"{counted(len(form.ids), 'id')}, but {counted(rows, 'row')}")
     if len(set(form.ids)) != rows:
         seen: set[str] = set()
         twice = next(text for text in form.ids if text in seen or seen.add(text))  # type: ignore[func-returns-value]
@@ -125,7 +125,7 @@ def check_submission(path: Path, rows: int | None, form: Form | None) -> tuple[i
     canonical = form in (None, USUAL) and not is_pipe(path)
     found = (_count_canonical(path) if canonical else None) or _count_any(path, form)
     if rows is not None and found[0] != rows:
-        raise KaggleFileError(f"{os.fspath(path)}: {found[0]:,} rows instead of {rows:,}")
+        raise KaggleFileError(f"{os.fspath(path)}: {counted(found[0], 'row')} instead of {rows:,}")
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from digitnn_fast.checks import counted
 from digitnn_fast.inputs import as_digits
 from digitnn_fast.kernels.layout import ADAM, MOMENTUM
 from digitnn_fast.network import Network, TrainingRecord, data_digest, join
@@ -196,7 +197,7 @@ def split(rows: int, heldout: float, seed: int) -> Split:
         raise ValueError(f"the share held out must be from 0 to less than 1, got {heldout}")
     tested = round(rows * heldout)
     if rows - tested < 1:
-        raise ValueError(f"{rows} rows are too few to learn from with {tested} held out")
+        raise ValueError(f"too few to learn from: {counted(rows, 'row')}, {tested} held out")
     order = np.random.default_rng((seed, 1)).permutation(rows)
     return np.sort(order[tested:]), np.sort(order[:tested])
 

@@ -85,4 +85,4 @@ def test_pictures_that_cannot_be_read_are_counted(command, tmp_path):
     for options, code, word in (([], 2, "error"), (["--unread-ok"], 0, "WARNING")):
         outcome = command(*arguments, *options)
         assert outcome.code == code
-        assert outcome.err.endswith(f"{word}: 1 blank or damaged pictures; their rows say why\n")
+        assert outcome.err.endswith(f"{word}: 1 blank or damaged picture; the results say why\n")

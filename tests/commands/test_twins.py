@@ -122,10 +122,10 @@ def test_what_kaggle_would_refuse(name, here, command):
 def test_a_sample_that_does_not_belong_to_the_file(door, here, command):
     (here / "wide.csv").write_text("id,a,b\n1,2,3\n")
     for options, reason in (
-        ("--test plain.csv --sample short.csv", "there are 1 ids, but 60 rows"),
+        ("--test plain.csv --sample short.csv", "1 id, but 60 rows"),
         (
             "--test test.csv --sample short.csv",
-            "(the test file's id .* is not in|there are 1 ids, but 60)",
+            "(the test file's id .* is not in|1 id, but 60)",
         ),
         ("--test test.csv --sample wide.csv", "wide.csv: line 1: a sample submission has two columns, but this has 3"),
         ("--test test.csv --sample none.csv", "none.csv: no such file"),
