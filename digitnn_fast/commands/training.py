@@ -218,7 +218,7 @@ def train(
     )
     print_made(
         [
-            ("data", f"{train} ({done.rows:,} rows)"),
+            ("data", f"{train} ({counted(done.rows, 'row')})"),
             ("network", shape_text(done.network)),
             *(validation_facts(done.validation) if done.validation else [heldout_fact(done.network.training)]),
             ("time", str(watch.stages)),
