@@ -87,7 +87,8 @@ def main() -> None:
     if not arguments.dry:
         (HERE / "SHARDS.md").write_text(text + "\n")
         before, _, rest = README.read_text().partition(BEGIN)
-        README.write_text(f"{before}{BEGIN}{chr(10).join(plan)}\n{END}{rest.partition(END)[2]}")
+        block = "\n".join(plan).replace("](", "](../../bench/")
+        README.write_text(f"{before}{BEGIN}{block}\n{END}{rest.partition(END)[2]}")
 
 
 def _images(data: Path) -> np.ndarray:
@@ -261,7 +262,7 @@ def _plan(costs: list[Cost]) -> list[str]:
     about = (
         f"Measured on one core of {cpu_name()}: processor time from file to result, model `small` in float32 if "
         f"nothing else is said, shards of {ROWS:,}. Assumed: an object store that gives each machine 10 Gbit/s. "
-        "All of it, with versions: [bench/SHARDS.md](bench/SHARDS.md), by `python -m bench.shards`."
+        "All of it, with versions: [bench/SHARDS.md](SHARDS.md), by `python -m bench.shards`."
     )
     answer = (
         "The limit is reading. From a store, a billion images in `.npy` cost "

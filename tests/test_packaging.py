@@ -19,6 +19,7 @@ from programs import HANGS
 
 from digitnn_fast import __version__
 
+DOCUMENTED = "bench", "digitnn_fast", "kernel", "submission", "tests"
 LINUX = {"platform_python_implementation": "CPython", "python_version": "3.13", "platform_machine": "x86_64"}
 
 
@@ -58,6 +59,18 @@ def test_links_of_the_description_are_absolute_once_there_is_an_address():
         '![c](https://host/name/raw/main/bench/a.svg) <img src="https://host/name/raw/main/bench/b.svg" alt="d"> '
         "[e](#here)"
     )
+
+
+def test_links_between_documents_lead_to_files():
+    documents = [ROOT / "README.md", *(path for name in DOCUMENTED for path in (ROOT / name).rglob("*.md"))]
+    links = [
+        (document.relative_to(ROOT).as_posix(), link)
+        for document in documents
+        for link in re.findall(r"""(?:\]\(|\b(?:src|srcset|href)=")([^)"\s#]+)""", document.read_text(encoding="utf-8"))
+        if not re.match("[a-z]+:", link)
+    ]
+    assert len(links) > 15
+    assert not [(name, link) for name, link in links if not (ROOT / name).parent.joinpath(link).exists()]
 
 
 def test_a_citation_has_the_same_address_and_version():
