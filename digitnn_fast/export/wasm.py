@@ -1,6 +1,7 @@
-"""The network as WebAssembly, from the same C as for microcontrollers, inside an ES module with types.
+"""The network as WebAssembly, from the C for microcontrollers, inside an ES module with types.
 
-clang and its linker make it, without a libc. The integers are those of every other int8 way.
+Its innermost loops are other ones, which become vectors. clang and its linker make it, without a libc. The integers are
+those of every other int8 way.
 """
 
 from __future__ import annotations
@@ -19,7 +20,16 @@ from digitnn_fast.page import wasm_module
 from digitnn_fast.reference.quantization import quantize
 
 TOOLS = "clang", "wasm-ld"  # Debian: clang and lld
-FLAGS = ("--target=wasm32", "-O3", "-msimd128", "-std=c99", "-nostdlib", "-ffreestanding", "-Wl,--no-entry,--strip-all")
+FLAGS = (
+    "--target=wasm32",
+    "-O3",
+    "-msimd128",
+    "-fno-math-errno",
+    "-std=c99",
+    "-nostdlib",
+    "-ffreestanding",
+    "-Wl,--no-entry,--strip-all",
+)
 NAME = "digits-wasm"
 
 
@@ -37,7 +47,7 @@ def write(network: Network, folder: Path, options: Options) -> Iterable[Fact]:
 def _compiled(integers: Integers) -> bytes:
     stack = 2**16 + 16 * len(integers.quantized.b1)  # all hidden units lie there, in 4 bytes
     with scratch_folder() as scratch:
-        for name, text in sources(integers).items():
+        for name, text in sources(integers, wide=True).items():
             (scratch / name).write_text(text, encoding="utf-8")
         files = [scratch / "digits.c", HERE / "wasm.c"]
         run_tool(["clang", *FLAGS, f"-Wl,-z,stack-size={stack}", "-I", scratch, "-o", scratch / "digits.wasm", *files])

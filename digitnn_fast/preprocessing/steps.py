@@ -55,6 +55,7 @@ class Step(NamedTuple):
     javascript: Path  # the file's stem is the name of the function: pixels (784,) to pixels (784,)
     micropython: Path  # the same
     c: tuple[Path, ...] = ()
+    wide: tuple[Path, ...] = ()  # the same for WebAssembly, in loops that become vectors; none: as `c`
     constants: Mapping[str, int] = {}
     edge: int = 0  # pixels at each side of the picture that a view does not get in ONNX, for it would not look at them
 
@@ -113,6 +114,7 @@ def _describe(cells: Cells) -> Step:
         HERE / "described.js",
         BOARD / "described.py",
         (STRAIGHTEN, HERE / "describe.c"),
+        (HERE / "describe_wide.c",),
         dict(zip(CELLS, cells, strict=True)),
         graph.EDGE,
     )

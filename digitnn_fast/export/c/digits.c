@@ -62,7 +62,7 @@ typedef uint32_t packed;
 #endif
 #define PER_PACKED (8 * (int32_t)sizeof(packed) / BITS)
 #define ROW (HIDDEN / PER_PACKED) /* of one pixel in W1 */
-#define LISTED 16                 /* pixels in a full list */
+#define LISTED @listed@                 /* pixels in a full list */
 
 #if defined(__AVR__) && (BOTTOM - TOP) * (RIGHT - LEFT) * HIDDEN / 8 * BITS > 32767
 #error "an AVR takes at most 32,767 bytes of weights: export fewer bits, inputs or hidden units"

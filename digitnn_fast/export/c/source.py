@@ -30,6 +30,7 @@ from digitnn_fast.sizes import CLASSES, PIXELS, SIDE
 HERE = HOME / "export" / "c"
 WIDTH = 110  # of a line of numbers
 NOISE = 32  # pictures in the self-test
+LISTED = 16  # pixels at a time: so many products with few bits fit in 16
 
 
 class Integers(NamedTuple):
@@ -72,14 +73,16 @@ def final_integers(network: Network, folder: Path, options: LearningOptions) -> 
     return Integers(quantize(network.parameters, options.bits), options.bits, network.preprocessing)
 
 
-def sources(network: Integers) -> dict[str, str]:
+def sources(network: Integers, wide: bool = False) -> dict[str, str]:
     """The text of digits.h, digits.c and selftest.c; ValueError for a network that is too wide for the C.
+
+    With `wide`, and weights in 8 bits, it is the C that compilers turn into vectors, which wants more memory.
 
     Each has a number of the whole set. They compile only together: files are replaced one after the other, and a kill
     between two of them must not leave weights of one network beside the self-test of another that passes by chance.
     """
     check_width(len(network.quantized.b1))
-    parts = _network(network)
+    parts = _network(network, wide)
     values = {"digits.h": {}, "digits.c": parts, "selftest.c": {**_selftest(network), "stored": parts["stored"]}}
     texts = {name: fill(name, network, **own) for name, own in values.items()}
     number = f"0x{zlib.crc32(''.join(texts.values()).encode()):08x}u"
@@ -108,13 +111,17 @@ def fill(name: str, network: Integers, **values: Any) -> str:
         "passes": "at most once each" if once else "twice: only after the last one it is known where the digit stands",
         "needs": f"{network.bytes():,} bytes of weights" + ("" if fits else ", too many for AVR"),
     }
-    text = (HERE / name).read_text(encoding="utf-8")
+    text = _text(name)
     for key, value in {"about": about, "version": __version__, **values}.items():
         text = text.replace(f"@{key}@", str(value))
     return text
 
 
-def _network(network: Integers) -> dict[str, Any]:
+def _text(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def _network(network: Integers, wide: bool) -> dict[str, Any]:
     (W1, b1, W2, b2, shift, scale), bits, preprocessing = network
     top, bottom, left, right = network.window()
     spare = padded(len(b1), bits) - len(b1)  # units of zeros, to fill the last block
@@ -128,8 +135,9 @@ def _network(network: Integers) -> dict[str, Any]:
         "powers": octave_powers(),
     }
     return {
-        "first_layer": (HERE / "first_layer.c").read_text(encoding="utf-8"),  # which has marks of its own
-        **_choice(preprocessing),
+        "first_layer": "\n".join(map(_text, ("add_up_wide.c" if wide else "add_up.c", "first_layer.c"))),
+        "listed": PIXELS if wide else LISTED,
+        **_choice(preprocessing, wide),  # also for the marks of these files
         "bits": bits,
         "block": network.block(),
         "hidden": len(b1) + spare,
@@ -145,7 +153,7 @@ def _network(network: Integers) -> dict[str, Any]:
     }
 
 
-def _choice(preprocessing: str) -> dict[str, str]:
+def _choice(preprocessing: str, wide: bool) -> dict[str, str]:
     """What digits.c says of preprocessings: a macro for each, which need what, and the chosen one's C pieces."""
     rows = [row for row in PREPROCESSINGS.values() if row.steps]
     return {
@@ -153,13 +161,13 @@ def _choice(preprocessing: str) -> dict[str, str]:
             f"#define {row.name.upper()} {int(row.name == preprocessing)} /* {row.comment} */" for row in rows
         ),
         "viewed": " || ".join(row.name.upper() for row in rows if row.view),
-        "view": "".join(_pieces(step) for step in PREPROCESSINGS[preprocessing].steps),
+        "view": "".join(_pieces(step, wide) for step in PREPROCESSINGS[preprocessing].steps),
     }
 
 
-def _pieces(step: Step) -> str:
+def _pieces(step: Step, wide: bool) -> str:
     constants = "".join(f"#define {name.upper()} {value}\n" for name, value in step.constants.items())
-    parts = [constants, *(piece.read_text(encoding="utf-8") for piece in step.c)]
+    parts = [constants, *(piece.read_text(encoding="utf-8") for piece in (wide and step.wide) or step.c)]
     return "".join(f"\n{part}" for part in parts if part)
 
 

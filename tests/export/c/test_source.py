@@ -36,8 +36,8 @@ CROSS = {
 MANY = [(bits, preprocessing) for bits in LARGEST for preprocessing in PREPROCESSINGS]
 
 
-def built(network, folder, command, main=tools.HERE / "driver.c"):
-    for name, text in sources(network).items():
+def built(network, folder, command, main=tools.HERE / "driver.c", wide=False):
+    for name, text in sources(network, wide).items():
         (folder / name).write_text(text)
     return tools.build(folder, folder / "program", command, main)
 
@@ -98,6 +98,14 @@ def test_without_a_multiplier(tmp_path, preprocessing):
     needs("gcc")
     network, images = integers(2, preprocessing), np.concatenate([DIGITS[:500], HOSTILE])
     check(network, images, tools.answers([built(network, tmp_path, (*COMPILERS["gcc"], ADDING))], images))
+
+
+@pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
+def test_the_c_of_webassembly_gives_the_same_integers(tmp_path, preprocessing):
+    needs("gcc")
+    network, images = integers(8, preprocessing), np.concatenate([DIGITS[:300], HOSTILE])
+    command = ("gcc", *SANITIZED, *tools.STRICT, "-Wno-unused-function", "-fno-math-errno")
+    check(network, images, tools.answers([built(network, tmp_path, command, wide=True)], images))
 
 
 ROWS = """
