@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from digitnn_fast.checks import counted
 from digitnn_fast.inputs import as_images
 from digitnn_fast.network import Network
 from digitnn_fast.predictor import Precision, Predictor
@@ -18,6 +19,18 @@ from digitnn_fast.training import DEFAULT, train
 from digitnn_fast.training.recipes import Recipe, find_recipe
 
 OVERRIDES = "hidden", "epochs", "learning_rate", "batch", "weight_decay", "smoothing"
+
+
+def _classes(targets: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """The classes (k,), sorted, and the place (n,) of each target among them; ValueError for what are no classes."""
+    if targets.dtype.kind == "f" and not (np.isfinite(targets).all() and (targets == np.rint(targets)).all()):
+        raise ValueError("y must be classes, none of them missing, not continuous values")
+    try:
+        if targets.dtype.kind == "O" and any(target != target for target in targets):  # NaN
+            raise TypeError
+        return np.unique(targets, return_inverse=True)
+    except TypeError:  # also of None, pandas' NA, or numbers among texts
+        raise ValueError("y must be all numbers or all texts, and none of them missing") from None
 
 
 class NotFittedError(ValueError, AttributeError):
@@ -88,6 +101,8 @@ class DigitClassifier:
 
     def fit(self, X: Any, y: ArrayLike) -> DigitClassifier:
         """Train on images X (n, 784) with classes y (n,), numbers or texts; ValueError unless there are 1 to 10."""
+        if np.ma.is_masked(y):
+            raise ValueError("y has masked values; leave these rows out")
         pixels, targets = as_images(X), np.asarray(y)
         if targets.ndim == 2 and targets.shape[1] == 1:
             targets = targets[:, 0]
@@ -95,9 +110,7 @@ class DigitClassifier:
             raise ValueError(f"y must be ({len(pixels)},), one class for each image, not {targets.shape}")
         if not len(pixels):
             raise ValueError("there are no images to learn from")
-        if targets.dtype.kind == "f" and not (np.isfinite(targets).all() and (targets == np.rint(targets)).all()):
-            raise ValueError("y must be classes, not continuous values")
-        classes, codes = np.unique(targets, return_inverse=True)
+        classes, codes = _classes(targets)
         if len(classes) > CLASSES:
             raise ValueError(f"y has {len(classes):,} classes, and the network {CLASSES} outputs")
         recipe = self._recipe()
@@ -123,7 +136,10 @@ class DigitClassifier:
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy 0..1 on images X (n, 784) whose classes are y (n,)."""
-        right = self.predict(X) == np.asarray(y).reshape(-1)
+        answers, true = self.predict(X), np.asarray(y).reshape(-1)
+        if len(answers) != len(true):
+            raise ValueError(f"{counted(len(answers), 'image')}, but y has {len(true):,}")
+        right = answers == true
         return float(np.average(right, weights=None if sample_weight is None else np.asarray(sample_weight)))
 
     def _recipe(self) -> Recipe:

@@ -137,6 +137,8 @@ class Network:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
         """The network of a model file; ModelFileError, one line, if it can't be read or is no such file."""
+        if path == "":
+            raise ModelFileError("an empty name is not a model file")
         try:
             with open(path, "rb") as file:
                 return _read(file)

@@ -23,7 +23,7 @@ def available_cpus() -> int:
 
 
 def thread_count(threads: int | None) -> int:
-    """`threads`; if that is None what DIGITNN_THREADS says, or one per CPU. ValueError if it is less than 1."""
+    """`threads`; if that is None what DIGITNN_THREADS says, or one per CPU; ValueError for no integer from 1 on."""
     if threads is None:
         text = os.environ.get("DIGITNN_THREADS", "")
         if not text:
@@ -31,9 +31,9 @@ def thread_count(threads: int | None) -> int:
         if not text.isdecimal() or int(text) == 0:
             raise ValueError(f"DIGITNN_THREADS must be 1 or more, got {text[:40]!r}")
         return int(text)
-    if threads < 1:
-        raise ValueError(f"threads must be 1 or more, got {threads}")
-    return threads
+    if not hasattr(threads, "__index__") or threads < 1:
+        raise ValueError(f"threads must be an integer, 1 or more, got {threads!r}")
+    return int(threads)
 
 
 def run_together(calls: Sequence[Callable[[], Any]], on_failure: Callable[[], None] = lambda: None) -> list[Any]:

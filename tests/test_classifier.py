@@ -76,6 +76,29 @@ def test_only_the_classes_that_were_seen(digits):
     assert model.score(X_TEST[tested], Y_TEST[tested]) > 0.93
 
 
+def test_a_score_needs_a_class_of_each_image(fitted):
+    with pytest.raises(ValueError, match=r"^3 images, but y has 2$"):
+        fitted.score(X_TEST[:3], Y_TEST[:2])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("epochs", 0, "epochs must be an integer, 1 or more, got 0"),
+        ("batch", -1, "batch must be an integer, 1 or more, got -1"),
+        ("hidden", 2.5, r"hidden must be an integer, 1 or more, got 2\.5"),
+        ("hidden", 10**6, "hidden must be 1 to 65,536, got 1,000,000"),
+        ("learning_rate", -1.0, r"the learning rate must be more than 0, got -1\.0"),
+        ("learning_rate", "fast", "the learning rate must be more than 0, got fast"),
+        ("weight_decay", np.inf, "the weight decay must be 0 or more, got inf"),
+        ("smoothing", 1.5, r"the smoothing must be from 0 to less than 1, got 1\.5"),
+    ],
+)
+def test_settings_that_nothing_can_be_trained_with(name, value, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        DigitClassifier(**{name: value}).fit(X[:20], Y[:20])
+
+
 def test_int8(fitted):
     model = DigitClassifier(epochs=8, hidden=32, precision="int8").fit(X, Y)
     assert np.mean(model.predict(X_TEST) == fitted.predict(X_TEST)) > 0.99
@@ -102,7 +125,11 @@ def test_parameters():
         (X[:, 1:], Y, r"images must be .*, not \(2000, 783\)"),
         (X / 255 + np.nan, Y, "images of float64 must lie in 0..1, .* but hold NaN"),
         (X[:0], Y[:0], "there are no images to learn from"),
-        (X, Y + 0.5, "y must be classes, not continuous values"),
+        (X, Y + 0.5, "y must be classes, none of them missing, not continuous values"),
+        (X, np.array([1, None] * 1000), "y must be all numbers or all texts, and none of them missing"),
+        (X, np.array([1, "a"] * 1000, object), "y must be all numbers or all texts, and none of them missing"),
+        (X, np.array([1, np.nan] * 1000, object), "y must be all numbers or all texts, and none of them missing"),
+        (X, np.ma.masked_equal(Y, 1), "y has masked values; leave these rows out"),
         (X, np.arange(2000), "y has 2,000 classes, and the network 10 outputs"),
     ],
 )

@@ -115,12 +115,15 @@ def test_made_from_a_network_or_a_file(tmp_path):
         np.testing.assert_array_equal(predictor.predict_proba(IMAGES), PROBABILITIES)
     with pytest.raises(ModelFileError, match="No such file"):
         Predictor.load(tmp_path / "nothing.npz")
+    with pytest.raises(ModelFileError, match=r"^an empty name is not a model file$"):
+        Predictor.load("")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"threads": 0}, "threads must be 1 or more, got 0"),
+        ({"threads": 0}, "threads must be an integer, 1 or more, got 0"),
+        ({"threads": 2.5}, "threads must be an integer, 1 or more, got 2.5"),
         ({"precision": "int4"}, f"precision must be {' or '.join(ENGINES)}, got 'int4'"),
     ],
 )

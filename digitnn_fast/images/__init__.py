@@ -74,7 +74,7 @@ def preprocess(picture: Source) -> NDArray[np.uint8]:
     Photos and drawings, dark on light or light on dark, are cut out and fitted as MNIST's digits were: the longer
     side 20 pixels, strokes of their weight, the centre of mass in the middle of 28x28. BlankPictureError if nothing
     is written on it, PictureError if it can't be read or shows four digits or more (both are ValueErrors), OSError if
-    there is no such file.
+    there is no such file, TypeError for anything else, as an array.
 
     >>> from PIL import Image, ImageDraw
     >>> paper = Image.new("L", (200, 200), "white")

@@ -59,7 +59,7 @@ def read_colours(source: Source) -> NDArray[np.uint8]:
 
     Of a small one that was enlarged by repeating its pixels, as `preprocess` would see squares, the small one.
     Transparent pixels become paper: white, or black if the ink is light. PictureError if it can't be read, is no
-    picture, or would take more than MAX_BYTES; OSError if there is no such file.
+    picture, or would take more than MAX_BYTES; OSError if there is no such file, TypeError for what names none.
     """
     from PIL import Image
 
@@ -67,6 +67,10 @@ def read_colours(source: Source) -> NDArray[np.uint8]:
         return _colours(source)
     if isinstance(source, str) and source.startswith("data:"):
         source = _from_url(source)
+    if not isinstance(source, str | os.PathLike | bytes | bytearray) and not hasattr(source, "read"):
+        hint = "; Image.fromarray makes one of an array" if hasattr(source, "__array__") else ""
+        wanted = "a path, a Pillow image, an open file, its bytes or a data: URL"
+        raise TypeError(f"a picture is {wanted}, not {type(source).__name__}{hint}")
     if isinstance(source, bytes | bytearray):
         source = io.BytesIO(source)
     try:

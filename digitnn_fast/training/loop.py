@@ -110,9 +110,7 @@ def train_on(
     The checkpoint stays.
     """
     chosen, threads = find_recipe(recipe), thread_count(threads)
-    if not 0 <= seed <= MOST_SEED:  # which the record would refuse, after minutes
-        raise ValueError(f"the seed must be an integer from 0 up, of {MOST_SEED.bit_length()} bits at most")
-    seed = index(seed)
+    seed = check_seed(seed)
     (learned, tested), digest = rows, data_digest(images, labels)
     kept = Checkpoint(checkpoint, _identity(chosen, seed, digest, learned, patience), chosen) if checkpoint else None
     state = (kept and kept.load()) or State()
@@ -191,6 +189,13 @@ def rows_digest(learned: NDArray[np.int64]) -> str:
     return hashlib.sha256(learned.astype("<i8").tobytes()).hexdigest()
 
 
+def check_seed(seed: Any) -> int:
+    """The seed as an int; ValueError for one that the record would refuse, after minutes."""
+    if not hasattr(seed, "__index__") or not 0 <= seed <= MOST_SEED:
+        raise ValueError(f"the seed must be an integer from 0 up, of {MOST_SEED.bit_length()} bits at most")
+    return index(seed)
+
+
 def split(rows: int, heldout: float, seed: int) -> Split:
     """Indices of the rows to learn from and of those held out, each in the order of the file."""
     if not 0 <= heldout < 1:
@@ -198,7 +203,7 @@ def split(rows: int, heldout: float, seed: int) -> Split:
     tested = round(rows * heldout)
     if rows - tested < 1:
         raise ValueError(f"too few to learn from: {counted(rows, 'row')}, {tested} held out")
-    order = np.random.default_rng((seed, 1)).permutation(rows)
+    order = np.random.default_rng((check_seed(seed), 1)).permutation(rows)
     return np.sort(order[tested:]), np.sort(order[:tested])
 
 

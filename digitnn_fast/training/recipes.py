@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from digitnn_fast.checks import require, shortened
 from digitnn_fast.preprocessing import PREPROCESSINGS, predicting
+from digitnn_fast.sizes import MAX_HIDDEN
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,16 @@ class Distortion:
         return np.asarray(np.rint(limits * 65536), np.int64)
 
 
+WHOLE = "hidden", "epochs", "batch", "members"
+
+
+def _is_within(value: object, least: float, most: float) -> bool:
+    return isinstance(value, int | float | np.number) and bool(least <= value < most)
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained."""
+    """How a network is trained; ValueError for impossible settings."""
 
     name: str
     summary: str
@@ -49,6 +58,22 @@ class Recipe:
     smoothing: float = 0.0  # share of each label that is spread over all digits (Szegedy et al. 2016)
     members: int = 1  # networks whose logits are averaged: one network, that many times as wide
     half: bool = False  # weights rounded to float16, for a file of half the size
+
+    def __post_init__(self) -> None:
+        """ValueError for settings with which nothing can be trained."""
+        for name in WHOLE:
+            value = getattr(self, name)
+            whole = isinstance(value, int | np.integer) and bool(value >= 1)
+            text = f"{name} must be an integer, 1 or more, got {shortened(repr(value))}"
+            require(whole or (name == "batch" and value is None), text)
+        require(self.hidden <= MAX_HIDDEN, f"hidden must be 1 to {MAX_HIDDEN:,}, got {self.hidden:,}")
+        rate, decay, smoothing = self.learning_rate, self.weight_decay, self.smoothing
+        require(_is_within(rate, 0, math.inf) and rate > 0, f"the learning rate must be more than 0, got {rate}")
+        require(_is_within(decay, 0, math.inf), f"the weight decay must be 0 or more, got {decay}")
+        require(_is_within(smoothing, 0, 1), f"the smoothing must be from 0 to less than 1, got {smoothing}")
+        there = ", ".join(PREPROCESSINGS)
+        known = self.preprocessing in list(PREPROCESSINGS)
+        require(known, f"no preprocessing {shortened(repr(self.preprocessing))}: there are {there}")
 
     @property
     def full_batch(self) -> bool:
@@ -161,9 +186,4 @@ def find_recipe(recipe: str | Recipe) -> Recipe:
 def changed_recipe(recipe: str, **changes: int | float | str | None) -> Recipe:
     """The recipe of that name, its own fields replaced by those that are not None; ValueError if that can't be."""
     own = {name: value for name, value in changes.items() if value is not None}
-    if own.get("preprocessing", "raw") not in PREPROCESSINGS:
-        raise ValueError(f"no preprocessing {own['preprocessing']!r}: there are {', '.join(PREPROCESSINGS)}")
-    rate = own.get("learning_rate", 1.0)
-    if not (isinstance(rate, float) and 0 < rate < math.inf):
-        raise ValueError(f"the learning rate must be more than 0, got {rate}")
     return replace(find_recipe(recipe), **own)  # type: ignore[arg-type]

@@ -80,6 +80,19 @@ def test_not_a_file(tmp_path):
         preprocess(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        (np.zeros((50, 50), np.uint8), r"not ndarray; Image\.fromarray makes one of an array"),
+        (None, "not NoneType"),
+        ([1, 2], "not list"),
+    ],
+)
+def test_not_a_picture_at_all(what, message):
+    with pytest.raises(TypeError, match=f"^a picture is a path, .*, {message}$"):
+        preprocess(what)
+
+
 SOUND = [
     saved("PNG"),
     saved("JPEG"),

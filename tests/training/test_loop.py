@@ -209,8 +209,8 @@ def test_any_layout_of_the_images(order):
         ({"images": IMAGES[0]}, "there must be many images (n, 784); reshape one to (1, 784)"),
         ({"labels": np.full(300, 10)}, "labels must be 0 to 9, got 10 at index 0"),
         ({"labels": LABELS / 2}, "labels must be integers, got float64"),
-        ({"threads": 0}, "threads must be 1 or more, got 0"),
-        ({"recipe": replace(SMALL, hidden=0)}, "hidden must be 1 to 65,536, got 0"),
+        ({"threads": 0}, "threads must be an integer, 1 or more, got 0"),
+        ({"seed": None}, "the seed must be an integer from 0 up, of 128 bits at most"),
         (
             {"recipe": replace(SMALL, learning_rate=1e30)},
             "the training diverged: the learning rate of 1e+30 is too high",
