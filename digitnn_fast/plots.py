@@ -69,11 +69,15 @@ def curves(record: TrainingRecord, stacked: bool = False) -> Figure:
     figure = _figure(4.6, 6.6) if stacked else _figure(10, 3.8)
     loss, accuracy = figure.subplots(2, 1) if stacked else figure.subplots(1, 2)
     epochs = np.arange(1, len(record.history) + 1)
+    marker = "o" if len(epochs) == 1 else ""
+    heldout = "held-out rows" if record.heldout_rows else "held-out rows, by the network that had not seen them"
     for column, axes in ((0, loss), (1, accuracy)):
-        axes.plot(epochs, record.history[:, column], label="training (distorted images, weights in motion)")
-        if record.heldout_rows:
-            axes.plot(epochs, record.history[:, 2 + column], label="held-out rows")
+        training = "training (distorted images, weights in motion)"
+        axes.plot(epochs, record.history[:, column], marker=marker, label=training)
+        if record.heldout_rows or record.estimated_rows:
+            axes.plot(epochs, record.history[:, 2 + column], marker=marker, label=heldout)
         axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
     loss.set(title="Cross-entropy in nats", yscale="log")
     accuracy.set_title("Accuracy")

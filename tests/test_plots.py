@@ -35,10 +35,15 @@ def spoiled(share: float = 0.2) -> np.ndarray:
 
 def test_curves_show_the_history():
     record = train(IMAGES, LABELS, replace(RECIPES["fast"], epochs=3), threads=1).training
-    for column, axes in enumerate(plots.curves(record).axes):
-        training, heldout = axes.get_lines()
-        np.testing.assert_array_equal(training.get_ydata(), record.history[:, column])
-        np.testing.assert_array_equal(heldout.get_ydata(), record.history[:, 2 + column])
+    nobody = {"heldout_rows": 0, "heldout_accuracy": np.nan}
+    estimated = replace(record, **nobody, estimated_rows=record.heldout_rows, estimated_accuracy=0.9)
+    for one in (record, estimated):  # the second as `submit` makes it
+        for column, axes in enumerate(plots.curves(one).axes):
+            training, heldout = axes.get_lines()
+            np.testing.assert_array_equal(training.get_ydata(), record.history[:, column])
+            np.testing.assert_array_equal(heldout.get_ydata(), record.history[:, 2 + column])
+            assert all(tick == int(tick) for tick in axes.get_xticks()), "there is no half epoch"
+    assert len(plots.curves(replace(estimated, history=record.history[:1])).axes[0].get_lines()[0].get_marker()) == 1
 
 
 def test_confusion_shows_every_count():
