@@ -210,6 +210,7 @@ def _read(file: BinaryIO) -> Network:
     """The network of an open model file; ModelFileError if it is none, and any exception if it is damaged."""
     from zipfile import ZipFile
 
+    accept(file.seekable(), "a pipe; a model must be a file")
     check_directory(file)
     with ZipFile(file) as archive:
         metadata = _read_metadata(archive)

@@ -53,8 +53,8 @@ def _check_plot(path: str, endings: tuple[str, ...]) -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise ValueError("plots need matplotlib: pip install 'digitnn-fast[plots]'") from error
-    if not path.lower().endswith(endings):
-        raise ValueError(f"{path}: the name must end with {' or '.join(endings)}")
+    if os.path.splitext(path)[1].lower() not in endings:  # `.png` alone is a name without an ending
+        raise ValueError(f"{path or 'an empty name'}: the name must end with {' or '.join(endings)}")
 
 
 def _figure(width: float, height: float) -> Figure:

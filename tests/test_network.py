@@ -2,7 +2,9 @@
 
 import copy
 import math
+import os
 import pickle
+import threading
 from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from model_files import HISTORY, NAMES, NETWORK, NOT_HELD_OUT, RECORD, assert_same, saved
 
 from digitnn_fast.network import Network, data_digest
+from digitnn_fast.npz import ModelFileError
 from digitnn_fast.preprocessing import PREPROCESSINGS
 from digitnn_fast.utils import initialize_parameters
 
@@ -85,6 +88,16 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, settings):
         saved(tmp_path, replace(NETWORK, training=replace(RECORD, settings=settings)))
     assert (tmp_path / "model.npz").read_bytes() == content
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such pipes")
+def test_a_model_does_not_come_through_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[b""])
+    writer.start()
+    with pytest.raises(ModelFileError, match=r"pipe: a pipe; a model must be a file$"):
+        Network.load(tmp_path / "pipe")
+    writer.join()
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):

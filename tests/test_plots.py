@@ -46,6 +46,12 @@ def test_curves_show_the_history():
     assert len(plots.curves(replace(estimated, history=record.history[:1])).axes[0].get_lines()[0].get_marker()) == 1
 
 
+@pytest.mark.parametrize(("name", "said"), [(".png", r"\.png"), ("", "an empty name"), ("x.gif", r"x\.gif")])
+def test_names_that_are_no_plots(name, said):
+    with pytest.raises(ValueError, match=f"^{said}: the name must end with "):
+        plots.check_plots([name], [])
+
+
 def test_confusion_shows_every_count():
     result = evaluation.evaluate(LABELS, spoiled())
     axes = plots.confusion(result).axes[0]

@@ -72,10 +72,12 @@ def export(
     """
     exporter = find_exporter(target)
     options = options or exporter.options()
+    limit = options.usual_loss if max_loss is None else max_loss
+    if not 0 <= limit <= 100:
+        raise ValueError(f"--max-loss must be from 0 to 100 percent, not {limit}")
     with filling(out) as folder:
         facts = list(exporter.write(network, folder, options))
         files = [(path.relative_to(folder).as_posix(), path.stat().st_size) for path in list_files(folder)]
-        limit = options.usual_loss if max_loss is None else max_loss
         tests = [(way.name, _test(way, network, limit)) for way in exporter.ways(network, folder, options)]
         facts += exporter.costs(network, folder, options)
     return Exported(files, tests, facts)

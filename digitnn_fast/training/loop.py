@@ -239,7 +239,8 @@ def set_rates(schedule: Schedule, recipe: Recipe, epoch: int) -> None:
     step = epoch * schedule.batches + schedule.batch_of_block() + 1.0
     warm = np.minimum(1, step / (WARMUP * total))  # Adam's first steps are blind: its averages hold few gradients
     rate = recipe.learning_rate * warm * (1 + np.cos(np.pi * (step - 1) / total)) / 2
-    rates.step_size[:] = rate / (1 - BETA1**step)
+    with np.errstate(over="ignore"):  # a training that diverges says so in its own words
+        rates.step_size[:] = rate / (1 - BETA1**step)
     rates.kept[:] = 1 - rate * recipe.weight_decay
     rates.decay[:], rates.second_decay[:] = BETA1, BETA2
     rates.correction[:] = 1 / np.sqrt(1 - BETA2**step)

@@ -5,6 +5,7 @@ The templates are the C files beside this one.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -49,7 +50,10 @@ class COptions(LearningOptions):
         """ValueError for options that are out of range or do not go together."""
         check_choices(("layout", self.layout, LAYOUTS))
         if not re.fullmatch("[a-z][a-z0-9_]{0,30}", self.prefix):
-            raise ValueError(f"--prefix must be a name of a-z, 0-9 and _, not {shortened(self.prefix)!r}")
+            text = "up to 31 of a-z, 0-9 and _, a letter first"
+            raise ValueError(f"--prefix must be a name of {text}, not {shortened(self.prefix)!r}")
+        if not 0 < self.clock < math.inf:
+            raise ValueError(f"--clock must be a number of MHz, not {self.clock}")
         super().__post_init__()
 
     @property
