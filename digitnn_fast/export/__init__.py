@@ -6,6 +6,7 @@ with the specification and with float32; only if that is right do the files appe
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import fields
 from typing import Any, NamedTuple
@@ -73,8 +74,8 @@ def export(
     exporter = find_exporter(target)
     options = options or exporter.options()
     limit = options.usual_loss if max_loss is None else max_loss
-    if not 0 <= limit <= 100:
-        raise ValueError(f"--max-loss must be from 0 to 100 percent, not {limit}")
+    if math.isnan(limit):
+        raise ValueError("--max-loss must be a number of percent, not nan")
     with filling(out) as folder:
         facts = list(exporter.write(network, folder, options))
         files = [(path.relative_to(folder).as_posix(), path.stat().st_size) for path in list_files(folder)]

@@ -49,7 +49,7 @@ def test_limits(command, tmp_path, limit, what):
     ("arguments", "message"),
     [
         (("--bits", "3"), "--bits must be 8 or 4 or 2, got 3"),
-        (("--prefix", "two words"), "--prefix must be a name of up to 31 of a-z, 0-9 and _, a letter first, not 'two words'"),
+        (("--prefix", "two words"), "--prefix must be a name of up to 31 of a-z, 0-9 and _, a letter first"),
         (("--prefix", "../x"), "a letter first, not '../x'"),
         (("--layout", "sketch"), "--layout must be plain or arduino, got sketch"),
         (("--train", "x.csv"), "--train goes with --bits 4 or 2, or --inputs"),
@@ -67,7 +67,7 @@ def test_limits(command, tmp_path, limit, what):
         (("--seeds", "0"), "--seeds"),
         (("--clock", "0"), "--clock"),
         (("--clock", "nan"), "--clock must be a number of MHz, not nan"),
-        (("--max-loss", "nan"), "--max-loss must be from 0 to 100 percent, not nan"),
+        (("--max-loss", "nan"), "--max-loss must be a number of percent, not nan"),
         (("--max-ram", "-1"), "--max-ram"),
         (("--bits", "2", "--train", "nothing.csv"), "nothing.csv: no such file"),
     ],
