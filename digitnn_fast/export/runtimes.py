@@ -72,8 +72,8 @@ def _openvino(path: Path) -> Callable[[Bytes], Answers]:
     # It would take bfloat16 on some CPUs, and round what is quantised once more.
     settings = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"}
     compiled = core.compile_model(core.read_model(path.read_bytes()), "CPU", settings)
-    # Labels alone: it divides int32, and multiplies matrices of it, as float32. Seven of 28,000 images were moved or leant
-    # by 1/256 more, and a probability by 0.0022.
+    # Labels alone: it divides int32, and multiplies matrices of it, as float32. Seven of 28,000 images were moved or
+    # leant by 1/256 more, and a probability by 0.0022.
     return lambda images: Answers(compiled({"images": images})["labels"])
 
 
