@@ -33,9 +33,9 @@ def check_output(path: str, others: Sequence[str | None] = (), device: bool = Tr
     For before the work starts: a file is made beside it and removed again. `device` tells whether it may be /dev/stdout
     and its like.
     """
-    if path not in ("", STANDARD) and any(
-        other and os.path.realpath(other) == os.path.realpath(path) for other in others
-    ):
+    with _named(path, path):  # a relative path has no meaning in a folder that somebody removed
+        real = "" if path in ("", STANDARD) else os.path.realpath(path)
+    if real and any(other and os.path.realpath(other) == real for other in others):
         raise ValueError(f"{path}: the same command uses this file for something else")
     place = _place(path)
     if place.device:
@@ -148,10 +148,11 @@ def _keep_owner_and_mode(temporary: str, place: Place) -> None:
 
 def check_folder(path: Path, deep: bool = False) -> None:
     """OSError, before any work, if files can't be put into that folder; it may be new, if `deep` with those above."""
-    name, target = os.fsdecode(path), FolderPath(os.path.realpath(path))
+    name = os.fsdecode(path)
     if not name:
         raise _error(errno.ENOENT, "an empty name is not a folder", name)
     with _named(name, os.path.join(name, "file")):
+        target = FolderPath(os.path.realpath(path))
         if find(os.path.join(name, "file")).device:
             raise _error(errno.EACCES, "this folder is the system's", name)
     if target.exists() and not target.is_dir():

@@ -75,6 +75,16 @@ def test_one_file_for_two_things(tmp_path):
         check_output(str(tmp_path / "link"), [None, str(tmp_path / "file")])
 
 
+@POSIX
+def test_a_current_folder_that_is_gone(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for check in (lambda: check_output("new", ["other"]), lambda: check_folder("new")):
+        with pytest.raises(OSError, match=r"can't be written: No such file or directory: 'new'$"):
+            check()
+
+
 def test_checking_leaves_nothing(tmp_path):
     check_output(str(tmp_path / "new"), [str(tmp_path / "other")])
     assert os.listdir(tmp_path) == []
