@@ -24,6 +24,7 @@ from typing import BinaryIO
 from digitnn_fast.files import STANDARD, Path, Place, find
 
 OURS = re.compile(r"\.digitnn-fast-([0-9a-f]{8})-(\d{1,9})-[0-9a-f]{8}\.tmp")  # machine, process, chance
+UNWRITABLE = "can't be written: "
 ABANDONED = 86_400.0  # seconds; another machine's process is not seen from here, and nobody writes for so long
 
 
@@ -106,18 +107,20 @@ def _place(path: Path) -> Place:
 
 def _error(number: int, reason: str, path: str) -> OSError:
     """The OSError whose filename is `path` and whose strerror says why."""
-    return OSError(number, f"can't be written: {reason}", path)
+    return OSError(number, f"{UNWRITABLE}{reason}", path)
 
 
 @contextmanager
 def _named(path: str, temporary: str) -> Iterator[None]:
-    """Let an OSError that names no file, as that of a full disk, or our own, name the one that the user means."""
+    """Let an OSError that names no file, as that of a full disk, or one of ours, name the one that the user means."""
     try:
         yield
     except OSError as error:
-        if error.errno is None or error.filename not in (None, temporary):
+        inside = str(error.filename).startswith(temporary + os.sep)
+        if error.errno is None or not (inside or error.filename in (None, temporary)):
             raise
-        raise _error(error.errno, error.strerror or str(error), path) from error
+        reason = (error.strerror or str(error)).removeprefix(UNWRITABLE)
+        raise _error(error.errno, reason, path) from error
 
 
 def _write_through(name: str, place: Place, content: io.BytesIO) -> None:

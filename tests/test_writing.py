@@ -164,6 +164,10 @@ def test_a_full_disk_names_the_file(tmp_path):
     with pytest.raises(OSError, match="can't be written: No space left") as refusal, replacing(tmp_path / "file"):
         raise OSError(errno.ENOSPC, "No space left on device")  # as a write says it, without a name
     assert refusal.value.filename == str(tmp_path / "file")
+    with pytest.raises(OSError, match="No space left") as refusal, filling(tmp_path / "out") as folder:
+        text = "can't be written: No space left on device"
+        raise OSError(errno.ENOSPC, text, str(folder / "a"))  # as `replacing` does
+    assert (refusal.value.filename, refusal.value.strerror) == (str(tmp_path / "out"), text)
 
 
 @POSIX
