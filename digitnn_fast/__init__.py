@@ -30,11 +30,12 @@ What else there is:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from digitnn_fast.version import VERSION
 
+TYPE_CHECKING = False  # as in `typing`, whose import takes longer than all of this: Ctrl-C would print a traceback
 if TYPE_CHECKING:
+    from typing import Any
+
     from digitnn_fast.classifier import DigitClassifier
     from digitnn_fast.images import preprocess
     from digitnn_fast.network import Network

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import suppress
-from typing import NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 INTERRUPTED = 130  # as shells have it: 128 + the signal's number
 
 
 def stop_at_once(*_: object) -> NoReturn:
     """End this process in one line, without Python's own words on what it was just importing."""
-    with suppress(OSError):  # closed, or a pipe that nobody reads
+    try:
         os.write(2, b"interrupted\n")
-    os._exit(INTERRUPTED)
+    finally:  # also if it is closed, or a pipe that nobody reads
+        os._exit(INTERRUPTED)
 
 
 def main() -> NoReturn:
