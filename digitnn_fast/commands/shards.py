@@ -74,7 +74,7 @@ def shards(
 ) -> None:
     """Predict many files, on this machine or on a cluster.
 
-    CSV, Parquet, .npy, IDX, folders and lists (.txt) of pictures. Each result has a manifest beside it, and a shard
+    CSV, Parquet, .npz, .npy, IDX, folders and lists (.txt) of pictures. Each result has a manifest beside it; a shard
     whose manifest still holds is skipped: after a kill, run the same command again. A picture that is blank or damaged
     has the reason in its row instead of a label. Exit code 2 if there was one, or if a shard failed.
     """
