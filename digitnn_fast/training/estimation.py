@@ -16,8 +16,9 @@ from digitnn_fast.inputs import as_digits
 from digitnn_fast.network import Network
 from digitnn_fast.threads import run_together, thread_count
 from digitnn_fast.training import DEFAULT
-from digitnn_fast.training.loop import EpochReport, shown_as_part, train
-from digitnn_fast.training.recipes import Recipe
+from digitnn_fast.training.loop import EpochReport, shown_as_part, split, train_on
+from digitnn_fast.training.recipes import Recipe, find_recipe
+from digitnn_fast.training.views import shared
 
 OnEpoch = Callable[[EpochReport], None]
 
@@ -37,13 +38,16 @@ def train_estimated(
     Two networks are trained. The first one learns without a random share `heldout` of the rows and is measured on them:
     its accuracy is the estimate in the record of the second one, which learns from all rows and is returned. Nine
     tenths of the rows teach a little less than all, so the estimate is on the careful side. ValueError as by `train`.
-    With two threads or more they are trained at the same time, and `on_epoch` is called from both.
+    Both see the same distorted digits, in the same order: they are made once. With two threads or more both are trained
+    at the same time, and `on_epoch` is called from both.
     """
-    images, labels = as_digits(images, labels)
-    threads = thread_count(threads)
+    pixels, digits = as_digits(images, labels)
+    chosen, threads = find_recipe(recipe), thread_count(threads)
+    views = shared(pixels, chosen, threads, trainings=2)
 
     def training(share: float, threads: int, show: OnEpoch | None) -> Callable[[], Network]:
-        return partial(train, images, labels, recipe, heldout=share, seed=seed, threads=threads, on_epoch=show)
+        rows = split(len(digits), share, seed)
+        return partial(train_on, pixels, digits, chosen, rows, seed, threads, show, views=views)
 
     if threads == 1:
         shows = [on_epoch and partial(shown_as_part, on_epoch, part, 2) for part in range(2)]
@@ -51,7 +55,13 @@ def train_estimated(
     else:  # at the same time: threads that share a training wait for each other after every batch
         turns = _Turns(on_epoch)
         both = training(heldout, threads // 2, turns.of(1)), training(0, threads - threads // 2, turns.of(0))
-        measured, network = run_together(both, on_failure=turns.stop)
+
+        def stop() -> None:
+            turns.stop()
+            if views:
+                views.stop()
+
+        measured, network = run_together(both, on_failure=stop)
     record, own = measured.training, network.training
     assert record is not None and own is not None
     if not record.heldout_rows:

@@ -15,7 +15,7 @@ from digitnn_fast.inputs import as_digits
 from digitnn_fast.kernels.layout import ADAM, MOMENTUM
 from digitnn_fast.network import Network, TrainingRecord, data_digest, join
 from digitnn_fast.predictor import Predictor
-from digitnn_fast.preprocessing import PREPROCESSINGS, picture_of, prepare, view_distorted
+from digitnn_fast.preprocessing import PREPROCESSINGS
 from digitnn_fast.record import MOST_SEED
 from digitnn_fast.reference import cross_entropy
 from digitnn_fast.threads import thread_count
@@ -23,6 +23,7 @@ from digitnn_fast.training import DEFAULT
 from digitnn_fast.training.checkpoint import Checkpoint, State, remove
 from digitnn_fast.training.descent import Descent, Schedule, descent_for
 from digitnn_fast.training.recipes import Recipe, find_recipe
+from digitnn_fast.training.views import Views
 from digitnn_fast.utils import Parameters, get_accuracy, get_predictions, initialize_parameters
 
 BETA1, BETA2 = 0.9, 0.999  # Adam's own
@@ -104,24 +105,29 @@ def train_on(
     on_epoch: Callable[[EpochReport], None] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     patience: int | None = None,
+    views: Views | None = None,
 ) -> Network:
     """As `train`, of uint8 images and labels, by the indices of the rows to learn from and of those that measure.
 
-    The checkpoint stays.
+    The checkpoint stays. With `views` of all images, those to learn from are seen as in a training on all.
     """
     chosen, threads = find_recipe(recipe), thread_count(threads)
     seed = check_seed(seed)
     (learned, tested), digest = rows, data_digest(images, labels)
     kept = Checkpoint(checkpoint, _identity(chosen, seed, digest, learned, patience), chosen) if checkpoint else None
     state = (kept and kept.load()) or State()
-    pixels = (picture_of if chosen.distortion else prepare)(images[learned], chosen.preprocessing)
+    if views is None:
+        views, known, within = Views(images[learned], chosen, threads), labels[learned], None
+    else:
+        known, within = labels, np.zeros(len(labels), bool)
+        within[learned] = True
     for member in range(len(state.done), chosen.members):
         own_seed = seed + (member << 32)
         start = initialize_parameters(own_seed, chosen.hidden, chosen.deviation)
         start.W1[PREPROCESSINGS[chosen.preprocessing].never_ink] = 0  # nobody would ever change them
-        descent = descent_for(chosen, start, pixels, labels[learned], threads)
+        descent = descent_for(chosen, start, views.images, known, threads)
         descent.restore(state.descent)
-        for loss, accuracy in _epochs(chosen, descent, own_seed, len(state.history) - state.begun):
+        for loss, accuracy in _epochs(chosen, descent, views, within, own_seed, len(state.history) - state.begun):
             network = _network(chosen, [descent.parameters()])
             state.history.append((loss, accuracy, *_measure(network, images[tested], labels[tested], threads)))
             if on_epoch is not None:
@@ -207,25 +213,23 @@ def split(rows: int, heldout: float, seed: int) -> Split:
     return np.sort(order[tested:]), np.sort(order[:tested])
 
 
-def _epochs(recipe: Recipe, descent: Descent, seed: int, first: int) -> Iterator[tuple[float, float]]:
-    """Train from epoch `first` on, one epoch at a time; loss and accuracy of each."""
+def _epochs(
+    recipe: Recipe, descent: Descent, views: Views, within: NDArray[np.bool_] | None, seed: int, first: int
+) -> Iterator[tuple[float, float]]:
+    """Train from epoch `first` on, one epoch at a time; loss and accuracy of each. Only images `within` are used."""
     rows = len(descent.labels)
-    schedule = Schedule.of_batches(rows, recipe.batch or rows)
+    used = rows if within is None else int(within.sum())
+    schedule = Schedule.of_batches(used, recipe.batch or used)
     random = np.random.default_rng((seed, 2))
-    limits = recipe.distortion.limits() if recipe.distortion else None
-    pixels = descent.images
     for epoch in range(recipe.epochs):
         set_rates(schedule, recipe, epoch)
         order = np.arange(rows) if recipe.batch is None else random.permutation(rows)
         key = int(random.integers(2**62))
         if epoch < first:  # already done, but the random numbers go on
             continue
-        if limits is not None and PREPROCESSINGS[recipe.preprocessing].view:  # what is seen of the distorted digits
-            descent.images = view_distorted(pixels, recipe.preprocessing, key, limits, descent.threads)
-            within = None
-        else:
-            within = limits
-        yield descent.epoch(ADAM if recipe.adam else MOMENTUM, order, schedule, key, within)
+        descent.images, limits = views.of(key)
+        order = order if within is None else order[within[order]]
+        yield descent.epoch(ADAM if recipe.adam else MOMENTUM, order, schedule, key, limits)
 
 
 def set_rates(schedule: Schedule, recipe: Recipe, epoch: int) -> None:

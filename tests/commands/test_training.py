@@ -17,8 +17,10 @@ from digitnn_fast.kernels.machine import jit
 from digitnn_fast.network import Network
 from digitnn_fast.sample import load_sample
 from digitnn_fast.training.estimation import train_estimated
+from digitnn_fast.training.loop import split, train_on
 from digitnn_fast.training.measured import next_step
 from digitnn_fast.training.recipes import RECIPES
+from digitnn_fast.training.views import Views
 from digitnn_fast.utils import get_predictions
 
 pytestmark = pytest.mark.skipif(jit.DISABLE_JIT, reason="takes minutes in plain Python")
@@ -54,12 +56,16 @@ def test_submit(command, folder, tmp_path):
     assert "test accuracy" not in outcome.out
 
 
-def test_the_estimate_of_a_submission_is_that_of_train(folder):
-    """And its network is the one that `train` makes of all rows."""
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("recipe", ["fast", "pixels", "seed"])
+def test_the_estimate_of_a_submission_is_of_a_training_without_some_rows(folder, recipe, threads):
+    """Which sees the others as the network does that learns from all; that one is what `train` makes of all rows."""
     images, labels = kaggle.read_train(folder.path / "train.csv")
-    quick = replace(RECIPES["fast"], epochs=3)
-    network = train_estimated(images, labels, quick, seed=5)
-    measured, whole = (train(images, labels, quick, seed=5, heldout=share) for share in (0.1, 0))
+    quick = replace(RECIPES[recipe], epochs=3)
+    network = train_estimated(images, labels, quick, seed=5, threads=threads)
+    views = Views(images, quick, 1) if recipe == "fast" else None
+    measured = train_on(images, labels, quick, split(len(labels), 0.1, 5), 5, views=views)
+    whole = train(images, labels, quick, seed=5, heldout=0)
     assert network.training.estimated_accuracy == measured.training.heldout_accuracy
     assert network.training.estimated_rows == measured.training.heldout_rows > 0
     np.testing.assert_array_equal(network.training.history[:, 2:], measured.training.history[:, 2:])

@@ -9,25 +9,31 @@ from reference_training import IMAGES, LABELS, SAMPLE, SMALL, Adam, GradientDesc
 from digitnn_fast import Predictor, reference, train
 from digitnn_fast.network import Network, data_digest, join
 from digitnn_fast.reference import deskewing, directions, distortion, pooling
-from digitnn_fast.training.loop import split
+from digitnn_fast.training.loop import split, train_on
 from digitnn_fast.training.recipes import RECIPES
+from digitnn_fast.training.views import Views
 from digitnn_fast.utils import get_accuracy, get_predictions, initialize_parameters
 
 
-def reference_train(recipe, images, labels, seed):
-    """Parameters and history (epochs, 2) of a recipe; the streams of random numbers are part of what it promises."""
+def reference_train(recipe, images, labels, seed, learned=None):
+    """Parameters and history (epochs, 2) of a recipe; the streams of random numbers are part of what it promises.
+
+    With `learned` only these rows of a training on all are learned from.
+    """
     random = np.random.default_rng((seed, 2))
     parameters = initialize_parameters(seed, recipe.hidden, recipe.deviation)
     beyond = {"directions": directions.describe, "pooled": pooling.pool}.get(recipe.preprocessing)
     if beyond is pooling.pool:
         parameters.W1[~pooling.INSIDE] = 0
-    batch = recipe.batch or len(labels)
-    optimizer = (Adam if recipe.adam else GradientDescent)(parameters, recipe, recipe.epochs * -(-len(labels) // batch))
+    rows = len(labels) if learned is None else len(learned)
+    batch = recipe.batch or rows
+    optimizer = (Adam if recipe.adam else GradientDescent)(parameters, recipe, recipe.epochs * -(-rows // batch))
     history = []
     if recipe.preprocessing != "raw":
         images = deskewing.deskew(images)
     for _ in range(recipe.epochs):
         order = random.permutation(len(labels)) if recipe.batch else np.arange(len(labels))
+        order = order if learned is None else order[np.isin(order, learned)]
         key = int(random.integers(2**62))
         seen = distortion.distort(images, key, recipe.distortion.limits()) if recipe.distortion else images
         if beyond:
@@ -76,6 +82,17 @@ def test_adam_recipe_is_the_reference(recipe):
     assert np.quantile(errors, 0.99) < 1e-4  # as above; 6 to 15 steps feed back what Adam made of rounding errors
     np.testing.assert_allclose(network.training.history[:, 0], history[:, 0], rtol=1e-4)
     np.testing.assert_allclose(network.training.history[:, 1], history[:, 1], atol=1.1 / 300)
+
+
+@pytest.mark.parametrize("batch", [SMALL.batch, 50])
+def test_views_of_all_images_for_a_training_on_some(batch):
+    recipe = replace(SMALL, preprocessing="directions", batch=batch)
+    learned, tested = split(300, 0.2, 7)
+    network = train_on(IMAGES, LABELS, recipe, (learned, tested), 4, views=Views(IMAGES, recipe, 1))
+    wanted, history = reference_train(recipe, IMAGES, LABELS, 4, learned)
+    assert np.quantile(differences(network.parameters, wanted), 0.99) < 1e-4
+    np.testing.assert_allclose(network.training.history[:, 0], history[:, 0], rtol=1e-4)
+    assert (network.training.training_rows, network.training.heldout_rows) == (240, 60)
 
 
 @pytest.mark.parametrize("name", RECIPES)

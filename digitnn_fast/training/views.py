@@ -1,0 +1,62 @@
+"""What a network in training sees of its images: in each epoch distorted anew, and described."""
+
+from __future__ import annotations
+
+from threading import Barrier
+from typing import TYPE_CHECKING
+
+from digitnn_fast.preprocessing import PREPROCESSINGS, picture_of, prepare, view_distorted
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from digitnn_fast.training.recipes import Recipe
+
+    Seen = tuple[NDArray[np.uint8], NDArray[np.int64] | None]
+
+
+class Views:
+    """What is seen of images (n, 784), made by so many threads."""
+
+    def __init__(self, images: NDArray[np.uint8], recipe: Recipe, threads: int) -> None:
+        self.images = (picture_of if recipe.distortion else prepare)(images, recipe.preprocessing)
+        self._limits = recipe.distortion.limits() if recipe.distortion else None
+        self._preprocessing, self._threads = recipe.preprocessing, threads
+
+    def of(self, key: int) -> Seen:
+        """Images (n, 784) of an epoch, and the limits within which the network's kernel has still to distort them."""
+        if self._limits is None or not PREPROCESSINGS[self._preprocessing].view:
+            return self.images, self._limits
+        return view_distorted(self.images, self._preprocessing, key, self._limits, self._threads), None
+
+    def stop(self) -> None:
+        """Nobody waits here."""
+
+
+class SharedViews(Views):
+    """The same for trainings at the same time that ask for the same epochs: made once, as soon as all have asked."""
+
+    def __init__(self, images: NDArray[np.uint8], recipe: Recipe, threads: int, trainings: int) -> None:
+        super().__init__(images, recipe, threads)
+        self._met = Barrier(trainings, self._make)
+
+    def of(self, key: int) -> Seen:
+        """As `Views.of`; BrokenBarrierError after `stop`."""
+        self._key = key
+        self._met.wait()
+        return self._seen
+
+    def _make(self) -> None:
+        self._seen = super().of(self._key)
+
+    def stop(self) -> None:
+        """Let all trainings fail that wait, or will."""
+        self._met.abort()
+
+
+def shared(images: NDArray[np.uint8], recipe: Recipe, threads: int, trainings: int) -> Views | None:
+    """Views for several trainings, at the same time if there are threads; None if there is nothing to be saved."""
+    if not recipe.distortion or not PREPROCESSINGS[recipe.preprocessing].view:
+        return None
+    return SharedViews(images, recipe, threads, trainings) if threads > 1 else Views(images, recipe, threads)
