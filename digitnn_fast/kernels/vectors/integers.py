@@ -89,7 +89,7 @@ def _halves_twin(a: Any, b: Any) -> Any:
     return (a * b).sum(1, dtype=np.int32)
 
 
-def _dot_halves(builder: Any, a: Any, b: Any) -> Any:
+def dot_halves_of(builder: Any, a: Any, b: Any) -> Any:
     shorts, eight = ir.VectorType(ir.IntType(16), LANES), ir.VectorType(ir.IntType(32), LANES // 2)
     if has_feature("avx512bw"):
         wide = ir.VectorType(ir.IntType(16), 2 * LANES)
@@ -116,7 +116,7 @@ def _dot_halves(builder: Any, a: Any, b: Any) -> Any:
 @operation(I32x16, _halves_twin)
 def dot_halves(builder: Any, a: Any, b: Any) -> Any:
     """The product of the lower int16 of each lane, and that of the higher ones, added up."""
-    return _dot_halves(builder, a, b)
+    return dot_halves_of(builder, a, b)
 
 
 @operation(F32x16, lambda a: a.astype(np.float32))
@@ -198,7 +198,7 @@ def dot_pair(builder: Any, total: Any, hidden: Any, unit: Any, weights: Any, ind
     pointer = builder.bitcast(builder.gep(hidden, [unit]), ir.IntType(32).as_pointer())
     pair = splat_scalar(builder, builder.load(pointer, align=2))
     row = builder.load(vector_at(builder, weights, index, WORD), align=2)
-    return builder.add(total, _dot_halves(builder, pair, row))
+    return builder.add(total, dot_halves_of(builder, pair, row))
 
 
 def _hidden_twin(array: Any, index: int, sums: Any, shift: int) -> None:
