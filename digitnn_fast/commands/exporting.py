@@ -84,7 +84,7 @@ def export(
         int | None,
         typer.Option("--opset", metavar="N", help="ONNX: of the files; by default the lowest that they need."),
     ] = None,
-    layout: Annotated[str | None, _c("--layout", "plain|arduino", "how the files lie.")] = None,
+    layout: Annotated[str | None, _c("--layout", "plain|arduino", "layout of the folder.")] = None,
     prefix: Annotated[
         str | None, _c("--prefix", "NAME", "of all names and files, for two networks in one program.")
     ] = None,

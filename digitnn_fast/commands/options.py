@@ -63,7 +63,7 @@ Mistakes = Annotated[str | None, file_option("--mistakes", "Draw the wrong digit
 Recipe = Annotated[str, typer.Option("--recipe", metavar="NAME", help="How to train; see below.")]
 Hidden = Annotated[int | None, _number("--hidden", "Hidden units, instead of the recipe's.", 1, MAX_HIDDEN)]
 Epochs = Annotated[int | None, _number("--epochs", "Times that each digit is seen, instead of the recipe's.", 1)]
-Batch = Annotated[int | None, _number("--batch", "Digits a step, instead of the recipe's.", 1)]
+Batch = Annotated[int | None, _number("--batch", "Batch size: digits a step, instead of the recipe's.", 1)]
 Rate = Annotated[float | None, typer.Option("--rate", metavar="X", help="Learning rate, instead of the recipe's.")]
 Preprocessing = Annotated[
     str | None,

@@ -22,7 +22,7 @@ def image(
         bool, typer.Option("--number", help="There may be several digits: read them from left to right.")
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a table with all probabilities.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     show: Annotated[str | None, file_option("--show", "Draw what was seen in each picture, as a PNG.")] = None,
     blocks: Annotated[bool, typer.Option("--blocks", help="Print the 28x28 that the network saw.")] = False,
 ) -> None:

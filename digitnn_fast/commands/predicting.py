@@ -27,7 +27,7 @@ def predict(
 ) -> None:
     """Predict a test file with a trained network.
 
-    If it has a column id or ImageId, that goes into the submission: other competitions than Digit Recognizer want so.
+    A column id or ImageId goes into the submission, as competitions other than Digit Recognizer want it.
     """
     plain.predict(test, out, one_model(named, model), sample, probabilities, threads)
 
@@ -43,8 +43,8 @@ def validate(
 ) -> None:
     """Check that Kaggle would take a submission.
 
-    Its header must be ImageId,Label, each ImageId from 1 must occur once, each label must be 0 to 9. Of id,label each
-    id must occur once; give the test file or the sample submission to know which ones there are.
+    Its header must be ImageId,Label, each ImageId from 1 must occur once, each label must be 0 to 9. With the header
+    id,label each id must occur once; give the test file or the sample submission to know which ones there are.
     """
     from digitnn_fast.jobs import predicting
 

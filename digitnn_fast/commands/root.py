@@ -33,9 +33,7 @@ app = typer.Typer(
 def _root(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Errors and warnings alone, and what was asked for.")
-    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors, warnings and the result alone.")] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Each epoch, and where in the program an error came from.")
     ] = False,
