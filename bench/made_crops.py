@@ -15,12 +15,14 @@ INK = 60  # levels above it are ink, whose box is cut out
 
 
 class Crop(NamedTuple):
-    """How a digit is cut out: pixels of paper left on each side, times larger or pixels high, or stretched to a size.
+    """How a digit is cut out: pixels of paper left on the sides, times larger or pixels high, or stretched to a size.
+
+    `margin` is as of `numpy.pad`: of all sides, or ((above, below), (left, right)).
 
     `two` levels are black and white alone, thresholded at half of full ink.
     """
 
-    margin: int = 0
+    margin: int | tuple[tuple[int, int], tuple[int, int]] = 0
     times: float = 1
     height: int = 0
     stretched: tuple[int, int] | None = None
@@ -70,4 +72,7 @@ CROPS = {
     "stretched to 16 x 16, black and white": Crop(stretched=(16, 16), two=True),
     "1 pixel left, stretched to 28 x 28": Crop(margin=1, stretched=(28, 28)),
     "2 pixels left, stretched to 64 x 64": Crop(margin=2, stretched=(64, 64)),
+    "cropped, 8 high": Crop(height=8),
+    "cropped, 20 high": Crop(height=20),
+    "0 to 3 pixels left, on each side others": Crop(margin=((0, 2), (3, 1))),
 }
