@@ -9,7 +9,7 @@ from typing import Any
 
 from digitnn_fast.checks import require
 from digitnn_fast.files import Path
-from digitnn_fast.formats.kinds import FormatError, Kind, Shared, identify
+from digitnn_fast.formats.kinds import ZIP, FormatError, Kind, Shared, identify
 from digitnn_fast.kaggle import KaggleFileError, read_names
 from digitnn_fast.kaggle.table import open_file, os_reason
 
@@ -44,6 +44,8 @@ class Spool:
 
     def _is_digits(self, name: str) -> bool:
         """Whether it is worth reading on: else what has come is enough to say what is wrong with it."""
+        if self._content.startswith(ZIP):  # whose list of members, at its end, says what it is
+            return True
         try:
             with self() as file:
                 kind, _ = identify(Shared(file), name)

@@ -7,14 +7,19 @@ import re
 import subprocess
 import sys
 import threading
+import zipfile
 from contextlib import contextmanager, suppress
 
+import numpy as np
 import pytest
-from digit_files import LABELLED, TEST
+from digit_files import IMAGES, LABELLED, TEST
 from doors import DOORS, PREDICT, enter, expected
+from shard_files import npz, zipped
 
 from digitnn_fast.commands import app
+from digitnn_fast.formats import DigitFile, spool
 from digitnn_fast.kernels.machine import jit
+from digitnn_fast.sample import load_sample
 
 pytestmark = [
     pytest.mark.skipif(jit.DISABLE_JIT, reason="takes minutes in plain Python"),
@@ -69,6 +74,21 @@ def test_standard_input_of_many_megabytes_that_are_no_digits(door, here, capsys)
     with standard_input(b"<html>\n" * (1 << 19), piped=True):
         assert app.run(text.format(file="-").split()) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: standard input: line 1: the first line must be")
+
+
+@pytest.mark.parametrize("piped", [True, False])
+def test_a_zip_of_many_megabytes_is_read_to_its_end(piped, here):
+    """Where its list of members is: what has come before tells nothing."""
+    images, labels = load_sample().train_images, load_sample().train_labels
+    header, rows = TEST.split(b"\n", 1)
+    many = zipped(header + b"\n" + 12 * rows, "test.csv", zipfile.ZIP_STORED)
+    arrays = npz(x_train=images, y_train=labels)
+    assert min(len(many), len(arrays)) > spool.FIRST
+    with standard_input(arrays, piped):
+        for read, wanted in zip(DigitFile("-").read_labelled(train=True), (images, labels), strict=True):
+            np.testing.assert_array_equal(read, wanted)
+    with standard_input(many, piped):
+        np.testing.assert_array_equal(DigitFile("-").read(), np.tile(IMAGES, (12, 1)))
 
 
 def test_standard_output(here):
