@@ -166,19 +166,21 @@ class DigitFile:
     def _answers(
         self, blocks: Iterator[Block], function: Callable[[Bytes], NDArray[Any]], id_name: str | None
     ) -> Answers:
-        results, texts = [], []
+        results: list[NDArray[Any]] = []
+        texts: list[str] = []
         for block in blocks:
             results.append(np.array(function(block.images)))
             if block.ids is not None:
-                texts += block.ids.to_pylist() if hasattr(block.ids, "to_pylist") else block.ids
+                ids = block.ids.to_pylist() if hasattr(block.ids, "to_pylist") else block.ids
+                texts += ["" if text is None else str(text).strip() for text in ids]
         if not results:
             raise FormatError(f"{self.name}: there are no images in it")
         if id_name is None:
             return Answers(np.concatenate(results))
         for row, text in enumerate(texts, 1):
-            if text is None or not 0 < len(str(text)) <= LONGEST_ID:
+            if not 0 < len(text) <= LONGEST_ID:
                 raise FormatError(f"{self.name}: row {row}, column {id_name}: this can't be an id")
-        return Answers(np.concatenate(results), Ids(id_name, [str(text) for text in texts]))
+        return Answers(np.concatenate(results), Ids(id_name, texts))
 
     def _all(self, wanted: Wanted) -> tuple[Bytes, Bytes | None]:
         parts: list[Block] = []

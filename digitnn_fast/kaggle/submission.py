@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from digitnn_fast.checks import counted, shortened
-from digitnn_fast.files import Path, is_device, is_pipe
-from digitnn_fast.kaggle.table import KaggleFileError, Table
+from digitnn_fast.files import STANDARD, Path, is_device, is_pipe
+from digitnn_fast.kaggle.table import KaggleFileError, Opener, Table, open_file
 from digitnn_fast.sizes import CLASSES
 from digitnn_fast.utils import check_labels
 from digitnn_fast.writing import replacing
@@ -46,11 +46,12 @@ class Form(NamedTuple):
 USUAL = Form()
 
 
-def write_submission(path: Path, labels: ArrayLike, form: Form = USUAL) -> None:
+def write_submission(path: Path, labels: ArrayLike, form: Form = USUAL, rows: int | None = None) -> None:
     """Write the header and a line for each of labels (n,), ImageId from 1; an older file stays until it is done.
 
+    With `rows` it is read again before it takes the older one's place, which no device does, and must have so many.
     ValueError for labels that are not 0..9, none at all or not as many as ids; KaggleFileError if the file can't be
-    written.
+    written or is not valid.
     """
     digits = check_labels(labels).astype(np.uint8)
     if not digits.size:
@@ -64,13 +65,14 @@ def write_submission(path: Path, labels: ArrayLike, form: Form = USUAL) -> None:
         else:
             pairs = zip(form.ids, digits.tolist(), strict=True)
             file.write("".join(f"{quoted(text)},{digit}\n" for text, digit in pairs).encode())
+        if rows is not None and not is_device(path):
+            file.flush()
+            check_submission(path, rows, form, lambda _: open_file(file.name))
 
 
 def write_checked(path: Path, labels: ArrayLike, rows: int | None = None, form: Form = USUAL) -> None:
-    """As `write_submission`, and read it again unless it went into a device; it must have `rows` rows, if given."""
-    write_submission(path, labels, form)
-    if not is_device(path):
-        validate_submission(path, np.size(labels) if rows is None else rows, form)
+    """As `write_submission`, which reads it again; it must have `rows` rows, by default as many as there are labels."""
+    write_submission(path, labels, form, np.size(labels) if rows is None else rows)
 
 
 def check_ids(form: Form, rows: int) -> None:
@@ -120,10 +122,13 @@ def validate_submission(path: Path, rows: int | None = None, form: Form | None =
     return check_submission(path, rows, form)[0]
 
 
-def check_submission(path: Path, rows: int | None, form: Form | None) -> tuple[int, str]:
+def check_submission(path: Path, rows: int | None, form: Form | None, opener: Opener = open_file) -> tuple[int, str]:
     """The same, and the name of the column of ids: without a form any of FORMS, with ids that nobody knows."""
-    canonical = form in (None, USUAL) and not is_pipe(path)
-    found = (_count_canonical(path) if canonical else None) or _count_any(path, form)
+    found = None
+    # Standard input goes on where it was left, even if it is a file.
+    if form in (None, USUAL) and not is_pipe(path) and path != STANDARD:
+        found = _count_canonical(path, opener)
+    found = found or _count_any(path, form, opener)
     if rows is not None and found[0] != rows:
         raise KaggleFileError(f"{os.fspath(path)}: {counted(found[0], 'row')} instead of {rows:,}")
     return found
@@ -159,9 +164,9 @@ def _writing(path: Path) -> Iterator[BinaryIO]:
         raise KaggleFileError(f"{os.fspath(path)}: {error.strerror or error}") from error
 
 
-def _count_canonical(path: Path) -> tuple[int, str] | None:
+def _count_canonical(path: Path, opener: Opener) -> tuple[int, str] | None:
     """Number of rows if the file is what `write_submission` writes, found by writing it again; None if not."""
-    with Table(path, "submission") as table:
+    with Table(path, "submission", opener) as table:
         if table.read_line(len(HEADER)) != HEADER:
             return None
         for first, last in _chunks(1, MAX_ROWS):
@@ -180,10 +185,10 @@ def _count_canonical(path: Path) -> tuple[int, str] | None:
     return None
 
 
-def _count_any(path: Path, form: Form | None) -> tuple[int, str]:
+def _count_any(path: Path, form: Form | None, opener: Opener) -> tuple[int, str]:
     from digitnn_fast.kaggle.rows import Rows  # with csv 2 ms, which a good file does not need
 
-    with Table(path, "submission") as table:
+    with Table(path, "submission", opener) as table:
         rows = Rows(table, strict=True)
         if form is None and (label_name := FORMS.get(rows.header[0])):
             form = Form(rows.header[0], label_name, None if rows.header[0] == USUAL.id_name else ())

@@ -28,6 +28,8 @@ def here(tmp_path, monkeypatch):
     )
     (tmp_path / "plain.csv").write_bytes(table(NAMES, IMAGES.tolist()))
     (tmp_path / "test.csv").write_bytes(TEST)
+    rows = np.insert(IMAGES.astype(int), 0, IDS, axis=1)
+    np.savetxt("spaced.csv", rows, "%3d", ",", header=",".join(["id", *NAMES]), comments="")
     (tmp_path / "numbered.csv").write_bytes(TEST.replace(b"id,", b"ImageId,", 1).replace(b"\n0,", b"\n60,", 1))
     (tmp_path / "sample.csv").write_text("id,label\n" + "".join(f"{row},0\n" for row in sorted(IDS.tolist())))
     (tmp_path / "named.csv").write_text("name,digit\n" + "".join(f'"a,{row}",0\n' for row in range(60)))
@@ -45,6 +47,8 @@ DOORS = {
 FORMS = {
     "ids of its own": ("--test test.csv", "id,label", IDS),
     "ids of its own, and a sample": ("--test test.csv --sample sample.csv", "id,label", IDS),
+    "ids with spaces, as by savetxt": ("--test spaced.csv", "id,label", IDS),
+    "ids with spaces, and a sample": ("--test spaced.csv --sample sample.csv", "id,label", IDS),
     "ids of the sample": ("--test plain.csv --sample sample.csv", "id,label", range(60)),
     "quoted ids": ("--test plain.csv --sample named.csv", "name,digit", [f'"a,{row}"' for row in range(60)]),
     "ImageId": ("--test numbered.csv", "ImageId,Label", [row or 60 for row in IDS.tolist()]),

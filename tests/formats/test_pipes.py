@@ -91,6 +91,25 @@ def test_a_zip_of_many_megabytes_is_read_to_its_end(piped, here):
         np.testing.assert_array_equal(DigitFile("-").read(), np.tile(IMAGES, (12, 1)))
 
 
+SUBMISSIONS = {  # and what `validate` says of them
+    "ImageId,Label\n1,7\n2,0\n": "valid  - (2 rows, ",
+    "ImageId,Label\r\n1,7\r\n2,0\r\n": "valid  - (2 rows, ",
+    "ImageId,Label\n2,7\n1,0\n": "valid  - (2 rows, ",
+    "id,label\nb,7\na,0\n": "valid  - (2 rows, ",
+    "ImageId,Label\n1,7\n2,x\n": "error: standard input: row 2 (line 3), column Label: 'x' is not a number",
+}
+
+
+@pytest.mark.parametrize("piped", [True, False])
+@pytest.mark.parametrize("content", SUBMISSIONS)
+def test_a_submission_on_standard_input(content, piped, here, capsys):
+    with standard_input(content.encode(), piped):
+        code = app.run(["validate", "-"])
+    out, err = capsys.readouterr()
+    said = SUBMISSIONS[content]
+    assert (code, (err if code else out).startswith(said)) == (2 * said.startswith("error"), True), out + err
+
+
 def test_standard_output(here):
     """What is predicted goes there, and the report to stderr; `-` is no file."""
     command = [sys.executable, "-m", "digitnn_fast", "predict", "--model", "net.npz", "--test", "-", "--out", "-"]

@@ -56,6 +56,27 @@ def test_bad_labels_leave_the_old_file(labels: list[Any], tmp_path: Path) -> Non
     assert os.listdir(tmp_path) == ["submission.csv"]
 
 
+@pytest.mark.parametrize(
+    ("rows", "form", "reason"),
+    [
+        (3, kaggle.USUAL, "2 rows instead of 3"),
+        (
+            2,
+            kaggle.Form("id", "label", ["a\rb", "c"]),
+            "row 1 (line 2): a carriage return inside a line: line ends must be LF or CRLF",
+        ),
+    ],
+)
+def test_a_submission_that_is_not_valid_leaves_the_old_file(
+    rows: int, form: kaggle.Form, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "submission.csv"
+    path.write_text("old")
+    check_message(lambda path: kaggle.write_checked(path, [1, 2], rows, form), path, reason)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["submission.csv"]
+
+
 def test_unwritable_targets(tmp_path: Path) -> None:
     for path, reason in (
         (tmp_path / "none" / "s.csv", f"can't be written: there is no folder {tmp_path / 'none'}"),
