@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -31,6 +32,7 @@ Progress = Callable[[int, "int | None"], None]
 
 # What the file of the labels of a file of images is called: MNIST's own names, and those of its kin.
 LABEL_FILES = (("images", "labels"), ("idx3", "idx1")), (("imgs", "labels"),), (("x_", "y_"),), (("X_", "y_"),)
+NO_ID = re.compile(r"[\0\r\n]")  # what no line of a submission may hold
 
 
 class Ids(NamedTuple):
@@ -178,7 +180,7 @@ class DigitFile:
         if id_name is None:
             return Answers(np.concatenate(results))
         for row, text in enumerate(texts, 1):
-            if not 0 < len(text) <= LONGEST_ID:
+            if not 0 < len(text) <= LONGEST_ID or NO_ID.search(text):
                 raise FormatError(f"{self.name}: row {row}, column {id_name}: this can't be an id")
         return Answers(np.concatenate(results), Ids(id_name, texts))
 

@@ -42,7 +42,7 @@ def predict(
     function = predictor.predict_proba if probabilities else predictor.predict_many
     with watch.stages("predict"), watch.bytes("predicting") as progress:
         answers, ids = file.map(function, threads, progress)
-    form = form_of(ids, given)
+    form = form_of(ids, len(answers), given)
     if probabilities:
         with watch.stages("write"):
             kaggle.write_probabilities(out, answers, form)
@@ -68,6 +68,7 @@ def validate(submission: str, test: str | None, sample: str | None, threads: int
     if test:
         file = DigitFile(test)
         counted = file.check(threads)
-        expected, form = len(counted.results), form_of(counted.ids, form)
+        expected = len(counted.results)
+        form = form_of(counted.ids, expected, form)
     rows, id_name = kaggle.check_submission(submission, expected, form)
     return Checked(rows, test or sample, None if form else kaggle.TEST_ROWS.get(id_name))

@@ -32,8 +32,8 @@ class Source(Protocol):
     def is_table(self) -> bool:
         """Whether it takes a kernel to read it."""
 
-    def check_test(self, threads: int | None) -> int:
-        """Number of rows to predict, all checked before minutes of training."""
+    def check_test(self, threads: int | None) -> Answers:
+        """The rows to predict, as `DigitFile.check` has them: all checked before minutes of training."""
 
     def read_train(self, threads: int | None, progress: Progress) -> tuple[Bytes, Bytes]:
         """images (n, 784) and labels (n,)."""
@@ -53,9 +53,9 @@ class Sample:
         self._sample = load_sample()
         self.test_labels: Bytes | None = self._sample.test_labels
 
-    def check_test(self, threads: int | None) -> int:
+    def check_test(self, threads: int | None) -> Answers:
         """There is nothing to check."""
-        return len(self._sample.test_images)
+        return Answers(self._sample.test_images)
 
     def read_train(self, threads: int | None, progress: Progress) -> tuple[Bytes, Bytes]:
         """images (10000, 784) and labels (10000,)."""
@@ -82,9 +82,9 @@ class Files:
         """Whether it takes a kernel to read one of them."""
         return any(file.is_table for file in (self._train, self._test) if file)
 
-    def check_test(self, threads: int | None) -> int:
+    def check_test(self, threads: int | None) -> Answers:
         """Reads the file once more than predicting needs, 0.05 s."""
-        return len(self._test.check(threads).results)
+        return self._test.check(threads)
 
     def read_train(self, threads: int | None, progress: Progress) -> tuple[Bytes, Bytes]:
         """images (n, 784) and labels (n,)."""
@@ -97,15 +97,20 @@ class Files:
         return self._test.map(predictor.predict_many, threads, progress)
 
 
-def form_of(ids: Ids | None, sample: kaggle.Form | None) -> kaggle.Form:
+def form_of(ids: Ids | None, rows: int, sample: kaggle.Form | None) -> kaggle.Form:
     """How a submission must be for a test file with these ids, or for what a sample submission says.
 
-    The ids are the file's own, else the sample's, else 1, 2, 3, ...; ValueError if those of the two differ.
+    The ids are the file's own, else the sample's, else 1, 2, 3, ...; ValueError if those of the two differ, if one occurs
+    twice, or if there are not as many as `rows`.
     """
+    if sample is not None:
+        kaggle.check_ids(sample, rows)
     if ids is None:
         return sample or kaggle.USUAL
+    form = kaggle.Form(ids.name, kaggle.FORMS[ids.name], ids.texts)
+    kaggle.check_ids(form, rows)
     if sample is None:
-        return kaggle.Form(ids.name, kaggle.FORMS[ids.name], ids.texts)
+        return form
     known = set(sample.ids or ())
     wrong = next((text for text in ids.texts if text not in known), None)
     if wrong is not None:

@@ -66,7 +66,7 @@ def submit(
 
     The network learns from all rows; a share `heldout` of them measures another one of the same recipe. With a `model`,
     a file or a bundled one, nothing is trained. ValueError or OSError, one line, for a bad file; then nothing was
-    written.
+    written. If `out` can't be written after the training, `model_out` was.
     """
     form = kaggle.read_form(sample) if sample else None
     if model is not None:
@@ -79,22 +79,22 @@ def submit(
         check_output(model_out, [train, test, labels, sample], device=False)
     _check_plots([plot], [train, test, out, model_out])
     with watch.stages("check test rows"):
-        rows = source.check_test(threads)
-        if form:
-            kaggle.check_ids(form, rows)
+        checked = source.check_test(threads)
+        rows = len(checked.results)
+        form_of(checked.ids, rows, form)
     with watch.stages("read"), watch.bytes("reading") as progress:
         images, digits = source.read_train(threads, progress)
     with watch.stages("train twice"), watch.epochs(2 * chosen.epochs * chosen.members) as on_epoch:
         network = train_estimated(
             images, digits, chosen, heldout=heldout, seed=seed, threads=threads, on_epoch=on_epoch
         )
+    if model_out is not None:
+        network.save(model_out)
     with watch.stages("predict"), watch.bytes("predicting") as progress:
         answers, ids = source.predict(network, threads, progress)
     with watch.stages("write and validate"):
-        form = form_of(ids, form)
+        form = form_of(ids, len(answers), form)
         kaggle.write_checked(out, answers, rows, form)
-        if model_out is not None:
-            network.save(model_out)
     _plot_curves(plot, network)
     return Submitted(source.text, network, answers, source.test_labels, form.header)
 
@@ -116,7 +116,7 @@ def _submit_with(
     with watch.stages("predict"), watch.bytes("predicting") as progress:
         answers, ids = source.predict(network, threads, progress)
     with watch.stages("write and validate"):
-        form = form_of(ids, form)
+        form = form_of(ids, len(answers), form)
         kaggle.write_checked(out, answers, form=form)
     return Submitted(source.text, network, answers, source.test_labels, form.header)
 

@@ -32,7 +32,7 @@ def test_where_the_digits_come_from(tmp_path, folder):
         shutil.copy(folder.path / name, there)
     found = find_source(None, None, str(tmp_path / "input"))
     assert found.text == f"Kaggle's input folder: {there}/train.csv and {there}/test.csv".replace("/", os.sep)
-    assert found.check_test(None) == TEST_ROWS
+    assert len(found.check_test(None).results) == TEST_ROWS
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])

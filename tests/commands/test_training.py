@@ -115,6 +115,15 @@ def test_submit_with_a_model_trains_nothing(command, folder, tmp_path):
         assert outcome.err == f"error: {reason}\n"
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_a_submission_that_cannot_be_written_loses_no_training(command, folder, tmp_path):
+    files = "--train", folder.path / "train.csv", "--test", folder.path / "test.csv"
+    outcome = command("submit", *files, "--epochs", 1, "--out", "/dev/full", "--model-out", tmp_path / "m.npz")
+    assert outcome.code == 2
+    assert outcome.err.splitlines()[-1] == "error: /dev/full: can't be written: No space left on device"
+    assert Network.load(tmp_path / "m.npz").training.training_rows == TRAIN_ROWS
+
+
 def test_submit_draws_its_curves(command, folder, tmp_path):
     files = "--train", folder.path / "train.csv", "--test", folder.path / "test.csv"
     out, plot, model = tmp_path / "submission.csv", tmp_path / "curves.png", tmp_path / "model.npz"

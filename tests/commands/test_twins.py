@@ -34,6 +34,9 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "sample.csv").write_text("id,label\n" + "".join(f"{row},0\n" for row in sorted(IDS.tolist())))
     (tmp_path / "named.csv").write_text("name,digit\n" + "".join(f'"a,{row}",0\n' for row in range(60)))
     (tmp_path / "short.csv").write_text("id,label\n0,0\n")
+    (tmp_path / "long.csv").write_text("id,label\n" + "".join(f"{row},0\n" for row in range(61)))
+    (tmp_path / "other.csv").write_text("id,label\n" + "".join(f"{row},0\n" for row in range(1, 61)))
+    (tmp_path / "twice.csv").write_bytes(TEST.replace(b"\n1,", b"\n0,", 1))
     return tmp_path
 
 
@@ -96,6 +99,13 @@ def test_ids_in_parquet(here, command):
     assert (here / "s.csv").read_bytes() == expected
 
 
+@pytest.mark.parametrize("text", ["a\rb", "a\nb", "  ", "x" * 201, None])
+def test_ids_that_no_submission_can_hold(text, here, command):
+    (here / "test.parquet").write_bytes(parquet({"id": ["1", text], "pixels": list(IMAGES[:2])}))
+    outcome = command(*DOORS["predict"].split(), "--test", "test.parquet")
+    assert outcome == (2, "", "error: test.parquet: row 2, column id: this can't be an id\n")
+
+
 def test_validate_without_a_test_file(here, command):
     (here / "s.csv").write_text("id,label\n7,1\n5,2\n")
     warning = "WARNING: 2 rows, but Kaggle's own test.csv has 5,000\n"
@@ -123,18 +133,25 @@ def test_what_kaggle_would_refuse(name, here, command):
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_a_sample_that_does_not_belong_to_the_file(door, here, command):
+def test_ids_are_checked_before_a_training(door, here, command):
     (here / "wide.csv").write_text("id,a,b\n1,2,3\n")
     for options, reason in (
         ("--test plain.csv --sample short.csv", "1 id, but 60 rows"),
-        (
-            "--test test.csv --sample short.csv",
-            "(the test file's id .* is not in|1 id, but 60)",
-        ),
+        ("--test test.csv --sample short.csv", "1 id, but 60 rows"),
+        ("--test test.csv --sample long.csv", "61 ids, but 60 rows"),
+        ("--test test.csv --sample other.csv", "the test file's id 0 is not in the sample submission"),
+        ("--test twice.csv", "the id '0' occurs twice"),
         ("--test test.csv --sample wide.csv", "wide.csv: line 1: a sample submission has two columns, but this has 3"),
         ("--test test.csv --sample none.csv", "none.csv: no such file"),
     ):
         outcome = command(*DOORS[door].split(), *options.split())
         assert outcome.code == 2
-        assert re.search(f"^error: {reason}", outcome.err, re.MULTILINE), outcome.err
+        assert outcome.err == f"error: {reason}\n", "and no epoch before it"
         assert not (here / "s.csv").exists()
+
+
+def test_validate_wants_as_many_ids_in_the_sample(here, command):
+    command(*DOORS["predict"].split(), "--test", "test.csv")
+    assert command("validate", "s.csv", "--test", "test.csv", "--sample", "sample.csv").code == 0
+    outcome = command("validate", "s.csv", "--test", "test.csv", "--sample", "long.csv")
+    assert (outcome.code, outcome.err) == (2, "error: 61 ids, but 60 rows\n")
