@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from digitnn_fast.sizes import PIXELS, SIDE
 
 PIXEL_NAMES = [f"pixel{number}" for number in range(PIXELS)]
+LABEL_NAMES = "label", "labels", "class", "digit", "y"  # of the column of digits, in any case; OpenML's is `class`
 NUMBER = re.compile(r"\d{1,4}")
 ACROSS = re.compile(r"(?:x|c|col|column)[\W_]*", re.IGNORECASE)  # before the first of two numbers: not the row's
 
@@ -43,6 +44,12 @@ def _pixel_numbers(names: list[str], form: str) -> list[int] | None:
         return None
     pixels = [SIDE * row + column for row, column in zip(*counted, strict=True)] if len(counted) == 2 else counted[0]
     return pixels if sorted(pixels) == list(range(PIXELS)) else None
+
+
+def label_name(names: Sequence[str]) -> str | None:
+    """The name of the column of digits: `label`, else the only one that is so called; None if there is none."""
+    found = [name for name in names if name == "label"] or [name for name in names if name.lower() in LABEL_NAMES]
+    return found[0] if len(found) == 1 else None
 
 
 def names_of_numbers(cells: Sequence[str]) -> list[str] | None:

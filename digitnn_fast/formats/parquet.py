@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.checks import reason_of
-from digitnn_fast.columns import PIXEL_NAMES, kaggle_names
+from digitnn_fast.columns import PIXEL_NAMES, kaggle_names, label_name
 from digitnn_fast.formats.arrays import BLOCK, as_labels
 from digitnn_fast.formats.encoded import is_encoded, levels_of
 from digitnn_fast.formats.kinds import FormatError
@@ -17,7 +17,6 @@ from digitnn_fast.kaggle import own_id
 from digitnn_fast.sizes import PIXELS
 
 WHOLE_IMAGES = "pixels", "image", "images"  # names of a column that holds 784 numbers or bytes
-LABEL_NAMES = "label", "labels", "class", "digit", "y"
 TEXT = "text"  # the type of ids that do not come from Parquet
 READ_AHEAD = 1 << 16  # bytes of each of 784 columns
 MAX_GROUP_BYTES = 1 << 30  # of a group that is read, unpacked
@@ -53,7 +52,9 @@ class ParquetImages:
         if self.id_name is not None and names.count(self.id_name) != 1:
             raise FormatError(f"{name}: column {self.id_name}: missing or there more than once")
         self.id_type = schema.field(self.id_name).type if self.id_name else None
-        self._label = _label_column(names, name) if labelled else None
+        self._label = label_name(names) if labelled else None
+        if labelled and self._label is None:
+            raise FormatError(f"{name}: there must be one column of digits, called label")
 
     def blocks(self) -> Iterator[tuple[NDArray[Any], Any, NDArray[np.uint8] | None]]:
         """Images (m, 784) of any dtype of numbers, their column of ids and their labels, or None."""
@@ -83,7 +84,8 @@ class ParquetImages:
     def _labels(self, batch: Any, row: int) -> NDArray[np.uint8] | None:
         if self._label is None:
             return None
-        return as_labels(self._numbers(batch.column(self._label), self._label, row), f"{self._name}: column label", row)
+        numbers = self._numbers(batch.column(self._label), self._label, row)
+        return as_labels(numbers, f"{self._name}: column {self._label}", row)
 
     def _numbers(self, column: Any, name: str, row: int) -> NDArray[Any]:
         """All numbers in a column, one for each row, or 784; lists may hold lists."""
@@ -136,10 +138,3 @@ def _pixel_columns(names: Sequence[str], name: str) -> list[str]:
         return whole
     found = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     raise FormatError(f"{name}: there must be columns pixel0 to pixel783, or one column pixels; there are {found}")
-
-
-def _label_column(names: Sequence[str], name: str) -> str:
-    found = [one for one in LABEL_NAMES if one in names]
-    if len(found) != 1:
-        raise FormatError(f"{name}: there must be one column of digits, called label")
-    return found[0]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from digitnn_fast.columns import PIXEL_NAMES, are_counted, kaggle_names, names_of_numbers
+from digitnn_fast.columns import PIXEL_NAMES, are_counted, kaggle_names, label_name, names_of_numbers
 from digitnn_fast.kaggle.not_a_table import JSON, no_header
 from digitnn_fast.kaggle.table import KaggleFileError, Table
 
@@ -16,7 +16,6 @@ MAX_LINE = 1 << 20  # bytes: 30 times a table of pixels written as 0.00000000000
 MAX_BLANK_LINES = 1000
 SEPARATORS = ",;\t"
 SAID = re.compile(r'"?sep=([^\w"])"?[,;\t]*')  # what Excel writes above the header
-LABELS = "label", "class"  # names of the column of digits, in any case; OpenML's is `class`
 
 
 class Row(NamedTuple):
@@ -145,7 +144,7 @@ class Rows:
 def _usual(names: list[str]) -> list[str]:
     """The same names as Kaggle has them, where they are those of pixels and labels."""
     names = kaggle_names([names[0].lstrip("# "), *names[1:]])  # numpy.savetxt makes a comment of the header
-    labels = [name for name in names if name.lower() in LABELS]
-    if len(labels) == 1 and PIXEL_NAMES[0] in names:
-        return ["label" if name == labels[0] else name for name in names]
+    label = label_name(names)
+    if label is not None and PIXEL_NAMES[0] in names:
+        return ["label" if name == label else name for name in names]
     return names

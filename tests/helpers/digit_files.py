@@ -45,6 +45,7 @@ LABELLED = {
         "a.csv": table(["label", *NAMES], [[row[0], *(level / 255 for level in row[1:])] for row in ROWS])
     },
     "csv with Label": lambda: {"a.csv": CSV.replace(b"label", b"Label")},
+    "csv with Y": lambda: {"a.csv": CSV.replace(b"label", b"Y")},
     "csv by savetxt": lambda: {"a.csv": b"# " + CSV},
     "csv with semicolons": lambda: {"a.csv": b"sep=;\n" + CSV.replace(b",", b";")},
     "csv with tabs": lambda: {"a.tsv": CSV.replace(b",", b"\t")},
@@ -67,6 +68,7 @@ LABELLED = {
     },
     "parquet of columns": lambda: {"a.parquet": parquet({"label": LABELS.astype(float), **COLUMNS})},
     "parquet of integers and floats": lambda: {"a.parquet": parquet({"label": LABELS, **FLOATS})},
+    "parquet with Class": lambda: {"a.parquet": parquet({"Class": LABELS, **COLUMNS})},
 }
 ALONE = {  # images without labels
     "test.csv": lambda: {"a.csv": TEST},
@@ -117,6 +119,14 @@ REFUSED_LABELS = {
     "halves": (lambda: {"a.npz": npz(x=IMAGES, y=LABELS / 2)}, r"a\.npz: y: row \d+: \S+ is not a digit .*"),
     "a matrix": (lambda: {"a.npz": npz(x=IMAGES, y=np.eye(60))}, r"a\.npz: y: labels must be \(n,\), not \(60, 60\)"),
     "none in parquet": (lambda: {"a.parquet": parquet(COLUMNS)}, r"a\.parquet: there must be one column of digits, .*"),
+    "ten in parquet": (
+        lambda: {"a.parquet": parquet({"Digit": LABELS + 1, **COLUMNS})},
+        r"a\.parquet: column Digit: row \d+: 10 is not a digit from 0 to 9",
+    ),
+    "two in parquet": (
+        lambda: {"a.parquet": parquet({"digit": LABELS, "Class": LABELS, **COLUMNS})},
+        r"a\.parquet: there must be one column of digits, called label",
+    ),
     "null in parquet": (
         lambda: {"a.parquet": parquet({"label": [None, *LABELS[1:].tolist()], **COLUMNS})},
         r"a\.parquet: row 1, column label: null",
