@@ -96,6 +96,8 @@ def _reason(error: Exception) -> str | None:
     """The message of an error that the user can fix; None for a bug, which needs its traceback."""
     if format_message := getattr(error, "format_message", None):  # typer's; their class moved between its versions
         return str(format_message())
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}".removesuffix(": ")
     if isinstance(error, OSError):
         # A full disk behind an open file has no name, unless whoever writes gives it one, as all of ours do.
         name = error.filename or ("standard output" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) else "")

@@ -12,6 +12,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from digitnn_fast.checks import reason_of
 from digitnn_fast.kaggle import TEST_ROWS, count_rows, read_train, validate_submission
 from digitnn_fast.writing import check_folder, filling
 
@@ -71,8 +72,10 @@ def _unpack(archive: Path, name: str) -> None:
             if files.getinfo(name).file_size > LARGEST:
                 raise KaggleError(f"{name} in what Kaggle sent is larger than {LARGEST:,} bytes")
             shutil.copyfileobj(packed, out, 1 << 20)
-    except (KeyError, OSError, zipfile.BadZipFile) as error:
-        raise KaggleError(f"Kaggle sent no archive with {name} in it: {error}") from error
+    except (KaggleError, MemoryError):
+        raise
+    except Exception as error:  # on damaged archives zipfile raises half a dozen types
+        raise KaggleError(f"Kaggle sent no archive with {name} in it: {reason_of(error)}") from error
 
 
 def _connect() -> Any:

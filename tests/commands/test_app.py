@@ -12,6 +12,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import TEST_ROWS, in_a_terminal, process, snapshot
 from programs import HANGS
@@ -162,6 +163,10 @@ def test_a_bug_is_not_taken_for_the_users_mistake():
     assert app._reason(TypeError("a bug")) is None
     assert app._reason(ValueError("too small")) == "too small"
     assert app._reason(FileNotFoundError(2, "No such file", "a.csv")) == "a.csv: No such file"
+    assert app._reason(MemoryError()) == "not enough memory"
+    with pytest.raises(MemoryError) as full:
+        np.empty(1 << 60, np.uint8)
+    assert app._reason(full.value).startswith("not enough memory: Unable to allocate 1.00 EiB")
 
 
 @POSIX

@@ -7,10 +7,12 @@ import os
 import re
 import shlex
 import sys
+import zlib
 
 import numpy as np
 import pytest
 from checkout import ROOT
+from kaggle_cells import zipped
 from kaggle_commands import PYTHON, contents, read_json, run
 from kaggle_server import Kaggle
 
@@ -138,3 +140,26 @@ def test_without_the_client_one_line_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "kaggle", None)
     with pytest.raises(client.KaggleError, match="pip install 'digitnn-fast\\[kaggle\\]'"):
         client.submit(tmp_path / "submission.csv", "")
+
+
+DAMAGES = {
+    "not deflated": lambda content: content[:38] + b"\xff" * 9 + content[47:],  # behind the member's name
+    "cut off": lambda content: content[:-30],
+    "a wrong sum": lambda content: content.replace(zlib.crc32(b"7" * 9999).to_bytes(4, "little"), b"\0\0\0\0"),
+    "encrypted": lambda content: content.replace(b"\x14\0\0\0\x08\0", b"\x14\0\1\0\x08\0"),
+    "no such file": lambda content: content.replace(b"test.csv", b"mist.csv"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_download_is_refused_in_one_line(damage, tmp_path):
+    whole = zipped({"test.csv": b"7" * 9999})
+    (tmp_path / "whole.zip").write_bytes(whole)
+    client._unpack(tmp_path / "whole.zip", "test.csv")
+    assert (tmp_path / "test.csv").read_bytes() == b"7" * 9999
+    (tmp_path / "test.csv").unlink()
+    damaged = DAMAGES[damage](whole)
+    assert damaged != whole
+    (tmp_path / "damaged.zip").write_bytes(damaged)
+    with pytest.raises(client.KaggleError, match=r"^Kaggle sent no archive with test.csv in it: .+$"):
+        client._unpack(tmp_path / "damaged.zip", "test.csv")
