@@ -69,7 +69,7 @@ class DigitFile:
         """Images (n, 784), with or without labels in the file."""
         if self._kind is Kind.TABLE:
             return kaggle.read_images(self.name, threads, progress, self._opener)
-        return self._all(Wanted())[0]
+        return self._all(Wanted(), progress)[0]
 
     def read_labelled(
         self, threads: int | None = None, progress: Progress | None = None, train: bool = False
@@ -84,7 +84,7 @@ class DigitFile:
         if beside is None and self._kind is Kind.TABLE:
             return kaggle.read_train(self.name, threads, progress, self._opener)
         if beside is None:
-            images, labels = self._all(Wanted(train, labelled=True))
+            images, labels = self._all(Wanted(train, labelled=True), progress)
             if labels is None:
                 text = "with --labels, or beside it under the name that MNIST's own files have"
                 raise FormatError(f"{self.name}: there are no labels with these images; give them {text}")
@@ -115,9 +115,12 @@ class DigitFile:
     def map(
         self, function: Callable[[Bytes], NDArray[Any]], threads: int | None = None, progress: Progress | None = None
     ) -> Answers:
-        """The results of `function` for images to predict, and their ids; see `kaggle.map_test`."""
+        """The results of `function` for images to predict, and their ids; see `kaggle.map_test`.
+
+        Only a table is read by threads, which call `function` at once.
+        """
         if self._kind is not Kind.TABLE:
-            with self._contents(Wanted()) as contents:
+            with self._contents(Wanted(), progress) as contents:
                 return self._answers(contents.blocks, function, contents.id_name)
         names, usual = kaggle.read_names(self.name, self._opener)
         own = kaggle.own_id(names)
@@ -160,10 +163,11 @@ class DigitFile:
             return identify(file, self.name)[0]
 
     @contextmanager
-    def _contents(self, wanted: Wanted) -> Iterator[Contents]:
+    def _contents(self, wanted: Wanted, progress: Progress | None) -> Iterator[Contents]:
         with self._shared() as file:
             kind, stream = identify(file, self.name)
-            yield read_contents(kind, stream, file, file.size, self.name, wanted)
+            found = read_contents(kind, stream, file, file.size, self.name, wanted)
+            yield found._replace(blocks=_told(found.blocks, file, progress)) if progress else found
 
     def _answers(
         self, blocks: Iterator[Block], function: Callable[[Bytes], NDArray[Any]], id_name: str | None
@@ -184,10 +188,10 @@ class DigitFile:
                 raise FormatError(f"{self.name}: row {row}, column {id_name}: this can't be an id")
         return Answers(np.concatenate(results), Ids(id_name, texts))
 
-    def _all(self, wanted: Wanted) -> tuple[Bytes, Bytes | None]:
+    def _all(self, wanted: Wanted, progress: Progress | None) -> tuple[Bytes, Bytes | None]:
         parts: list[Block] = []
         rows = 0
-        with self._contents(wanted) as contents:
+        with self._contents(wanted, progress) as contents:
             for block in contents.blocks:
                 rows += len(block.images)
                 if rows > kaggle.MAX_ROWS:
@@ -198,6 +202,15 @@ class DigitFile:
             raise FormatError(f"{self.name}: there are no images in it")
         labels = [part.labels for part in parts if part.labels is not None]
         return np.concatenate([part.images for part in parts]), np.concatenate(labels) if labels else None
+
+
+def _told(blocks: Iterator[Block], file: Shared, progress: Progress) -> Iterator[Block]:
+    """The blocks; after each, `progress` is told how far in the file its readers have come."""
+    done = 0
+    for block in blocks:
+        done = max(done, file.tell())
+        progress(done, file.size)
+        yield block
 
 
 @contextmanager

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from digitnn_fast import kaggle
 from digitnn_fast.files import STANDARD
 from digitnn_fast.formats import DigitFile
-from digitnn_fast.jobs.sources import form_of
+from digitnn_fast.jobs.sources import form_of, predictor_for
 from digitnn_fast.network import Network
-from digitnn_fast.predictor import Predictor, model_path
+from digitnn_fast.predictor import model_path
 from digitnn_fast.preprocessing import predicting
 from digitnn_fast.writing import check_output
 
@@ -38,7 +38,7 @@ def predict(
     network = Network.load(model_path(model))
     file = DigitFile(test)
     watch.compile(*predicting(network.preprocessing, "float32", table=file.is_table))
-    predictor = Predictor(network, threads=1)  # the file is read by threads, which predict
+    predictor = predictor_for(file, network, threads)
     function = predictor.predict_proba if probabilities else predictor.predict_many
     with watch.stages("predict"), watch.bytes("predicting") as progress:
         answers, ids = file.map(function, threads, progress)

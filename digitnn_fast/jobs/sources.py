@@ -93,8 +93,13 @@ class Files:
 
     def predict(self, network: Network, threads: int | None, progress: Progress) -> Answers:
         """Digits (m,), in memory for a few blocks of the file."""
-        predictor = Predictor.from_network(network, threads=1)  # the file is read by threads, which predict
+        predictor = predictor_for(self._test, network, threads)
         return self._test.map(predictor.predict_many, threads, progress)
+
+
+def predictor_for(file: DigitFile, network: Network, threads: int | None) -> Predictor:
+    """The predictor for what is read of a file: of one thread if that is a table, as its readers are threads."""
+    return Predictor(network, threads=1 if file.is_table else threads)
 
 
 def form_of(ids: Ids | None, rows: int, sample: kaggle.Form | None) -> kaggle.Form:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
+from functools import partial
+
 import numpy as np
 import pytest
 from digit_files import ALONE, IMAGES, LABELLED, LABELS, REFUSED, REFUSED_LABELS
 from doors import DOORS, LEARN, PREDICT, enter, expected, put, refused
-from shard_files import table
+from shard_files import NAMES, idx, npy, npz, parquet, table
 
 from digitnn_fast.commands import app
+from digitnn_fast.formats import DigitFile
 from digitnn_fast.kernels.machine import jit
+from digitnn_fast.sample import load_sample
 
 pytestmark = pytest.mark.skipif(jit.DISABLE_JIT, reason="takes minutes in plain Python")
 
@@ -32,6 +37,34 @@ def test_the_slow_doors(name, door, here):
 def test_images_to_predict_are_the_same_at_every_door(name, door, here):
     made = enter(door, put(ALONE[name]()))
     assert made is None or made == expected("predict")
+
+
+@pytest.mark.parametrize("door", ["predict", "submit a model"])
+@pytest.mark.parametrize("name", ALONE)
+def test_every_file_is_predicted_by_threads(name, door, here, capsys, monkeypatch):
+    """Who starts some asks how many there may be."""
+    monkeypatch.setenv("DIGITNN_THREADS", "many")
+    refused(door, ALONE[name](), "DIGITNN_THREADS must be 1 or more, got 'many'", capsys)
+
+
+MANY = load_sample().train_images[:9000]  # more than two blocks of an array
+LARGE = {
+    "csv": lambda: table(NAMES, MANY.tolist()),
+    "npy": lambda: npy(MANY),
+    "npz": lambda: npz(x_test=MANY),
+    "IDX, packed": lambda: gzip.compress(idx(MANY)),
+    "parquet": lambda: parquet({"pixels": [row.tobytes() for row in MANY]}),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize("read", [DigitFile.read, partial(DigitFile.map, function=lambda images: images[:, 0])])
+def test_how_far_a_file_is_read_is_told(read, name, here):
+    content, told = LARGE[name](), []
+    read(DigitFile(put({"a": content})), progress=lambda *far: told.append(far))
+    done, sizes = zip(*told, strict=True)
+    assert len(done) > 2 and list(done) == sorted(done) and 0 < done[0] <= done[-1] <= len(content)
+    assert set(sizes) == {len(content)}
 
 
 @pytest.mark.parametrize("door", ["train", "evaluate", "submit", "report"])
