@@ -69,7 +69,7 @@ Preprocessing = Annotated[
     str | None,
     typer.Option("--preprocessing", metavar="NAME", help="Instead of the recipe's: raw, deskewed, directions, ..."),
 ]
-Seed = Annotated[int, _number("--seed", "The same seed gives the same network.", 0)]
+Seed = Annotated[int | None, _number("--seed", "The same seed gives the same network; by default 0.", 0)]
 Patience = Annotated[
     int | None, _number("--patience", "Stop when the loss on held-out rows has not fallen for N epochs.", 1)
 ]

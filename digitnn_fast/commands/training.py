@@ -75,7 +75,7 @@ def submit(
         file_option("--report", "Also write a web page about it: an .html (needs the extra `plots`)."),
     ] = None,
     as_json: Json = False,
-    seed: Seed = 0,
+    seed: Seed = None,
     threads: Threads = None,
 ) -> None:
     """Train, predict, write a submission and check it.
@@ -90,10 +90,10 @@ def submit(
 
     model = one_model(named, model)
     changes = _changes(hidden, epochs, rate, batch, preprocessing)
-    of_training = recipe, model_out, plot, report, *changes.values()
+    of_training = train, labels, seed, recipe, model_out, plot, report, *changes.values()
     if model is not None and any(value is not None for value in of_training):
-        text = "it goes without --recipe and what changes it, --model-out, --plot and --report"
-        raise ValueError(f"--model submits without training: {text}")
+        others = "--train, --labels, --seed, --recipe and what changes it, --model-out, --plot and --report"
+        raise ValueError(f"--model submits without training: it goes without {others}")
     if report is not None:
         from digitnn_fast.commands.card import ENDINGS
         from digitnn_fast.plots import check_plots
@@ -107,7 +107,7 @@ def submit(
         recipe=None if model else changed_recipe(recipe or DEFAULT, **changes),
         model=model,
         heldout=HELDOUT,
-        seed=seed,
+        seed=seed or 0,
         labels=labels,
         sample=sample,
         model_out=model_out,
@@ -177,7 +177,7 @@ def train(
     rate: Rate = None,
     batch: Batch = None,
     preprocessing: Preprocessing = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     heldout: Annotated[
         float, typer.Option("--heldout", metavar="SHARE", help="Share of the rows that only measure.")
     ] = HELDOUT,
@@ -207,7 +207,7 @@ def train(
         watch,
         recipe=changed_recipe(recipe, **_changes(hidden, epochs, rate, batch, preprocessing)),
         heldout=heldout,
-        seed=seed,
+        seed=seed or 0,
         folds=folds,
         checkpoint=checkpoint,
         patience=patience,

@@ -105,8 +105,8 @@ def predictor_for(file: DigitFile, network: Network, threads: int | None) -> Pre
 def form_of(ids: Ids | None, rows: int, sample: kaggle.Form | None) -> kaggle.Form:
     """How a submission must be for a test file with these ids, or for what a sample submission says.
 
-    The ids are the file's own, else the sample's, else 1, 2, 3, ...; ValueError if those of the two differ, if one occurs
-    twice, or if there are not as many as `rows`.
+    The ids are the file's own, else the sample's, else 1, 2, 3, ...; ValueError if those of the two differ, if one
+    occurs twice, or if there are not as many as `rows`.
     """
     if sample is not None:
         kaggle.check_ids(sample, rows)
@@ -133,7 +133,7 @@ def find_source(
 ) -> Source:
     """The given files, else those in Kaggle's input folder, else the sample; ValueError if only one is given.
 
-    Who `trains` nothing needs no train.csv.
+    Who `trains` nothing needs no train.csv; `labels` are those of the given one.
     """
     if test and not trains:
         return Files(None, test)
@@ -142,6 +142,8 @@ def find_source(
     if train or test:
         given, missing = ("--train", "--test") if train else ("--test", "--train")
         raise ValueError(f"{given} needs {missing} too (the commands train and predict need only one)")
+    if labels:
+        raise ValueError("--labels needs --train and --test")
     if paths := kaggle.find_kaggle_input(kaggle_root):
         return Files(*paths, found="Kaggle's input folder: ")
     return Sample()

@@ -70,7 +70,8 @@ def submit(
     """
     form = kaggle.read_form(sample) if sample else None
     if model is not None:
-        return _submit_with(model, train, test, out, watch, form, threads)
+        check_output(out, [test, model, sample])
+        return _submit_with(model, test, out, watch, form, threads)
     chosen = find_recipe(recipe or DEFAULT)
     source = find_source(train, test, labels=labels)
     watch.compile(*chosen.kernels(source.is_table))
@@ -100,18 +101,11 @@ def submit(
 
 
 def _submit_with(
-    model: str,
-    train: str | None,
-    test: str | None,
-    out: str,
-    watch: Watch,
-    form: kaggle.Form | None,
-    threads: int | None,
+    model: str, test: str | None, out: str, watch: Watch, form: kaggle.Form | None, threads: int | None
 ) -> Submitted:
     """The same with an existing network."""
-    check_output(out, [train, test, model])
     network = Network.load(model_path(model))
-    source = find_source(train, test, trains=False)
+    source = find_source(None, test, trains=False)
     watch.compile(*predicting(network.preprocessing, "float32", table=source.is_table))
     with watch.stages("predict"), watch.bytes("predicting") as progress:
         answers, ids = source.predict(network, threads, progress)

@@ -107,11 +107,12 @@ def test_submit_with_a_model_trains_nothing(command, folder, tmp_path):
     expected = tmp_path / "expected.csv"
     assert command("predict", "--model", model, "--test", folder.path / "test.csv", "--out", expected).code == 0
     assert out.read_bytes() == expected.read_bytes()
-    for wrong in (("--recipe", "fast"), ("--model-out", tmp_path / "m.npz"), ("--plot", tmp_path / "p.png")):
+    files = [(f"--{name}", tmp_path / "x.png") for name in ("train", "labels", "model-out", "plot")]
+    for wrong in (("--recipe", "fast"), ("--seed", 0), *files):
         outcome = command("submit", "--model", model, *wrong, "--out", out)
         assert outcome.code == 2
-        reason = "--model submits without training: it goes without --recipe and what changes it, "
-        reason += "--model-out, --plot and --report"
+        reason = "--model submits without training: it goes without --train, --labels, --seed, "
+        reason += "--recipe and what changes it, --model-out, --plot and --report"
         assert outcome.err == f"error: {reason}\n"
 
 
