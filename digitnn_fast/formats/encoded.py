@@ -8,16 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.images import preprocess
-from digitnn_fast.images.read import FORMATS
+from digitnn_fast.images.read import FORMATS, begins_as_picture
 from digitnn_fast.sizes import PIXELS, SIDE
 
 PNG = b"\x89PNG\r\n\x1a\n"
-STARTS = b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*", b"P5", b"P6"
 
 
 def is_encoded(content: bytes) -> bool:
     """Whether these bytes begin as a picture does; 784 of them may be pixels that happen to do so."""
-    return content.startswith(PNG) or (len(content) != PIXELS and content.startswith(STARTS))
+    return content.startswith(PNG) or (len(content) != PIXELS and begins_as_picture(content))
 
 
 def levels_of(content: bytes) -> NDArray[np.uint8]:

@@ -10,15 +10,12 @@ from enum import Enum
 from typing import Any
 
 from digitnn_fast.checks import reason_of
+from digitnn_fast.images.read import begins_as_picture
 
 GZIP, ZIP = b"\x1f\x8b", b"PK\3\4"
 BUFFER = 1 << 16
 # What is refused, with what to do.
 REFUSED = (
-    (
-        (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"II*\0", b"MM\0*"),
-        "a picture; `digitnn-fast image` reads pictures",
-    ),
     (
         (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"),
         "a pickle, which could run any code; save it as CSV",
@@ -105,6 +102,8 @@ def identify(file: Any, name: str) -> tuple[Kind, io.BufferedReader]:
         raise FormatError(f"{name}: packed twice; unpack the .gz")
     if start[TAR_AT:].startswith(TAR):
         raise FormatError(f"{name}: a .tar; unpack it")
+    if begins_as_picture(start):
+        raise FormatError(f"{name}: a picture; `digitnn-fast image` reads pictures")
     for starts, what in REFUSED:
         if magic.startswith(starts):
             raise FormatError(f"{name}: {what}")
