@@ -21,6 +21,7 @@ from digitnn_fast.formats.archives import names_of
 from digitnn_fast.formats.contents import Block, Contents, Wanted, check_pairs, checked, read_contents, read_label_file
 from digitnn_fast.formats.kinds import FormatError, Kind, Shared, identify
 from digitnn_fast.formats.spool import Spool
+from digitnn_fast.kaggle.gathering import Gathering, joined
 from digitnn_fast.kaggle.submission import LONGEST_ID
 from digitnn_fast.kaggle.table import Opener, open_file, os_reason
 from digitnn_fast.levels import check_labels_differ
@@ -189,19 +190,17 @@ class DigitFile:
         return Answers(np.concatenate(results), Ids(id_name, texts))
 
     def _all(self, wanted: Wanted, progress: Progress | None) -> tuple[Bytes, Bytes | None]:
-        parts: list[Block] = []
-        rows = 0
+        gathering = Gathering(self.name, FormatError)
+        parts: list[Bytes] = []
+        labels: list[Bytes] = []
         with self._contents(wanted, progress) as contents:
             for block in contents.blocks:
-                rows += len(block.images)
-                if rows > kaggle.MAX_ROWS:
-                    text = f"more than {kaggle.MAX_ROWS:,} rows, which is too many for one array"
-                    raise FormatError(f"{self.name}: {text}")
-                parts.append(block)
+                parts.append(gathering.keep(block.images))
+                if block.labels is not None:
+                    labels.append(block.labels)
         if not parts:
             raise FormatError(f"{self.name}: there are no images in it")
-        labels = [part.labels for part in parts if part.labels is not None]
-        return np.concatenate([part.images for part in parts]), np.concatenate(labels) if labels else None
+        return joined(parts), np.concatenate(labels) if labels else None
 
 
 def _told(blocks: Iterator[Block], file: Shared, progress: Progress) -> Iterator[Block]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from digitnn_fast.checks import shortened
 from digitnn_fast.formats.kinds import FormatError, Kind, damage
-from digitnn_fast.kaggle import MAX_ROWS
+from digitnn_fast.kaggle.gathering import MAX_ROWS
 from digitnn_fast.npz import npy_header
 from digitnn_fast.sizes import PIXELS
 

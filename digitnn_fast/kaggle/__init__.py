@@ -7,7 +7,6 @@ Any of them may be a `.gz` or a `.zip`.
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from digitnn_fast.files import Path, is_pipe
 from digitnn_fast.kaggle import plain
+from digitnn_fast.kaggle.gathering import Gathering, joined
 from digitnn_fast.kaggle.stream import find_id, iter_images, own_id, read_names
 from digitnn_fast.kaggle.submission import (
     FORMS,
@@ -34,7 +34,6 @@ from digitnn_fast.kaggle.submission import (
 )
 from digitnn_fast.kaggle.table import KaggleFileError, Opener, Role, Table, open_file
 from digitnn_fast.levels import check_levels
-from digitnn_fast.sizes import PIXELS
 from digitnn_fast.threads import thread_count
 
 __all__ = [
@@ -67,9 +66,7 @@ Bytes = NDArray[np.uint8]
 Progress = plain.Progress
 Result = TypeVar("Result")
 
-LARGE = 1 << 26  # bytes of pixels, after which memory goes back to the system at once: a freed array's rarely does
 TEST_ROWS = {"ImageId": 28_000, "id": 5_000}  # of Kaggle's own test.csv: of Digit Recognizer, of Kannada MNIST
-MAX_ROWS = 2_000_000  # 1.6 GB of pixels: a gzip of a few MB can hold more rows than memory
 
 
 def read_train(
@@ -149,28 +146,15 @@ def _starts(path: str, text: bytes) -> bool:
 def _read(
     path: Path, labelled: bool, threads: int | None, progress: Progress | None, opener: Opener
 ) -> tuple[Bytes, Bytes]:
-    total = 0
+    gathering = Gathering(os.fspath(path), KaggleFileError)
 
-    def copied(images: Bytes, labels: Bytes) -> tuple[Bytes, Bytes]:
-        nonlocal total
-        total += len(images)
-        if total > MAX_ROWS:
-            raise KaggleFileError(f"{os.fspath(path)}: more than {MAX_ROWS:,} rows, which is too many for one array")
-        if total * PIXELS < LARGE or not images.size:
-            return images.copy(), labels.copy()
-        kept: Bytes = np.frombuffer(mmap.mmap(-1, images.size), np.uint8).reshape(images.shape)
-        kept[:] = images
-        return kept, labels.copy()
+    def kept(images: Bytes, labels: Bytes) -> tuple[Bytes, Bytes]:
+        return gathering.keep(images), labels.copy()
 
-    parts = _map(path, labelled, copied, threads, progress, plain.BLOCK_BYTES, opener)
-    images = np.empty((sum(len(part) for part, _ in parts), PIXELS), np.uint8)
-    labels, done = np.concatenate([labels for _, labels in parts]), 0
-    parts.reverse()
-    while parts:
-        part, _ = parts.pop()
-        images[done : done + len(part)] = part
-        done += len(part)
-    return images, labels
+    pairs = _map(path, labelled, kept, threads, progress, plain.BLOCK_BYTES, opener)
+    parts, labels = [part for part, _ in pairs], np.concatenate([own for _, own in pairs])
+    del pairs  # which has the parts, too
+    return joined(parts), labels
 
 
 def _map(

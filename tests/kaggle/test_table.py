@@ -16,7 +16,7 @@ import pytest
 from kaggle_cells import PIXELS, TEST, TRAIN, changed, check_message, numbers, text, zipped
 
 from digitnn_fast import kaggle
-from digitnn_fast.kaggle import KaggleFileError
+from digitnn_fast.kaggle import KaggleFileError, gathering
 
 GOOD = {
     "as Kaggle serves it": text(TEST),
@@ -125,7 +125,7 @@ def test_no_file(tmp_path: Path) -> None:
 
 
 def test_more_rows_than_memory(monkeypatch: pytest.MonkeyPatch, save: Callable[[bytes], Path]) -> None:
-    monkeypatch.setattr(kaggle, "MAX_ROWS", 4)
+    monkeypatch.setattr(gathering, "MAX_ROWS", 4)
     check_message(kaggle.read_test, save(text(TEST)), "more than 4 rows, which is too many for one array")
 
 
