@@ -6,7 +6,8 @@ Imports wait inside the commands: --help needs typer alone, and `predict` neithe
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
 
@@ -67,10 +68,26 @@ def invoke(arguments: list[str]) -> int:
     """Run a command and return the exit code; what it raises is for `app` to report."""
     if COMPLETE in os.environ:  # a shell asks what may come next
         app(prog_name=NAME)
-    arguments = sorted(arguments, key=lambda word: word not in LOUDNESS)  # these may stand anywhere
+    command = typer.main.get_command(app)
     try:
-        with typer.main.get_command(app).make_context(NAME, arguments) as context:
+        with command.make_context(NAME, _loudness_first(arguments, set(_takers(command)))) as context:
             context.command.invoke(context)
     except typer.Exit as stop:
         return stop.exit_code
     return 0
+
+
+def _loudness_first(arguments: list[str], takers: set[str]) -> list[str]:
+    """The same, with LOUDNESS, which may stand anywhere, in front; but not what an option takes, or is behind `--`."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    loud = [at for at in range(end) if arguments[at] in LOUDNESS and not (at and arguments[at - 1] in takers)]
+    return [arguments[at] for at in loud] + [word for at, word in enumerate(arguments) if at not in loud]
+
+
+def _takers(command: Any) -> Iterator[str]:
+    """All options of a command, and of those below it, that take a value."""
+    for parameter in command.params:
+        if not getattr(parameter, "is_flag", True):  # an argument has no flags
+            yield from parameter.opts
+    for other in getattr(command, "commands", {}).values():
+        yield from _takers(other)

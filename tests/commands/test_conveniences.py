@@ -155,6 +155,15 @@ def test_verbose(flag, files, command):
     assert error.startswith("Traceback") and error.splitlines()[-1].startswith("error: none.npz")
 
 
+def test_what_is_no_wish_for_loudness(command, tmp_path, monkeypatch):
+    """What an option takes, and what is behind `--`."""
+    monkeypatch.chdir(tmp_path)
+    submit = "kaggle", "submit", "none.csv", "--message", "-v"
+    assert command(*submit) == (2, "", "error: none.csv: no such file\n")
+    assert command(*submit, "-v").err.startswith("Traceback")
+    assert re.fullmatch("error: -q: .*\n", command("info", "--", "-q").err)
+
+
 @POSIX
 @pytest.mark.parametrize("columns", [80, 50])
 def test_narrow_terminals(columns, files):
