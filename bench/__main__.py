@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from bench import charts, files, inference, node, roofline, training
+from bench import charts, files, inference, node, page, roofline, training
 from bench.measure import HERE, World, amount, process, versions
 from digitnn_fast import __version__
 from digitnn_fast.benchmark import cpu_name
 
-CASES = (*inference.CASES, *node.CASES, *training.CASES, *files.CASES)
+CASES = (*inference.CASES, *node.CASES, *page.CASES, *training.CASES, *files.CASES)
 LIBRARIES = (
     *("numpy", "numba", "pandas", "polars", "onnxruntime", "openvino", "jax", "scikit-learn", "torch"),
     "opencv-python-headless",
