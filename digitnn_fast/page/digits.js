@@ -13,11 +13,11 @@ const sum = (values) => values.reduce((total, value) => total + value, 0);
 const largest = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
 const clip = (value) => Math.min(1, Math.max(0, value));
 
-function transposed(g) {
-  const result = grid(g.width, g.height);
-  for (let y = 0; y < g.height; y++)
-    for (let x = 0; x < g.width; x++) result.values[x * g.height + y] = g.values[y * g.width + x];
-  return result;
+function transposed({ height, width, values }) {
+  const turned = new Float64Array(values.length);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) turned[x * height + y] = values[y * width + x];
+  return { height: width, width: height, values: turned };
 }
 
 // The mean of the two middle values; Hoare's selection, for to sort 100,000 takes too long while somebody draws.
@@ -48,11 +48,12 @@ function median(values) {
 function alongBoth(g, change) {
   let result = g;
   for (let axis = 0; axis < 2; axis++) {
-    const turned = transposed(result), next = [];
-    for (let y = 0; y < turned.height; y++)
-      next.push(change(turned.values.subarray(y * turned.width, (y + 1) * turned.width), axis));
-    result = grid(next.length, next[0].length);
-    next.forEach((line, y) => result.values.set(line, y * result.width));
+    const turned = transposed(result);
+    for (let y = 0; y < turned.height; y++) {
+      const line = change(turned.values.subarray(y * turned.width, (y + 1) * turned.width), axis);
+      if (!y) result = grid(turned.height, line.length);
+      result.values.set(line, y * line.length);
+    }
   }
   return result;
 }
@@ -66,8 +67,15 @@ const blurred = (g, reach) => alongBoth(g, (line) => {
   });
 });
 
-const highest = (g, reach) => alongBoth(g, (line) =>
-  line.map((_, i) => largest(line.subarray(Math.max(i - reach, 0), i + reach + 1))));
+const highest = (g, reach) => alongBoth(g, (line) => {
+  const result = new Float64Array(line.length);
+  for (let i = 0; i < line.length; i++) {
+    let most = -Infinity;
+    for (let j = Math.max(i - reach, 0); j <= i + reach && j < line.length; j++) most = Math.max(most, line[j]);
+    result[i] = most;
+  }
+  return result;
+});
 
 const cellSide = (g) => Math.ceil(longer(g) / CELLS);
 

@@ -9,19 +9,26 @@ function resized(g, side) {
 }
 
 function sized(g, height, width) {
+  const parts = [partsOf(g.height, height), partsOf(g.width, width)];
   return alongBoth(g, (line, axis) => {
-    const result = new Float64Array(axis ? width : height), step = line.length / result.length;
-    const reach = Math.max(1, step);
-    return result.map((_, i) => {
-      const centre = (i + 0.5) * step - 0.5;
-      let total = 0, weights = 0;
-      for (let j = Math.max(0, Math.ceil(centre - reach)); j <= Math.min(line.length - 1, centre + reach); j++) {
-        const weight = Math.max(0, 1 - Math.abs(j - centre) / reach);
-        total += weight * line[j];
-        weights += weight;
-      }
-      return total / weights;
-    });
+    const result = new Float64Array(parts[axis].length);
+    for (let i = 0; i < result.length; i++) {
+      const { first, weights, all } = parts[axis][i];
+      let total = 0;
+      for (let j = 0; j < weights.length; j++) total += weights[j] * line[first + j];
+      result[i] = total / all;
+    }
+    return result;
+  });
+}
+
+// Of each new pixel the first old one that it is made of, their weights, and the sum of these.
+function partsOf(old, length) {
+  const step = old / length, reach = Math.max(1, step);
+  return Array.from({ length }, (_, i) => {
+    const centre = (i + 0.5) * step - 0.5, first = Math.max(0, Math.ceil(centre - reach)), weights = [];
+    for (let j = first; j <= Math.min(old - 1, centre + reach); j++) weights.push(Math.max(0, 1 - Math.abs(j - centre) / reach));
+    return { first, weights, all: sum(weights) };
   });
 }
 
@@ -46,8 +53,10 @@ function distance(mask, limit) {
     }
     return line.map((value, i) => {
       let least = value;
-      for (let step = 1; step <= limit && step ** 2 < least; step++)
-        least = Math.min(least, (line[i - step] ?? Infinity) + step ** 2, (line[i + step] ?? Infinity) + step ** 2);
+      for (let step = 1; step <= limit && step * step < least; step++) {
+        if (i >= step) least = Math.min(least, line[i - step] + step * step);
+        if (i + step < line.length) least = Math.min(least, line[i + step] + step * step);
+      }
       return least;
     });
   });
@@ -84,18 +93,20 @@ function restroked(fine) {
 
 function cropped(g, { top, bottom, left, right }) {
   const result = grid(bottom - top, right - left);
-  return like(result, (_, i) => g.values[(top + Math.floor(i / result.width)) * g.width + left + i % result.width]);
+  for (let y = 0; y < result.height; y++)
+    result.values.set(g.values.subarray((top + y) * g.width + left, (top + y) * g.width + right), y * result.width);
+  return result;
 }
 
 // The rows and columns that have ink; bottom is 0 if none has.
 function boxOf(ink) {
   const box = { top: Infinity, bottom: 0, left: Infinity, right: 0 };
-  ink.values.forEach((value, i) => {
-    if (value < 0.5 - TINY) return;
-    const y = Math.floor(i / ink.width), x = i % ink.width;
-    box.top = Math.min(box.top, y); box.bottom = Math.max(box.bottom, y + 1);
-    box.left = Math.min(box.left, x); box.right = Math.max(box.right, x + 1);
-  });
+  for (let y = 0; y < ink.height; y++)
+    for (let x = 0; x < ink.width; x++) {
+      if (ink.values[y * ink.width + x] < 0.5 - TINY) continue;
+      box.top = Math.min(box.top, y); box.bottom = y + 1;
+      box.left = Math.min(box.left, x); box.right = Math.max(box.right, x + 1);
+    }
   return box;
 }
 

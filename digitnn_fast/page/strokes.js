@@ -50,14 +50,8 @@ function drawnAnew(strokes) {
 // Pixels (784,) of a canvas that is black on white, and no photo.
 function pixelsOf(canvas) {
   const { width, height, data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  const ink = like(grid(height, width), (_, i) => 1 - data[4 * i] / 255), box = { top: height, bottom: 0, left: width, right: 0 };
-  ink.values.forEach((value, i) => {
-    if (value < EDGE) return;
-    const y = Math.floor(i / width), x = i % width;
-    box.top = Math.min(box.top, y); box.bottom = Math.max(box.bottom, y + 1);
-    box.left = Math.min(box.left, x); box.right = Math.max(box.right, x + 1);
-  });
-  return fit(cropped(ink, box));
+  const ink = like(grid(height, width), (_, i) => 1 - data[4 * i] / 255);
+  return fit(cropped(ink, boxOf(ink)));
 }
 
 // How many digits there seem to be.
