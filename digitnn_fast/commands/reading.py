@@ -112,12 +112,18 @@ def _standard_input() -> io.BytesIO:
 
 def describe(reading: Reading) -> str:
     """The answer in words: digits, how sure, and of a single digit what else it might be."""
-    sure = f"{reading.confidence:.1%}" if reading.confidence >= SURE else f"a guess, {reading.confidence:.0%}"
+    sure = percent(reading.confidence) if reading.confidence >= SURE else f"a guess, {reading.confidence:.0%}"
     if len(reading.cuts) > 1:
         return f"{reading.text}  {sure}"
     second, third = reading.probabilities[0].argsort(kind="stable")[::-1][1:3]
     others = ", ".join(f"{digit} {reading.probabilities[0, digit]:.1%}" for digit in (second, third))
     return f"{reading.text}  {sure}  (or {others})"
+
+
+def percent(share: float) -> str:
+    """A probability as the page says it, too: no network is certain."""
+    text = f"{share:.1%}"
+    return "over 99.9%" if text == "100.0%" else text
 
 
 def rows(readings: Sequence[Reading]) -> Iterator[dict[str, Any]]:
@@ -196,5 +202,5 @@ def _strips(reading: Reading) -> Iterator[Image]:
             colour = (30, 110, 200) if share == probabilities.max() else (150, 150, 150)
             draw.text((left, top + 2), str(digit), "black")
             draw.rectangle((left + 14, top + 3, left + 14 + round(100 * share), top + 13), colour)
-            draw.text((left + 120, top + 2), f"{share:.1%}", "black")
+            draw.text((left + 120, top + 2), percent(share), "black")
         yield strip

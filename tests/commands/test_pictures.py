@@ -58,6 +58,13 @@ def test_low_confidence_is_said_in_words(folder):
     assert "a guess, 10%" in reading.describe(flat)
 
 
+def test_no_answer_is_certain(folder):
+    readings, _ = reading.read([str(folder / "0.png")], PREDICTOR.network, number=False, keep=False)
+    for share, said in ((1, "over 99.9%"), (0.9996, "over 99.9%"), (0.9994, "99.9%"), (0.8, "80.0%")):
+        sure = readings[0]._replace(probabilities=np.array([[0, share, *[(1 - share) / 8] * 8]], np.float32))
+        assert reading.describe(sure).startswith(f"1  {said}  (or ")
+
+
 def test_csv_and_json_say_the_same(command, folder):
     table = list(csv.DictReader(io.StringIO(command("image", folder, "--csv")[1])))
     objects = json.loads(command("image", folder, "--json")[1])

@@ -12,6 +12,7 @@ from PIL import Image
 from bench.made_strokes import WAYS
 from digitnn_fast import Network, Predictor
 from digitnn_fast.commands import app
+from digitnn_fast.commands.reading import percent
 from digitnn_fast.images.fit import fit
 from digitnn_fast.page import _filled, _script, page
 from digitnn_fast.preprocessing import PREPROCESSINGS, picture_of, prepare
@@ -88,6 +89,11 @@ def pixels_of(shown):
     return fit(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]).reshape(-1)
 
 
+def shares_of(shown):
+    """The shares (10,) that the page shows; what is over 99.9% as 1."""
+    return [1 if text == "over 99.9%" else float(text.rstrip("%")) / 100 for text in shown["shares"]]
+
+
 @pytest.mark.parametrize("digit", STROKES)
 def test_digits_drawn_on_the_page(browser, digit):
     """What the page saw and said of what is drawn is what Python says of a picture of it."""
@@ -96,11 +102,18 @@ def test_digits_drawn_on_the_page(browser, digit):
     pixels = pixels_of(shown)
     np.testing.assert_array_equal(shown["seen"], deskew(pixels[None])[0])
     probabilities = PREDICTOR.predict_proba(pixels)
-    shares = [float(text.rstrip("%")) / 100 for text in shown["shares"]]
-    np.testing.assert_allclose(shares, probabilities, atol=6e-4)  # shown to 0.1%
+    np.testing.assert_allclose(shares_of(shown), probabilities, atol=6e-4)  # shown to 0.1%
     assert PREDICTOR.predict(pixels) == digit
     assert f"{digit} (" in shown["answer"]
     assert not shown["hint"]
+
+
+def test_no_answer_is_certain(browser):
+    """And all are said as `digitnn-fast image` says them."""
+    shares = [0.00001, 0.2344, 0.5, 0.9, 0.99949, 0.99951, 1]
+    assert browser.execute_script("return arguments[0].map(percent)", shares) == [percent(share) for share in shares]
+    assert browser.execute_script("return answerText([[0, 1], [1, 0]])") == "10 (over 99.9%)"
+    assert browser.execute_script("return answerText([[0.3, 0.7]])") == "A guess: 1 (70%)"
 
 
 DRAWN = """
@@ -216,8 +229,7 @@ def test_a_page_with_another_network(browser, tmp_path, preprocessing):
         browser.get(usual)
     pixels = pixels_of(shown)
     np.testing.assert_array_equal(shown["seen"], picture_of(pixels[None], preprocessing)[0])
-    shares = [float(text.rstrip("%")) / 100 for text in shown["shares"]]
-    np.testing.assert_allclose(shares, Predictor(network, threads=1).predict_proba(pixels), atol=6e-4)
+    np.testing.assert_allclose(shares_of(shown), Predictor(network, threads=1).predict_proba(pixels), atol=6e-4)
 
 
 def test_a_network_of_pixels_as_they_are(browser):
