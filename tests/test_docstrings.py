@@ -7,17 +7,26 @@ import inspect
 import pytest
 
 import digitnn_fast
-from digitnn_fast import utils
+from digitnn_fast import evaluation, kaggle, reference, sample, utils
 from digitnn_fast.kernels.machine.jit import DISABLE_JIT
 
-MODULES = ("", ".classifier", ".images", ".network", ".predictor", ".training.loop", ".utils")
+ROOMS = evaluation, kaggle, reference, sample, utils  # where the tour and the READMEs send people, too
+MODULES = (
+    *("", ".classifier", ".evaluation", ".images", ".kaggle", ".kaggle.stream", ".kaggle.submission", ".network"),
+    *(".predictor", ".reference.inference", ".reference.int8", ".reference.learning", ".sample", ".training.loop"),
+    ".utils",
+)
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def public():
     things = {name: getattr(digitnn_fast, name) for name in digitnn_fast.__all__ if not name.startswith("_")}
-    own = {name: thing for name, thing in vars(utils).items() if getattr(thing, "__module__", "") == utils.__name__}
-    return things | {name: thing for name, thing in own.items() if not name.startswith("_")}
+    for room in ROOMS:
+        for name, function in inspect.getmembers(room, inspect.isfunction):
+            own = function.__module__.startswith(room.__name__) and not name.startswith("_")
+            if own and name in getattr(room, "__all__", [name]):
+                things[f"{room.__name__}.{name}"] = function
+    return things
 
 
 @pytest.mark.parametrize("name", public())
@@ -26,7 +35,7 @@ def test_a_public_name_has_an_example(name):
 
 
 def test_every_method_of_a_public_class_is_explained():
-    classes = [thing for thing in public().values() if inspect.isclass(thing) and thing is not utils.Parameters]
+    classes = [thing for thing in public().values() if inspect.isclass(thing)]
     methods = [
         (thing.__name__, name, method)
         for thing in classes

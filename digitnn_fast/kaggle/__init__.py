@@ -72,21 +72,54 @@ TEST_ROWS = {"ImageId": 28_000, "id": 5_000}  # of Kaggle's own test.csv: of Dig
 def read_train(
     path: Path, threads: int | None = None, progress: Progress | None = None, opener: Opener = open_file
 ) -> tuple[Bytes, Bytes]:
-    """images (n, 784) and labels (n,) of a train.csv, uint8; KaggleFileError in one line if it is not one."""
+    """images (n, 784) and labels (n,) of a train.csv, uint8; KaggleFileError in one line if it is not one.
+
+    Images are grey levels 0 (paper) to 255 (ink), labels 0..9, of two million rows at most. `threads` are by default
+    one per CPU. `progress(bytes_done, bytes_total)` is called after each block read, total None for a pipe. `opener`
+    opens the files of other stores.
+
+    >>> from digitnn_fast.sample import load_sample
+    >>> digits = load_sample()
+    >>> table = np.column_stack([digits.test_labels, digits.test_images])[:3]
+    >>> header = "label," + ",".join(f"pixel{number}" for number in range(784))
+    >>> np.savetxt("train.csv", table, "%d", ",", header=header, comments="")
+    >>> images, labels = read_train("train.csv")
+    >>> images.shape, labels.tolist()
+    ((3, 784), [8, 1, 7])
+    """
     return _read(path, True, threads, progress, opener)
 
 
 def read_test(
     path: Path, threads: int | None = None, progress: Progress | None = None, opener: Opener = open_file
 ) -> Bytes:
-    """images (n, 784) of a test.csv, uint8; KaggleFileError in one line if it is not one."""
+    """images (n, 784) of a test.csv, uint8; KaggleFileError in one line if it is not one.
+
+    The rest is as in `read_train`.
+
+    >>> from digitnn_fast.sample import load_sample
+    >>> np.savetxt("test.csv", load_sample().test_images[:3], "%d", ",")  # a header may be missing
+    >>> read_test("test.csv").shape
+    (3, 784)
+    >>> read_test("gone.csv")
+    Traceback (most recent call last):
+    digitnn_fast.kaggle.table.KaggleFileError: gone.csv: no such file
+    """
     return _read(path, False, threads, progress, opener)[0]
 
 
 def read_images(
     path: Path, threads: int | None = None, progress: Progress | None = None, opener: Opener = open_file
 ) -> Bytes:
-    """images (n, 784) of a train.csv or a test.csv, whichever its header says; a pipe must be a test.csv."""
+    """images (n, 784) of a train.csv or a test.csv, whichever its header says; a pipe must be a test.csv.
+
+    The rest is as in `read_train`.
+
+    >>> from digitnn_fast.sample import load_sample
+    >>> np.savetxt("either.csv", load_sample().test_images[:3], "%d", ",")
+    >>> read_images("either.csv").shape
+    (3, 784)
+    """
     labelled = not (opener is open_file and is_pipe(path)) and "label" in read_names(path, opener)[1]
     return _read(path, labelled, threads, progress, opener)[0]
 
@@ -104,7 +137,14 @@ def map_test(
     `function` takes images (m, 784), uint8, and returns an array (m, ...) that must not depend on how the rows
     were cut into blocks. It is called from `threads` threads (by default one per CPU) at once, and the images are
     overwritten when it has returned; if the file turns out not to be plain, it may see some rows twice.
-    `progress(bytes_done, bytes_total)` is called after each block read, total None for a pipe.
+    `progress(bytes_done, bytes_total)` is called after each block read, total None for a pipe. KaggleFileError in one
+    line if the file is no test.csv, ValueError if the function returns too few rows or too many.
+
+    >>> from digitnn_fast import Predictor
+    >>> from digitnn_fast.sample import load_sample
+    >>> np.savetxt("mapped.csv", load_sample().test_images[:5], "%d", ",")
+    >>> map_test("mapped.csv", Predictor.load(threads=1).predict).tolist()
+    [8, 1, 7, 2, 2]
     """
 
     def checked(images: Bytes, _labels: Bytes) -> NDArray[Any]:
@@ -117,12 +157,22 @@ def map_test(
 
 
 def count_rows(path: Path, threads: int | None = None, opener: Opener = open_file) -> int:
-    """Number of rows of a test.csv, each of them checked."""
+    """Number of rows of a test.csv, each of them checked; KaggleFileError in one line for the first that is wrong.
+
+    >>> from digitnn_fast.sample import load_sample
+    >>> np.savetxt("counted.csv", load_sample().test_images[:5], "%d", ",")
+    >>> count_rows("counted.csv")
+    5
+    """
     return len(map_test(path, lambda images: np.empty(len(images), np.bool_), threads, opener=opener))
 
 
 def find_kaggle_input(root: Path = "/kaggle/input") -> tuple[str, str] | None:
-    """Paths of train.csv and test.csv, of Digit Recognizer or a twin, in Kaggle's input folder; None without them."""
+    """Paths of train.csv and test.csv, of Digit Recognizer or a twin, in Kaggle's input folder; None without them.
+
+    >>> find_kaggle_input("/no/such/folder") is None
+    True
+    """
     for folder, folders, files in os.walk(root):
         folders.sort()
         if folder.count(os.sep) - os.fspath(root).count(os.sep) >= 3:

@@ -18,7 +18,14 @@ ID_NAMES = "id", "ImageId"
 
 
 def read_names(path: Path, opener: Opener = open_file) -> tuple[list[str], list[str]]:
-    """The names of the columns: the file's own, and as Kaggle would call them."""
+    """The names of the columns: the file's own, and as Kaggle would call them; KaggleFileError if there are none.
+
+    >>> with open("named.csv", "w") as file:
+    ...     print("Class", *range(1, 785), sep=",", file=file)
+    >>> own, usual = read_names("named.csv")
+    >>> own[:3], usual[:3]
+    (['Class', '1', '2'], ['label', 'pixel0', 'pixel1'])
+    """
     with Table(path, "test", opener) as table:
         text = table.read_line(LONGEST_HEADER).removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n")
     if text in HEADERS.values():
@@ -32,12 +39,22 @@ def read_names(path: Path, opener: Opener = open_file) -> tuple[list[str], list[
 
 
 def find_id(path: Path, id_column: str | None = None, opener: Opener = open_file) -> str | None:
-    """The name of the column that identifies the rows: `id_column`, else one of ID_NAMES that is there, else None."""
+    """The name of the column that identifies the rows: `id_column`, else one of ID_NAMES that is there, else None.
+
+    >>> with open("known.csv", "w") as file:
+    ...     print("id", *(f"pixel{number}" for number in range(784)), sep=",", file=file)
+    >>> find_id("known.csv")
+    'id'
+    """
     return id_column or own_id(read_names(path, opener)[0])
 
 
 def own_id(names: Sequence[str]) -> str | None:
-    """The one of ID_NAMES that is among names."""
+    """The one of ID_NAMES that is among names; None if none is.
+
+    >>> own_id(["pixel0", "ImageId"])
+    'ImageId'
+    """
     return next((name for name in ID_NAMES if name in names), None)
 
 
@@ -48,6 +65,11 @@ def iter_images(
 
     A column `label` is passed over. The images are overwritten when the next ones are asked for. KaggleFileError in
     one line if the file is not such a table.
+
+    >>> from digitnn_fast.sample import load_sample
+    >>> np.savetxt("streamed.csv", load_sample().test_images[:5], "%d", ",")
+    >>> [(images.shape, ids) for images, ids in iter_images("streamed.csv")]
+    [((5, 784), None)]
     """
     rest: Rest | None = Rest(1, 0)
     if id_column is None:

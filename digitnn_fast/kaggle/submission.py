@@ -52,6 +52,10 @@ def write_submission(path: Path, labels: ArrayLike, form: Form = USUAL, rows: in
     With `rows` it is read again before it takes the older one's place, which no device does, and must have so many.
     ValueError for labels that are not 0..9, none at all or not as many as ids; KaggleFileError if the file can't be
     written or is not valid.
+
+    >>> write_submission("submission.csv", [7, 2])
+    >>> validate_submission("submission.csv")
+    2
     """
     digits = check_labels(labels).astype(np.uint8)
     if not digits.size:
@@ -71,12 +75,22 @@ def write_submission(path: Path, labels: ArrayLike, form: Form = USUAL, rows: in
 
 
 def write_checked(path: Path, labels: ArrayLike, rows: int | None = None, form: Form = USUAL) -> None:
-    """As `write_submission`, which reads it again; it must have `rows` rows, by default as many as there are labels."""
+    """As `write_submission`, which reads it again; it must have `rows` rows, by default as many as there are labels.
+
+    >>> write_checked("checked.csv", [7, 2], rows=3)
+    Traceback (most recent call last):
+    digitnn_fast.kaggle.table.KaggleFileError: checked.csv: 2 rows instead of 3
+    """
     write_submission(path, labels, form, np.size(labels) if rows is None else rows)
 
 
 def check_ids(form: Form, rows: int) -> None:
-    """ValueError unless there is one id for each of so many rows, all of them different."""
+    """ValueError unless there is one id for each of so many rows, all of them different.
+
+    >>> check_ids(Form("id", "label", ["a", "a"]), 2)
+    Traceback (most recent call last):
+    ValueError: the id 'a' occurs twice
+    """
     if form.ids is None:
         return
     if len(form.ids) != rows:
@@ -88,18 +102,33 @@ def check_ids(form: Form, rows: int) -> None:
 
 
 def quoted(text: str) -> str:
-    """As a value in a line of CSV."""
+    """As a value in a line of CSV.
+
+    >>> print(quoted("a"), quoted("a,b"))
+    a "a,b"
+    """
     return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text
 
 
 def number_lines(first: int, labels: NDArray[np.uint8]) -> Iterator[memoryview]:
-    """The lines `number,label` of labels (n,) 0..9, numbered from `first` on, as parts of a file."""
+    """The lines `number,label` of labels (n,) 0..9, numbered from `first` on, as parts of a file.
+
+    >>> b"".join(number_lines(9, np.array([7, 2], np.uint8)))
+    b'9,7\\n10,2\\n'
+    """
     for start, stop in _chunks(first, first + labels.size - 1):
         yield _lines(start, labels[start - first : stop - first + 1]).data
 
 
 def write_probabilities(path: Path, probabilities: ArrayLike, form: Form = USUAL) -> None:
-    """Write `ImageId,Probability0,…,Probability9` and a line for each row of (n, 10), with 6 significant digits."""
+    """Write `ImageId,Probability0,…,Probability9` and a line for each row of (n, 10), with 6 significant digits.
+
+    ValueError for another shape, NaN, or not as many ids; KaggleFileError if the file can't be written.
+
+    >>> write_probabilities("probabilities.csv", np.eye(10)[:2])
+    >>> np.loadtxt("probabilities.csv", delimiter=",", skiprows=1).shape
+    (2, 11)
+    """
     table = np.asarray(probabilities)
     if table.ndim != 2 or table.shape[1] != CLASSES or not np.isfinite(table).all():
         raise ValueError(f"probabilities must be finite and of shape (n, {CLASSES}), got {table.shape}")
@@ -118,12 +147,21 @@ def validate_submission(path: Path, rows: int | None = None, form: Form | None =
     """Number of rows of a file that Kaggle will accept; KaggleFileError with the row and line otherwise.
 
     The header of its form, each id once in any order, by default 1..n, labels 0..9, and `rows` rows if that is given.
+
+    >>> write_submission("mine.csv", [7, 2, 1])
+    >>> validate_submission("mine.csv", rows=3)
+    3
     """
     return check_submission(path, rows, form)[0]
 
 
 def check_submission(path: Path, rows: int | None, form: Form | None, opener: Opener = open_file) -> tuple[int, str]:
-    """The same, and the name of the column of ids: without a form any of FORMS, with ids that nobody knows."""
+    """The same, and the name of the column of ids: without a form any of FORMS, with ids that nobody knows.
+
+    >>> write_submission("other.csv", [7, 2], Form("id", "label", ["a", "b"]))
+    >>> check_submission("other.csv", rows=2, form=None)
+    (2, 'id')
+    """
     found = None
     # Standard input goes on where it was left, even if it is a file.
     if form in (None, USUAL) and not is_pipe(path) and path != STANDARD:
@@ -135,7 +173,12 @@ def check_submission(path: Path, rows: int | None, form: Form | None, opener: Op
 
 
 def read_form(path: Path) -> Form:
-    """The form that a sample_submission.csv has; KaggleFileError if it has not two columns."""
+    """The form that a sample_submission.csv has; KaggleFileError if it has not two columns.
+
+    >>> write_submission("sample_submission.csv", [0, 0], Form("id", "label", ["a", "b"]))
+    >>> read_form("sample_submission.csv")
+    Form(id_name='id', label_name='label', ids=['a', 'b'])
+    """
     with Table(path, "sample_submission") as table:
         from digitnn_fast.kaggle.rows import Rows
 

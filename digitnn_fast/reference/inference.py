@@ -27,7 +27,16 @@ class Activations(NamedTuple):
 
 
 def forward(parameters: Parameters, images: ArrayLike) -> Activations:
-    """Activations (n, H), (n, 10), (n, 10) of images (n, 784); float64 whatever the parameters are."""
+    """Activations (n, H), (n, 10), (n, 10) of images (n, 784); float64 whatever the parameters are.
+
+    Images are what the network sees, levels 0..255 of its own preprocessing: `digitnn_fast.preprocessing.prepare`
+    makes them. ValueError of NumPy for other shapes.
+
+    >>> from digitnn_fast.utils import initialize_parameters
+    >>> hidden, logits, probabilities = forward(initialize_parameters(hidden=8), np.zeros((2, 784)))
+    >>> hidden.shape, probabilities[0].tolist()
+    ((2, 8), [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
+    """
     W1, b1, W2, b2 = (np.asarray(array, np.float64) for array in parameters)
     x = np.asarray(images, np.float64) * PIXEL_SCALE
     hidden = relu(x @ W1 + b1)

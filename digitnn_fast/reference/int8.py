@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
 
 def forward_int8(quantized: QuantizedParameters, images: ArrayLike) -> NDArray[np.int32]:
-    """Logits (n, 10) of images (n, 784), uint8; exact integers on every machine: no sum leaves int32."""
+    """Logits (n, 10) of images (n, 784), uint8; exact integers on every machine: no sum leaves int32.
+
+    In units of `quantized.scale`. Images are what the network sees, as in `forward`.
+
+    >>> from digitnn_fast.reference.quantization import quantize
+    >>> from digitnn_fast.utils import initialize_parameters
+    >>> logits = forward_int8(quantize(initialize_parameters(hidden=8)), np.zeros((2, 784), np.uint8))
+    >>> logits.dtype, logits.shape
+    (dtype('int32'), (2, 10))
+    """
     W1, b1, W2, b2, shift, _ = quantized
     hidden = np.maximum(_product(images, W1) + b1, 0) >> shift
     return _product(hidden, W2) + b2
@@ -30,6 +39,9 @@ def softmax_uint8(logits: NDArray[np.int32], scale: float) -> NDArray[np.uint8]:
     """Probabilities (n, 10) of logits (n, 10) in units of `scale`, 255 is certain; exact integers on every machine.
 
     Each is off by 2/255 at most: powers of two from a table, cut off after 15 bits.
+
+    >>> softmax_uint8(np.array([[0, 0, *[-9000] * 8]], np.int32), scale=0.01).tolist()
+    [[128, 128, 0, 0, 0, 0, 0, 0, 0, 0]]
     """
     factor, shift = octave_factor(scale)
     below = (logits.max(axis=1, keepdims=True).astype(np.int64) - logits).astype(np.uint64)
