@@ -89,6 +89,8 @@ def model_before(words: list[str], model: str | None, what: str) -> tuple[str | 
 
     A bundled model's name that is also a file's is a file if it stands alone or --model is given.
     """
+    if not all(words):
+        raise ValueError("an empty name is not a file")
     first, *rest = words
     if first in MODELS and os.path.exists(first):
         if rest and model is None:

@@ -152,9 +152,9 @@ class DigitFile:
     @contextmanager
     def _shared(self, path: str | None = None) -> Iterator[Shared]:
         """The file, or another one, open for several readers."""
-        name = path or self.name
+        name = self.name if path is None else path
         with _reasons(name):
-            file = open_file(path) if path else self._opener(name)
+            file = self._opener(name) if path is None else open_file(path)
         with file, _reasons(name):
             yield Shared(file)
 
@@ -218,4 +218,4 @@ def _reasons(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise FormatError(f"{name}: {os_reason(error)}") from error
+        raise FormatError(": ".join(part for part in (name, os_reason(error)) if part)) from error

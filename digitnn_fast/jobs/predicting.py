@@ -34,7 +34,7 @@ def predict(
     ValueError or OSError, one line, for a bad file; then nothing was written.
     """
     check_output(out, [test, model, sample])
-    given = kaggle.read_form(sample) if sample else None
+    given = kaggle.read_form(sample) if sample is not None else None
     network = Network.load(model_path(model))
     file = DigitFile(test)
     watch.compile(*predicting(network.preprocessing, "float32", table=file.is_table))
@@ -64,8 +64,8 @@ def validate(submission: str, test: str | None, sample: str | None, threads: int
     """Check a submission, against a test file and a sample submission if they are given; ValueError, one line."""
     if [submission, test, sample].count(STANDARD) > 1:
         raise ValueError("standard input can't be two files")
-    form, expected = kaggle.read_form(sample) if sample else None, None
-    if test:
+    form, expected = kaggle.read_form(sample) if sample is not None else None, None
+    if test is not None:
         file = DigitFile(test)
         counted = file.check(threads)
         expected = len(counted.results)

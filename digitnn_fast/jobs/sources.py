@@ -74,7 +74,7 @@ class Files:
     def __init__(self, train: str | None, test: str, labels: str | None = None, found: str = "") -> None:
         if train == test == STANDARD:
             raise ValueError("standard input can't be both --train and --test")
-        self._train, self._test = DigitFile(train, labels) if train else None, DigitFile(test)
+        self._train, self._test = DigitFile(train, labels) if train is not None else None, DigitFile(test)
         self.text = f"{found}{self._train.name} and {self._test.name}" if self._train else self._test.name
 
     @property
@@ -135,12 +135,12 @@ def find_source(
 
     Who `trains` nothing needs no train.csv; `labels` are those of the given one.
     """
-    if test and not trains:
+    if test is not None and not trains:
         return Files(None, test)
-    if train and test:
+    if train is not None and test is not None:
         return Files(train, test, labels)
-    if train or test:
-        given, missing = ("--train", "--test") if train else ("--test", "--train")
+    if train is not None or test is not None:
+        given, missing = ("--train", "--test") if test is None else ("--test", "--train")
         raise ValueError(f"{given} needs {missing} too (the commands train and predict need only one)")
     if labels:
         raise ValueError("--labels needs --train and --test")

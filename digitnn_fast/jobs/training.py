@@ -68,7 +68,7 @@ def submit(
     a file or a bundled one, nothing is trained. ValueError or OSError, one line, for a bad file; then nothing was
     written. If `out` can't be written after the training, `model_out` was.
     """
-    form = kaggle.read_form(sample) if sample else None
+    form = kaggle.read_form(sample) if sample is not None else None
     if model is not None:
         check_output(out, [test, model, sample])
         return _submit_with(model, test, out, watch, form, threads)

@@ -267,6 +267,8 @@ class Table:
 
 def os_reason(error: OSError) -> str:
     """What went wrong, in a few words."""
+    if error.filename == "":
+        return "an empty name is not a file"
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, IsADirectoryError):

@@ -85,6 +85,20 @@ WRONG = {
     "not a submission": ("validate {test}", "the header must be ImageId,Label"),
     "submission is short": ("validate {out} --test {test}", "2 rows instead of 90"),
     "no submission": ("validate {new}", "no such file"),
+    **{
+        f"no name: {text}": (text, "error: an empty name is not a file\n")
+        for text in (
+            "validate ''",
+            "validate {out} --test ''",
+            "validate {out} --sample ''",
+            "evaluate --model {net} --data ''",
+            "evaluate --model {net} --data {train} --labels ''",
+            "predict --model {net} --test '' --out {out}",
+            "submit --train '' --test '' --out {out}",
+            "image ''",
+            "shards {net} {test} '' --out {here}/a",
+        )
+    },
 }
 
 
