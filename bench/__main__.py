@@ -17,6 +17,7 @@ from datetime import date
 from pathlib import Path
 
 from bench import charts, files, inference, node, page, roofline, training
+from bench.data import add_data_option
 from bench.measure import HERE, World, amount, process, versions
 from digitnn_fast import __version__
 from digitnn_fast.benchmark import cpu_name
@@ -31,7 +32,7 @@ LIBRARIES = (
 def main() -> None:
     """Measure, print, and write the results."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure digitnn-fast against its rivals.")
-    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="Kaggle's two files")
+    add_data_option(parser)
     parser.add_argument("--only", metavar="WORD", default="", help="only the cases whose name holds this word")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

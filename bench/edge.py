@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.data import add_data_option
 from bench.edge_adding import without_multiplier
 from bench.edge_folds import five_folds
 from bench.edge_networks import COUNTED, accuracy_of, few_bits, held_rows, measured, version_of
@@ -95,7 +96,7 @@ WANTED = {
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(prog="python -m bench.edge", description="What the exported C costs and loses.")
-    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="Kaggle's two files")
+    add_data_option(parser)
     parser.add_argument("--kept", type=Path, help="folder of networks in few bytes: those that are there stay")
     parser.add_argument("--only", choices=SECTIONS, help="only that section of EDGE.md")
     arguments = parser.parse_args()

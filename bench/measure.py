@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -19,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bench.data import unpacked
 from digitnn_fast import Network, kaggle
 from digitnn_fast.benchmark import in_turn
 from digitnn_fast.training import train
@@ -41,7 +40,7 @@ class World:
 
     def __init__(self, data: Path, folder: Path) -> None:
         self.folder = folder
-        self.train, self.test = (self._unpacked(data, name) for name in ("train.csv", "test.csv"))
+        self.train, self.test = (unpacked(data, name, folder) for name in ("train.csv", "test.csv"))
         process([*CLI, "predict", "--test", str(self.test), "--out", str(folder / "first.csv")])
 
     @cached_property
@@ -87,13 +86,6 @@ class World:
                 for first in range(0, count, len(lines)):
                     file.writelines(lines[: count - first])
         return path
-
-    def _unpacked(self, data: Path, name: str) -> Path:
-        if (plain := data / name).exists():
-            return plain
-        with gzip.open(data / f"{name}.gz") as packed, (self.folder / name).open("wb") as file:
-            shutil.copyfileobj(packed, file)
-        return self.folder / name
 
 
 class Result(NamedTuple):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench import chromium
+from bench.data import add_data_option
 from bench.kept import Kept, Row
 from bench.made_blanks import BLANKS, blanks
 from bench.made_crops import CROPS
@@ -108,11 +110,13 @@ def single_table(kept: Kept, predictors: Predictors, digits: list[Digit], own: P
         ("made", name): kept.row(f"made {name}", lambda kind=kind: read(made(kind), own))
         for name, kind in kinds.items()
     }
-    if data.is_dir():
+    if (data / "own_digits").is_dir():
         real = {("own_digits", kind): pictures for kind, pictures in own_digits(data / "own_digits").items()}
         real |= {("optdigits", kind): pictures for kind, pictures in optdigits(data / "optdigits-orig.tra.gz").items()}
         for name, pictures in real.items():
             rows[name] = kept.row(" ".join(name), lambda pictures=pictures: read(pictures, predictors))
+    else:
+        print(f"bench: no own_digits in {data}: only made pictures", file=sys.stderr)
     for source in ("made", "own_digits"):
         each = np.array([row for (one, _), row in rows.items() if one == source])
         if len(each):
@@ -247,7 +251,7 @@ first, third, fifth ... kind only. What is refused is blank, or looks like many 
 def main() -> None:
     """Measure, print and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    add_data_option(parser, "own_digits/ and optdigits-orig.tra.gz")
     parser.add_argument("--train", help="Kaggle's train.csv, of which pictures are made")
     parser.add_argument("--keep", type=Path, help="a folder for figures and for the networks that learn from it")
     parser.add_argument("--no-speeds", action="store_true", help="leave the seconds out, on a busy machine")

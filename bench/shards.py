@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bench.data import add_data_option, find
 from bench.measure import HERE, amount, require
 from digitnn_fast import Network, Predictor, __version__, kaggle
 from digitnn_fast.benchmark import cpu_name
@@ -72,7 +73,7 @@ class Cost(NamedTuple):
 def main() -> None:
     """Measure, print, and write."""
     parser = argparse.ArgumentParser(prog="python -m bench.shards", description="Measure many shards.")
-    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="Kaggle's two files")
+    add_data_option(parser)
     parser.add_argument("--dry", action="store_true", help="only print")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -93,9 +94,7 @@ def main() -> None:
 
 def _images(data: Path) -> np.ndarray:
     """The 70,000 real digits of train.csv and test.csv."""
-    train, test = (
-        next(path for path in (data / name, data / f"{name}.gz") if path.exists()) for name in ("train.csv", "test.csv")
-    )
+    train, test = (find(data, name) for name in ("train.csv", "test.csv"))
     return np.concatenate([kaggle.read_train(train)[0], kaggle.read_test(test)])
 
 

@@ -1,4 +1,4 @@
-"""`python -m bench.time_to_accuracy --data FOLDER`: seconds from train.csv to an accuracy on rows never seen.
+"""`python -m bench.time_to_accuracy [--data FOLDER]`: seconds from train.csv to an accuracy on rows never seen.
 
 Each run is one process, from its start: it reads train.csv, learns from nine tenths of the rows and tells the digits
 of the same 4,200 others, which are scored here. Writes bench/TIME_TO_ACCURACY.md with its chart, light and dark: ours
@@ -37,6 +37,7 @@ from bench.accuracy_report import (
     report_others,
     settings_text,
 )
+from bench.data import add_data_option, unpacked
 from bench.measure import CLI, HERE, OURS, STARTER, process, require
 from digitnn_fast import Network, Predictor, kaggle
 from digitnn_fast.threads import available_cpus
@@ -194,14 +195,14 @@ def _load(path: Path | None) -> list[Outcome]:
 def main() -> None:
     """Measure, print, and write the results."""
     parser = argparse.ArgumentParser(prog="python -m bench.time_to_accuracy", description=__doc__)
-    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="with train.csv")
+    add_data_option(parser)
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds for each run of a rival")
     parser.add_argument("--others", action="store_true", help="`fast` against what is no CNN: OTHER_METHODS.md")
     parser.add_argument("--cache", type=Path, help="JSON file that runs go to; rivals found there are not run again")
     parser.add_argument("--draw", action="store_true", help="measure nothing: tables and charts of --cache")
     chosen = parser.parse_args()
     with TemporaryDirectory() as folder:
-        race = Race(chosen.data / "train.csv", Path(folder), chosen.limit)
+        race = Race(unpacked(chosen.data, "train.csv", Path(folder)), Path(folder), chosen.limit)
         kept = _load(chosen.cache)
         outcomes = kept if chosen.draw else []
         for outcome in () if chosen.draw else measure(race, [one for one in kept if one.method != OURS], chosen.others):
