@@ -78,6 +78,34 @@ def test_answers_are_the_same(tmp_path, images):
                 np.testing.assert_array_equal(answers[f"{name} {precision} labels"], np.append(labels, labels[:1]))
 
 
+UNPACKED = """
+import gc, json, sys
+import numpy as np
+from digitnn_fast import Network, Predictor
+from digitnn_fast.kernels.twins import KEPT
+from digitnn_fast.utils import initialize_parameters
+images = np.load(sys.argv[1])
+predictors = [Predictor(Network(*initialize_parameters(seed, 70)), precision="int8") for seed in (1, 2)]
+answers = [[predictor.predict_proba(images).tolist() for predictor in predictors] for _ in range(2)]
+kept = [len(KEPT)]
+for last in (1, 0):
+    del predictors[last:]
+    gc.collect()
+    kept.append(len(KEPT))
+print(json.dumps([answers, kept]))
+"""
+
+
+def test_integers_are_unpacked_once_for_each_network_and_go_with_it(tmp_path, images):
+    np.save(tmp_path / "images.npy", images[:40])
+    (first, again), kept = run(UNPACKED, tmp_path / "images.npy", **WITHOUT)
+    assert first == again
+    for seed, found in zip((1, 2), first, strict=True):
+        wanted = Predictor(Network(*initialize_parameters(seed, 70)), precision="int8").predict_proba(images[:40])
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5)
+    assert kept == [4, 2, 0], "W1 and W2 of both networks, of the first one, of none"
+
+
 def test_every_kernel_but_those_of_training_has_a_twin():
     assert {name for name in KERNELS if name not in TWINS} == {name for name in KERNELS if name.startswith("descent.")}
     assert set(TWINS) <= set(KERNELS)

@@ -5,6 +5,7 @@ Kernels that only training needs have none.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -40,15 +41,33 @@ def forward_integers(
 ) -> None:
     """`int8.forward`."""
     W1, b1, W2, b2, shift, scale = weights
-    units = len(b1)
-    W1 = W1.reshape(-1, PIXELS // 4, TILE, 4).transpose(1, 3, 0, 2).reshape(PIXELS, units)
-    W2 = W2.reshape(-1, 16, 2).transpose(0, 2, 1).reshape(units, 16)[:, :CLASSES]
-    quantized = QuantizedParameters(W1, b1, W2, b2[:CLASSES], shift, scale)
+    quantized = QuantizedParameters(_kept(W1, _rows), b1, _kept(W2, _outgoing), b2[:CLASSES], shift, scale)
     for part in _taken(batch):
         logits = forward_int8(quantized, batch.images[part])
         if len(result.out):
             result.out[part] = logits
         _answer(batch, part, logits, np.float32(scale))
+
+
+KEPT: dict[int, tuple[weakref.ref[Any], Any]] = {}  # by the identity of an array: it, and what was made of it
+
+
+def _kept(array: Any, make: Callable[[Any], Any]) -> Any:
+    """`make(array)`, made once while the array lives: for weights, which their engine owns and nobody changes."""
+    found = KEPT.get(key := id(array))
+    if not found or found[0]() is not array:
+        found = KEPT[key] = weakref.ref(array, lambda _: KEPT.pop(key, None)), make(array)
+    return found[1]
+
+
+def _rows(W1: Any) -> Any:
+    """(784, H) of `Int8Weights.W1`; in float64, in which the specification multiplies."""
+    return W1.reshape(-1, PIXELS // 4, TILE, 4).transpose(1, 3, 0, 2).reshape(PIXELS, -1).astype(np.float64)
+
+
+def _outgoing(W2: Any) -> Any:
+    """(H, 10) of `Int8Weights.W2`, in float64."""
+    return W2.reshape(-1, 16, 2).transpose(0, 2, 1).reshape(-1, 16)[:, :CLASSES].astype(np.float64)
 
 
 def _taken(batch: things.Batch) -> Iterator[slice]:
