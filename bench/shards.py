@@ -40,6 +40,7 @@ SHARDS, ROWS, ROUNDS = 40, 50_000, 7
 README = HERE.parent / "digitnn_fast" / "shards" / "README.md"
 BEGIN, END = "<!-- shards -->\n", "<!-- /shards -->"
 LIBRARIES = "numpy", "distributed", "pyarrow", "s3fs"
+WHOLE = "All of it, with versions: [bench/SHARDS.md](../../bench/SHARDS.md), by `python -m bench.shards`."
 BILLION = 10**9
 LINK = 1.25e9  # bytes per second: 10 Gbit/s, what a machine of a cloud commonly has; an assumption
 
@@ -81,14 +82,13 @@ def main() -> None:
         speeds = _speeds(Path(folder), images)
         costs = _costs(Path(folder), images)
         memory = _memory(Path(folder), images)
-    plan = _plan(costs)
     title = "## A billion images, on paper"
-    text = "\n".join(["# Many shards", "", _about(), "", *speeds, "", *memory, "", title, "", *plan])
+    text = "\n".join(["# Many shards", "", _about(), "", *speeds, "", *memory, "", title, "", *_plan(costs)])
     print(text)
     if not arguments.dry:
         (HERE / "SHARDS.md").write_text(text + "\n")
         before, _, rest = README.read_text().partition(BEGIN)
-        block = "\n".join(plan).replace("](", "](../../bench/")
+        block = "\n".join(_plan(costs, WHOLE))
         README.write_text(f"{before}{BEGIN}{block}\n{END}{rest.partition(END)[2]}")
 
 
@@ -244,8 +244,11 @@ def _memory(folder: Path, images: np.ndarray) -> list[str]:
     return lines
 
 
-def _plan(costs: list[Cost]) -> list[str]:
-    """What a billion images would take: core time and bytes measured here, the network's speed assumed."""
+def _plan(costs: list[Cost], whole: str = "") -> list[str]:
+    """What a billion images would take: core time and bytes measured here, the network's speed assumed.
+
+    `whole` says where all of it is, for who reads but this part.
+    """
     plain, stored = costs[0], costs[-1]
     packed = min(costs[:-1], key=lambda cost: cost.bytes)
     hours, terabytes = BILLION / 3600, BILLION / 1e12
@@ -260,8 +263,7 @@ def _plan(costs: list[Cost]) -> list[str]:
     link = f"{BILLION * stored.bytes / LINK / 60:.0f} minutes for the {terabytes * stored.bytes:.2f} TB"
     about = (
         f"Measured on one core of {cpu_name()}: processor time from file to result, model `small` in float32 if "
-        f"nothing else is said, shards of {ROWS:,}. Assumed: an object store that gives each machine 10 Gbit/s. "
-        "All of it, with versions: [bench/SHARDS.md](SHARDS.md), by `python -m bench.shards`."
+        f"nothing else is said, shards of {ROWS:,}. Assumed: an object store that gives each machine 10 Gbit/s."
     )
     answer = (
         "The limit is reading. From a store, a billion images in `.npy` cost "
@@ -273,7 +275,7 @@ def _plan(costs: list[Cost]) -> list[str]:
         "twice as many requests to write (result and manifest), at least "
         f"{BILLION * plain.bytes / STORE_BLOCK:,.0f} to read, and {BILLION * plain.written / 1e9:.0f} GB of labels."
     )
-    return [fill(about, 120), "", *table, "", fill(answer, 120)]
+    return [fill(f"{about} {whole}", 120), "", *table, "", fill(answer, 120)]
 
 
 if __name__ == "__main__":
