@@ -3,7 +3,7 @@
 "use strict";
 
 const CELLS = 64, WIDEST_STROKE = 1 / 3, FAINTEST = 0.06, NEAR = 10, SKEWNESS = 2, NOISE = 6, MOSTLY = 0.25, BINS = 256;
-const STEPS = 12, COARSE = 64;
+const WORK = 512, STEPS = 12, COARSE = 64;
 
 // Grids: {height, width, values: Float64Array, row after row}.
 const grid = (height, width, fill = 0) => ({ height, width, values: new Float64Array(height * width).fill(fill) });
@@ -104,7 +104,54 @@ function spread(g, shape) {
   });
 }
 
-// Before it was enlarged by repeating pixels, as in images/read.py.
+// Files, canvases: {width, height, data: RGBA}, as images/read.py
+
+// Means over squares, so that the longer side is at most WORK, rounded as Pillow's `reduce` does: colours count as much
+// as they cover.
+function reduced({ width, height, data }) {
+  const factor = Math.ceil(Math.max(width, height) / WORK);
+  if (factor === 1) return { width, height, data };
+  const [columns, rows] = [width, height].map((side) => Math.ceil(side / factor));
+  const result = new Uint8ClampedArray(4 * columns * rows);
+  for (let y = 0; y < rows; y++)
+    for (let x = 0; x < columns; x++) {
+      const right = Math.min((x + 1) * factor, width), bottom = Math.min((y + 1) * factor, height), sums = [0, 0, 0, 0];
+      for (let v = y * factor; v < bottom; v++)
+        for (let u = x * factor; u < right; u++) {
+          const place = 4 * (v * width + u), own = data[place + 3];
+          for (let channel = 0; channel < 3; channel++) {
+            const product = data[place + channel] * own + 128;
+            sums[channel] += ((product >> 8) + product) >> 8;
+          }
+          sums[3] += own;
+        }
+      const count = (right - x * factor) * (bottom - y * factor), unit = Math.floor(2 ** 24 / count);
+      const means = sums.map((sum) => Math.floor((sum + (count >> 1)) * unit / 2 ** 24));
+      means.forEach((mean, channel) => {
+        result[4 * (y * columns + x) + channel] = channel < 3 && means[3] ? Math.floor(255 * mean / means[3]) : mean;
+      });
+    }
+  return { width: columns, height: rows, data: result };
+}
+
+// Transparent pixels become paper: white, or black if the ink is light.
+function onPaper({ width, height, data }) {
+  let opacity = 0, light = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    opacity += data[i + 3];
+    light += (data[i] + data[i + 1] + data[i + 2]) * data[i + 3];
+  }
+  const pixels = width * height;
+  if (opacity === 255 * pixels) return { width, height, data };
+  const paper = light > 3 * 127 * opacity && opacity < 127 * pixels ? 0 : 255;
+  const opaque = data.map((level, i) => {
+    const own = data[i | 3];
+    return i % 4 === 3 ? 255 : Math.floor((level * own + paper * (255 - own) + 127) / 255);
+  });
+  return { width, height, data: opaque };
+}
+
+// Before it was enlarged by repeating pixels.
 function unrepeated(picture) {
   const { width, height, data } = picture, steps = [];
   const changes = (count, at, back) => {

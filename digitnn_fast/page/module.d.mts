@@ -12,7 +12,8 @@ export interface Canvas {
 }
 
 /**
- * The grey levels (784,) of the digit on a canvas, dark on light or light on dark; null if nothing is drawn there.
+ * The grey levels (784,) of the digit on a canvas, dark on light or light on dark; what is transparent is paper.
+ * Null if nothing is drawn there.
  * Throws RangeError if there seem to be four digits or more.
  */
 export function preprocess(imageData: Canvas): Uint8Array | null;

@@ -45,7 +45,7 @@ function canvasPixels(imageData) {
   const { width, height, data } = imageData ?? {};
   if (!(data instanceof Uint8ClampedArray) || data.length !== 4 * width * height || !data.length)
     throw new TypeError("preprocess takes the ImageData of a canvas: { width, height, data }");
-  return preprocess(imageData);
+  return preprocess(onPaper(reduced(imageData)));
 }
 
 export { imageLogits as logits, canvasPixels as preprocess };

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from exports import DIGITS, NETWORKS, SMALL, assert_same, ways_of
+from picture_files import ink_of
 from PIL import Image, ImageOps
 from programs import HANGS, needs
 
@@ -152,11 +153,30 @@ def test_a_canvas_of_any_size_in_javascript(web, inverted):
         assert digit == Predictor(SMALL).predict(expected)
     blank = "digits.preprocess({ width: 20, height: 20, data: new Uint8ClampedArray(1600).fill(255) })"
     assert in_node(web, blank) is None
+    nothing = blank.replace(".fill(255)", "")
+    assert in_node(web, nothing) is None
     wrong = "[{}, null, { width: 2, height: 2, data: new Uint8ClampedArray(4) }]"
     refused = in_node(
         web, wrong + ".map((it) => { try { digits.preprocess(it); } catch (error) { return error.name; } })"
     )
     assert refused == ["TypeError"] * 3
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("side", [160, 1100])
+@pytest.mark.parametrize(("level", "opacity"), [(0, 1), (255, 1), (90, 0.4)])
+def test_strokes_on_a_canvas_that_nobody_filled(web, side, level, opacity):
+    """Which is transparent; a large one is made smaller first, as in Python."""
+    needs("node")
+    ink = ink_of(DIGITS[0].reshape(28, 28), side, 3 * side // 4)[:, 5:]
+    colours = np.zeros((*ink.shape, 4), np.uint8)
+    colours[ink > 0, :3] = level
+    colours[..., 3] = 255 * opacity * ink
+    (web.parent / "canvas").write_bytes(colours.tobytes())
+    canvas = f"{{ width: {side - 5}, height: {side}, data: new Uint8ClampedArray(content) }}"
+    read = f"((content) => Array.from(digits.preprocess({canvas})))"
+    pixels = in_node(web, read + '((await import("node:fs")).readFileSync("../canvas"))')
+    np.testing.assert_array_equal(pixels, preprocess(Image.fromarray(colours)))
 
 
 def test_the_modules_load_nothing(web):
