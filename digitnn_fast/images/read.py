@@ -72,11 +72,9 @@ def read_colours(source: Source) -> NDArray[np.uint8]:
     """
     from PIL import Image
 
-    if isinstance(source, Image.Image):
-        return _colours(source)
     if isinstance(source, str) and source.startswith("data:"):
         source = _from_url(source)
-    if not isinstance(source, str | os.PathLike | bytes | bytearray) and not hasattr(source, "read"):
+    if not isinstance(source, Image.Image | str | os.PathLike | bytes | bytearray) and not hasattr(source, "read"):
         hint = "; Image.fromarray makes one of an array" if hasattr(source, "__array__") else ""
         wanted = "a path, a Pillow image, an open file, its bytes or a data: URL"
         raise TypeError(f"a picture is {wanted}, not {type(source).__name__}{hint}")
@@ -85,8 +83,11 @@ def read_colours(source: Source) -> NDArray[np.uint8]:
     try:
         with warnings.catch_warnings():  # Pillow warns of what is refused below or can be read all the same
             warnings.simplefilter("ignore")
+            if isinstance(source, Image.Image):  # not drafted: the caller may need all of it
+                _check_size(source, drafted=False)
+                return _colours(source)
             with Image.open(source, formats=tuple(FORMATS)) as image:
-                _check_size(image)
+                _check_size(image, drafted=True)
                 image.draft("RGB", (WORK, WORK))  # a JPEG can be read at an eighth of its size, in a third of the time
                 return _colours(image)
     except PictureError as error:
@@ -130,17 +131,19 @@ def _reason(error: Exception) -> str:
     return f"damaged: {' '.join(str(error).split())[:200] or type(error).__name__}"
 
 
-def _check_size(image: Image) -> None:
-    """PictureError if decoding the file would take too long or too much memory."""
+def _check_size(image: Image, drafted: bool) -> None:
+    """PictureError if decoding the file would take too long or too much memory; of JPEGs less if they are `drafted`."""
     width, height = image.size
     pixels = width * height
     if pixels > MAX_PIXELS:
         raise PictureError(f"{width:,} x {height:,} pixels are more than {MAX_PIXELS:,}")
+    stored = 1 if image.mode in ("1", "L", "P") else 4
     if image.format in ("JPEG", "MPO"):
         # A progressive JPEG is kept whole, 2 bytes for each coefficient; a plain one is shrunk while it is read.
-        each = 2 * len(image.getbands()) if image.info.get("progressive") else 1
+        coefficients = 2 * len(image.getbands()) if image.info.get("progressive") else 0
+        each = max(1, coefficients) if drafted else coefficients + stored
     else:  # libwebp keeps two frames besides Pillow's two, libtiff a strip that may be the whole picture
-        each = {"WEBP": 16, "TIFF": 8}.get(image.format or "", 1 if image.mode in ("1", "L", "P") else 4)
+        each = {"WEBP": 16, "TIFF": 8}.get(image.format or "", stored)
     if pixels * each > MAX_BYTES:
         raise PictureError(f"{width:,} x {height:,} pixels would take more than {MAX_BYTES:,} bytes")
 

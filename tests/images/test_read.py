@@ -73,6 +73,24 @@ def test_hostile_files(name, tmp_path):
     assert "\n" not in str(refusal.value)
 
 
+def test_pillow_images_are_bounded_as_files_are():
+    """What was opened is decoded here, and may be damaged or too large."""
+    jpeg = bytearray(saved("JPEG", PAGE))
+    at = jpeg.index(b"\xff\xc0") + 5  # the size in the header; as a file it would be shrunk while it is read
+    jpeg[at : at + 4] = struct.pack(">HH", 8000, 8000)
+    for content, reason in (
+        (HOSTILE["truncated"][0], "damaged: "),
+        (HOSTILE["half a JPEG"][0], "damaged: "),
+        (HOSTILE["a smaller bomb"][0], "9,000 x 9,000 pixels would take more than 200,000,000 bytes"),
+        (jpeg, "8,000 x 8,000 pixels would take more than 200,000,000 bytes"),
+    ):
+        with pytest.raises(PictureError, match=f"^{reason}"):
+            preprocess(Image.open(io.BytesIO(content)))
+    with Image.open(io.BytesIO(saved("JPEG", page_of(DIGITS[0], size=1200, side=900)))) as large:
+        preprocess(large)
+        assert large.size == (1200, 1200), "it is the caller's"
+
+
 def test_not_a_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         preprocess(tmp_path / "nothing.png")
