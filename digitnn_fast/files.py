@@ -81,6 +81,11 @@ def _goes_through(status: os.stat_result) -> bool:
     return not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode)
 
 
+def is_hidden(name: str) -> bool:
+    """Whether the name of a file, or of a folder on the way to it, begins with a dot: `._a.png`, `.thumbnails/a.png`."""
+    return any(part.startswith(".") for part in name.split("/"))
+
+
 def is_device(path: Path) -> bool:
     """Whether what is written goes through it; see `Place`."""
     return find(path).device

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 import numpy as np
 
 from digitnn_fast.checks import printable
+from digitnn_fast.files import is_hidden
 from digitnn_fast.images import Cut, PictureError, cut_out_number, cut_out_one, is_picture, read_colours
 from digitnn_fast.preprocessing import picture_of
 from digitnn_fast.writing import replacing
@@ -53,12 +54,13 @@ class Reading(NamedTuple):
 
 
 def find_pictures(names: Sequence[str]) -> Iterator[str]:
-    """Files as they were given; of a folder all files that end as pictures do, by name. ValueError if it has none."""
+    """Files as they were given; of a folder all that end as pictures do and are not hidden. ValueError if it has none."""
     for name in names:
         if not os.path.isdir(name):
             yield name
             continue
-        found = [os.path.join(name, file) for file in sorted(os.listdir(name)) if is_picture(file)]
+        files = sorted(file for file in os.listdir(name) if is_picture(file) and not is_hidden(file))
+        found = [os.path.join(name, file) for file in files]
         if not found:
             raise ValueError(f"{name}: there are no pictures in this folder")
         yield from found

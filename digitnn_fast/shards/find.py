@@ -8,7 +8,7 @@ from glob import glob, has_magic
 from typing import NamedTuple
 
 from digitnn_fast import images
-from digitnn_fast.files import STANDARD
+from digitnn_fast.files import STANDARD, is_hidden
 from digitnn_fast.shards import store
 from digitnn_fast.shards.store import ShardError
 
@@ -40,13 +40,14 @@ def find_shards(inputs: Sequence[str], out: str, format: str = "csv") -> list[Ta
     """The shards among `inputs`, files, patterns and folders, and their results in the folder `out`.
 
     A folder stands for all files in it, and in its folders, that end as shards do; and each folder that holds pictures
-    is a shard too. A result is called as its shard, and lies as deep in `out` as that in the folder or pattern.
+    is a shard too. What is hidden, or lies in `out`, is none of them. A result is called as its shard, and lies as deep
+    in `out` as that in the folder or pattern.
     ShardError if there are none, or if two would be called the same.
     """
     tasks: dict[str, Task] = {}
     out = store.local(out)
     for given in map(store.local, inputs):
-        for source, name in _expand(given):
+        for source, name in _expand(given, out):
             result = store.join(out, f"{_stem(name)}.{format}")
             other = tasks.setdefault(result, Task(source, result)).source
             if other != source:
@@ -60,28 +61,44 @@ def _same(source: str, result: str) -> bool:
     return os.path.realpath(source) == os.path.realpath(result)
 
 
-def _expand(given: str) -> Iterator[tuple[str, str]]:
+def _expand(given: str, out: str) -> Iterator[tuple[str, str]]:
     """Each shard, and its name below the folder of results."""
     if given == STANDARD:
         text = "is no shard, which has a name and can be read again; `predict --test - --out FILE` reads it"
         raise ShardError(f"standard input {text}")
     if has_magic(given) and not os.path.exists(given):
-        found = sorted(_matches(given))
+        results = _below(given[: _base(given)], out)
+        found = sorted(match for match in _matches(given) if not f"{match[1]}/".startswith(results))
         if not found:
             raise ShardError(f"{given}: no file fits this pattern")
         yield from found
     elif not store.is_folder(given):
         yield given, store.name_of(given)
     else:
-        files = store.files_in(given)
-        shards = [name for name in files if name.lower().endswith(ENDINGS) and not _is_hidden(name)]
+        results = _below(given, out)
+        files = [name for name in store.files_in(given) if not name.startswith(results) and not is_hidden(name)]
+        shards = [name for name in files if name.lower().endswith(ENDINGS) and not _is_set_aside(name)]
         folders = sorted({name.rpartition("/")[0] for name in files if images.is_picture(name)})
         if not shards and not folders:
             raise ShardError(f"{given}: there are no shards in this folder, and no pictures")
         for name in shards:
             yield store.join(given, name), name
         for folder in folders:
-            yield (store.join(given, folder), folder) if folder else (given, store.name_of(given) or "pictures")
+            yield (store.join(given, folder), folder) if folder else (given, _own_name(given) or "pictures")
+
+
+def _below(folder: str, out: str) -> tuple[str, ...]:
+    """How names in a folder begin that are below `out`: there are results of an earlier run. () if it is not in there."""
+    if store.is_url(folder) or store.is_url(out):
+        here, there = (f"{place.rstrip('/')}/" for place in (folder, out))
+    else:
+        here, there = (os.path.join(os.path.realpath(place), "").replace(os.sep, "/") for place in (folder, out))
+    return (there.removeprefix(here),) if there.startswith(here) and there != here else ()
+
+
+def _own_name(folder: str) -> str:
+    """Its name, also if it was given as `.`."""
+    return store.name_of(folder if store.is_url(folder) else os.path.abspath(folder))
 
 
 def _matches(pattern: str) -> list[tuple[str, str]]:
@@ -99,9 +116,9 @@ def _base(pattern: str) -> int:
     return pattern.rfind("/", 0, min(pattern.find(c) for c in "*?[" if c in pattern)) + 1
 
 
-def _is_hidden(name: str) -> bool:
-    """As Spark and Hadoop see it: `_SUCCESS`, `.part-0.csv.crc`."""
-    return any(part.startswith(("_", ".")) for part in name.split("/"))
+def _is_set_aside(name: str) -> bool:
+    """As Spark and Hadoop see it: `_SUCCESS`. Of pictures it means nothing: cameras write `_MG_1234.JPG`."""
+    return any(part.startswith("_") for part in name.split("/"))
 
 
 def _stem(name: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from digitnn_fast.files import is_hidden
 from digitnn_fast.images import PictureError, is_picture, preprocess
 from digitnn_fast.kaggle.table import UTF16
 from digitnn_fast.shards import store
@@ -100,7 +101,8 @@ def _members(source: str) -> tuple[str, list[str]]:
             raise ShardError(f"{source}: a list of pictures must be UTF-8 text, a path in each line") from None
         names, folder = [line.strip() for line in lines if line.strip()], source[: -len(store.name_of(source))]
     else:
-        names = [name for name in store.files_in(source) if "/" not in name and is_picture(name)]
+        files = [name for name in store.files_in(source) if "/" not in name and not is_hidden(name)]
+        names = [name for name in files if is_picture(name)]
         folder = source
     if not names:
         raise ShardError(f"{source}: no pictures")

@@ -25,13 +25,14 @@ PREDICTOR = Predictor.load(threads=1)
 
 @pytest.fixture
 def folder(tmp_path):
-    """Four pictures, dark on light, and a file that is none."""
+    """Four pictures, dark on light, and two files that are none."""
     path = tmp_path / "pictures"
     path.mkdir()
     for index in range(4):
         page = Image.fromarray(255 - SAMPLE.test_images[index].reshape(28, 28)).resize((120, 120))
         page.save(path / f"{index}.png")
     (path / "notes.txt").write_text("no picture")
+    (path / "._0.png").write_bytes(b"macOS writes such on other file systems")
     return path
 
 

@@ -22,7 +22,9 @@ def test_finding_shards(folder):
         "a/_SUCCESS",
         "a/.p.crc",
         "a/notes.txt",
-        "a/pics/1.png",
+        "a/pics/_1.png",
+        "a/.thumbnails/1.png",
+        "a/._x.png",
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"")
@@ -41,6 +43,27 @@ def test_finding_shards(folder):
         ("c.csv.gz", "out/c.parquet"),
     ]
     assert found("a/pics") == [("a/pics", "out/pics.csv")]
+
+
+@pytest.mark.parametrize("given", ["a", "a/*", "a/**/*.*", "."])
+def test_results_of_an_earlier_run_are_no_shards(given, folder):
+    for name in ("a/x.npy", "a/b.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"")
+    first = find_shards([given], "a/out")
+    for task in first:
+        (folder / task.result).parent.mkdir(parents=True, exist_ok=True)
+        (folder / task.result).write_bytes(b"")
+        (folder / f"{task.result}.manifest.json").write_bytes(b"")
+    assert len(first) == 2 and find_shards([given], "a/out") == first
+    assert found("a/out/x.csv") == [("a/out/x.csv", "out/x.csv")], "named itself"
+
+
+def test_this_folder_as_a_picture_shard(folder, monkeypatch):
+    (folder / "scans").mkdir()
+    (folder / "scans" / "1.png").write_bytes(b"")
+    monkeypatch.chdir("scans")
+    assert found(".") == [(".", "out/scans.csv")]
 
 
 def test_shards_that_cannot_be_told_apart_or_found(folder):

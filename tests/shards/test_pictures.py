@@ -19,6 +19,7 @@ def test_pictures(folder):
     (folder / "scans" / "more").mkdir(parents=True)
     for number in range(3):
         Image.fromarray(255 - SQUARES[number]).resize((112, 112)).save(folder / "scans" / f"{number}.png")
+    (folder / "scans" / "._0.png").write_bytes(b"hidden")
     names = ["0.png", "1.png", "2.png"]
     labels = [str(PREDICTOR.predict(preprocess(folder / "scans" / name))) for name in names]
     expected = [["file", "label", "error"], *([name, label, ""] for name, label in zip(names, labels, strict=True))]
