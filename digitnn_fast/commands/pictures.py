@@ -40,7 +40,7 @@ def image(
     model, files = model_before(files, model, "pictures")
     if show is not None:
         check_output(show, [*files, model], device=False)
-    readings, problems = reading.read(files, Network.load(model_path(model)), number, keep=show is not None)
+    readings, problems = reading.read(files, Network.load(model_path(model)), number, show=show is not None)
     if as_csv:
         reading.print_csv(readings, sys.stdout)
     elif as_json:

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import numpy as np
@@ -28,12 +29,13 @@ MAX_PIPE_BYTES = 2**28  # that are read from standard input
 SURE = 0.8  # below this probability the answer is called a guess
 SHADES, PLAIN_SHADES = " ░▒▓█", " .+#@"
 TILE, GAP, MAX_SHOWN = 168, 12, 200  # of the picture that --show draws: pixels, pixels, rows
+NO_INK = np.empty((0, 0))
 
 
 class Reading(NamedTuple):
     """What was read in a picture: its name; for each digit a cut, what the network saw (784,), its probabilities (10,).
 
-    colours (h, w, 3) are the whole picture.
+    colours (h, w, 3) are the whole picture, if it is to be shown. The cuts have no ink, which takes 2 MB each.
     """
 
     name: str
@@ -66,12 +68,13 @@ def find_pictures(names: Sequence[str]) -> Iterator[str]:
         yield from found
 
 
-def read(names: Sequence[str], network: Network, number: bool, keep: bool) -> tuple[list[Reading], list[str]]:
-    """The readings of the pictures, and one line for each that can't be read. Colours are kept only if asked for."""
+def read(names: Sequence[str], network: Network, number: bool, show: bool) -> tuple[list[Reading], list[str]]:
+    """The readings of the pictures, and one line for each that can't be read. Colours are kept of what is `show`n."""
     from digitnn_fast.predictor import Predictor
 
     cuts: list[tuple[str, list[Cut], Any]] = []
     problems = []
+    shown = 0 if show else MAX_SHOWN  # digits
     judge = Predictor.from_network(network).predict_proba if number else None
     for name in find_pictures(names):
         try:
@@ -90,8 +93,8 @@ def read(names: Sequence[str], network: Network, number: bool, keep: bool) -> tu
         except OSError as error:
             problems.append(f"{name}: {error.strerror}")
         else:
-            kept = found if keep else [cut._replace(ink=cut.ink[:0]) for cut in found]
-            cuts.append((name, kept, colours if keep else None))
+            cuts.append((name, [cut._replace(ink=NO_INK) for cut in found], colours if shown < MAX_SHOWN else None))
+            shown += len(found)
     if not cuts:
         return [], problems
     predictor = Predictor.from_network(network)  # only now: it takes as much memory as a large picture did
@@ -167,7 +170,7 @@ def write_show(path: str, readings: Sequence[Reading]) -> None:
     """Write a PNG: in each row the original, the cut-out, the 28x28 that the network saw, and the probabilities."""
     from PIL import Image
 
-    strips = [strip for reading in readings for strip in _strips(reading)][:MAX_SHOWN]
+    strips = list(islice((strip for reading in readings for strip in _strips(reading)), MAX_SHOWN))
     page = Image.new("RGB", (4 * (TILE + GAP) + GAP, len(strips) * (TILE + 2 * GAP) + GAP), "white")
     for row, strip in enumerate(strips):
         page.paste(strip, (0, row * (TILE + 2 * GAP)))

@@ -54,13 +54,13 @@ def test_label_confidence_and_what_else(command, folder):
 
 
 def test_low_confidence_is_said_in_words(folder):
-    readings, _ = reading.read([str(folder / "0.png")], PREDICTOR.network, number=False, keep=False)
+    readings, _ = reading.read([str(folder / "0.png")], PREDICTOR.network, number=False, show=False)
     flat = readings[0]._replace(probabilities=np.full((1, 10), 0.1, np.float32))
     assert "a guess, 10%" in reading.describe(flat)
 
 
 def test_no_answer_is_certain(folder):
-    readings, _ = reading.read([str(folder / "0.png")], PREDICTOR.network, number=False, keep=False)
+    readings, _ = reading.read([str(folder / "0.png")], PREDICTOR.network, number=False, show=False)
     for share, said in ((1, "over 99.9%"), (0.9996, "over 99.9%"), (0.9994, "99.9%"), (0.8, "80.0%")):
         sure = readings[0]._replace(probabilities=np.array([[0, share, *[(1 - share) / 8] * 8]], np.float32))
         assert reading.describe(sure).startswith(f"1  {said}  (or ")
@@ -118,6 +118,18 @@ def test_show_draws_each_picture(command, folder, tmp_path):
     np.testing.assert_array_equal(corner[step // 2 :: step, step // 2 :: step], seen)
     assert len(page) > 4 * reading.TILE
     assert command("image", folder / "0.png", "--show", folder / "0.png")[0] == 2, "not over its own input"
+
+
+def test_only_what_is_shown_stays_in_memory(folder, tmp_path):
+    names = [str(folder / f"{index % 4}.png") for index in range(reading.MAX_SHOWN + 5)]
+    readings, problems = reading.read(names, PREDICTOR.network, number=False, show=True)
+    assert (len(readings), problems) == (len(names), [])
+    assert [one.colours is not None for one in readings] == [True] * reading.MAX_SHOWN + [False] * 5
+    inks = [cut.ink for one in readings for cut in one.cuts]
+    assert sum(ink.nbytes for ink in inks) == 0 and all(ink.base is None for ink in inks)
+    reading.write_show(tmp_path / "show.png", readings)
+    shown = Image.open(tmp_path / "show.png")
+    assert shown.height == reading.MAX_SHOWN * (reading.TILE + 2 * reading.GAP) + reading.GAP
 
 
 def test_blocks(command, folder):
