@@ -127,14 +127,15 @@ def train_on(
         start.W1[PREPROCESSINGS[chosen.preprocessing].never_ink] = 0  # nobody would ever change them
         descent = descent_for(chosen, start, views.images, known, threads)
         descent.restore(state.descent)
-        for loss, accuracy in _epochs(chosen, descent, views, within, own_seed, len(state.history) - state.begun):
+        epochs = _epochs(chosen, descent, views, within, own_seed, len(state.history) - state.begun)
+        for loss, accuracy in () if _stalled(state, patience) else epochs:
             network = _network(chosen, [descent.parameters()])
             state.history.append((loss, accuracy, *_measure(network, images[tested], labels[tested], threads)))
             if on_epoch is not None:
                 on_epoch(EpochReport(len(state.history), chosen.epochs * chosen.members, *state.history[-1]))
             if kept:
                 kept.save_if_due(state, descent)
-            if patience and _stalled([losses[2] for losses in state.history[state.begun :]], patience):
+            if _stalled(state, patience):
                 break
         if kept and member == chosen.members - 1:
             kept.save(state, descent)  # until the caller has put the network in its place, it is here
@@ -175,9 +176,10 @@ def _identity(
     return own | {"patience": patience or 0} | recipe.settings()
 
 
-def _stalled(losses: list[float], patience: int) -> bool:
-    """Whether the lowest loss is so many epochs ago."""
-    return len(losses) - 1 - losses.index(min(losses)) >= patience
+def _stalled(state: State, patience: int | None) -> bool:
+    """Whether the lowest loss of the member that is trained is so many epochs ago; never without `patience`."""
+    losses = [row[2] for row in state.history[state.begun :]]
+    return bool(patience and losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
 
 def _network(recipe: Recipe, members: list[Parameters]) -> Network:

@@ -68,6 +68,8 @@ def test_early_stopping(killed_at, tmp_path, monkeypatch):
             train(IMAGES, LABELS, wild, heldout=0.3, patience=5, checkpoint=state, on_epoch=kill_at(killed_at))
     network = train(IMAGES, LABELS, wild, heldout=0.3, patience=5, checkpoint=state)
     assert network_bytes(network, tmp_path / "a") == network_bytes(wanted, tmp_path / "b")
+    again = train(IMAGES, LABELS, wild, heldout=0.3, patience=5, checkpoint=state, on_epoch=never)
+    assert network_bytes(again, tmp_path / "c") == network_bytes(wanted, tmp_path / "b")
     losses = network.training.history[:, 2].tolist()
     assert 12 <= len(losses) < 80
     first = next(end for end in range(6, 41) if min(losses[:end]) < min(losses[end - 5 : end]))
