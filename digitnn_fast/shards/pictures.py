@@ -48,6 +48,7 @@ class Pictures:
 
         Results are UTF-8: of a name that is not, each byte that does not fit is written as `\\udcff`.
         """
+        self._hash = hashlib.sha256()
         for first in range(0, len(self.names), BLOCK):
             names = self.names[first : first + BLOCK]
             images, reasons = zip(*(self._pixels(name) for name in names), strict=True)
@@ -79,6 +80,7 @@ class Pictures:
     def digest(self, read: bool) -> str:
         """SHA-256 of all names and pictures; `read` tells that `blocks` has been through all of them."""
         if not read:
+            self._hash = hashlib.sha256()
             for name in self.names:
                 self._content(name)
         return self._hash.hexdigest()

@@ -11,6 +11,7 @@ from shard_files import PREDICTOR, SQUARES, rows_of
 from digitnn_fast import preprocess
 from digitnn_fast.kernels.machine.jit import DISABLE_JIT
 from digitnn_fast.shards import Options, predict_shard
+from digitnn_fast.shards.inputs import Shard
 
 pytestmark = pytest.mark.skipif(DISABLE_JIT, reason="takes minutes in plain Python")
 
@@ -32,6 +33,16 @@ def test_pictures(folder):
         assert rows_of("list.csv") == [expected[0], expected[3], expected[1]]
     predict_shard("scans/1.png", "one.csv", PREDICTOR)
     assert rows_of("one.csv") == [expected[0], expected[2]]
+
+
+def test_changed_pictures_are_read_again_and_then_known(folder):
+    (folder / "scans").mkdir()
+    for digit in SQUARES[:2]:  # of the same size, so that only the content tells
+        Image.fromarray(255 - digit).resize((112, 112)).save(folder / "scans" / "0.bmp")
+        assert not predict_shard("scans", "out.csv", PREDICTOR).skipped
+        assert predict_shard("scans", "out.csv", PREDICTOR, Options(verify=True)).skipped
+    with Shard("scans") as shard:
+        assert shard.digest() == shard.digest()
 
 
 def test_a_picture_that_cannot_be_read_has_its_reason_in_its_row(folder):
