@@ -66,7 +66,8 @@ class Recipe:
             whole = isinstance(value, int | np.integer) and bool(value >= 1)
             text = f"{name} must be an integer, 1 or more, got {shortened(repr(value))}"
             require(whole or (name == "batch" and value is None), text)
-        require(self.hidden <= MAX_HIDDEN, f"hidden must be 1 to {MAX_HIDDEN:,}, got {self.hidden:,}")
+        most, each = MAX_HIDDEN // self.members, f" in each of {self.members} members" if self.members > 1 else ""
+        require(self.hidden <= most, f"hidden must be 1 to {most:,}{each}, got {self.hidden:,}")
         rate, decay, smoothing = self.learning_rate, self.weight_decay, self.smoothing
         require(_is_within(rate, 0, math.inf) and rate > 0, f"the learning rate must be more than 0, got {rate}")
         require(_is_within(decay, 0, math.inf), f"the weight decay must be 0 or more, got {decay}")

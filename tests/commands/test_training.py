@@ -272,6 +272,10 @@ def test_what_takes_the_place_of_a_recipes_own(command, folder, tmp_path):
         (("--preprocessing", "none"), "no preprocessing 'none': there are raw, deskewed"),
         (("--rate", "-1"), "the learning rate must be more than 0, got -1.0"),
         (("--rate", "nan"), "the learning rate must be more than 0, got nan"),
+        (
+            ("--recipe", "committee", "--hidden", "16384"),
+            "hidden must be 1 to 13,107 in each of 5 members, got 16,384",
+        ),
         (("--hidden", "0"), "--hidden"),
         (("--epochs", "0"), "--epochs"),
     ],
