@@ -60,6 +60,8 @@ def test_compare():
     assert same.agrees
     assert compare(answers(probabilities=near, labels=(5, 2)), answers(probabilities=near)).agrees  # a tie
     assert not compare(answers(probabilities=near, labels=(4, 2)), answers(probabilities=near)).agrees
+    for labels in ((1, 10), (1, -8), (1, 255)):
+        assert compare(answers(probabilities=near, labels=labels), answers(probabilities=near)).same_labels == 1
     assert not compare(answers(probabilities=near + 2e-5), answers(probabilities=near)).agrees
     assert not compare(answers(probabilities=near * np.nan), answers(probabilities=near)).agrees
     logits = np.zeros((2, 10), np.int32)
