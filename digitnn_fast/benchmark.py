@@ -94,7 +94,12 @@ def crowding() -> float:
 
     start = time.perf_counter()
     run_together([work] * available_cpus())
-    return (time.perf_counter() - start) * len(used) / sum(used)
+    return longer(time.perf_counter() - start, used)
+
+
+def longer(seconds: float, used: Sequence[float]) -> float:
+    """How many times longer so many seconds are than what each thread used of its CPU, in the mean."""
+    return seconds * len(used) / sum(used)
 
 
 def check(network: Network, precision: Precision, images: NDArray[np.uint8]) -> None:

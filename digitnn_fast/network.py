@@ -111,7 +111,11 @@ class Network:
         return Network(*self.parameters, self.preprocessing, record)
 
     def tempered(self, temperature: float) -> Network:
-        """The network with its logits divided by a temperature: the same digits, at other probabilities."""
+        """The network with its logits divided by a temperature: the same digits, at other probabilities.
+
+        ValueError for a temperature that is not more than 0, or infinite.
+        """
+        require(0 < temperature < math.inf, f"the temperature must be more than 0 and finite, got {temperature}")
         W1, b1, W2, b2 = self.parameters
         share = np.float32(1 / temperature)
         return Network(W1, b1, W2 * share, b2 * share, self.preprocessing, self.training)

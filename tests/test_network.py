@@ -132,3 +132,9 @@ def test_weights_beyond_float16_are_not_rounded():
     large = Network(*(array + np.float32(1e5) for array in NETWORK.parameters))
     with pytest.raises(ValueError, match="W1 holds NaN or infinity"):
         large.rounded()
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, np.inf, np.nan])
+def test_temperatures_that_cannot_be(temperature):
+    with pytest.raises(ValueError, match=f"^the temperature must be more than 0 and finite, got {temperature}$"):
+        NETWORK.tempered(temperature)
