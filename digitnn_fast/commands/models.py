@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -33,6 +33,12 @@ from digitnn_fast.commands.report import (
 )
 from digitnn_fast.jobs.watch import Stages
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from digitnn_fast.network import Network
+
 
 def evaluate(
     data: Data,
@@ -49,23 +55,17 @@ def evaluate(
     Shows accuracy with its standard error, loss, precision and recall of each digit, and the confusion matrix.
     """
     from digitnn_fast import evaluation, plots
-    from digitnn_fast.formats import DigitFile
     from digitnn_fast.network import data_digest
     from digitnn_fast.predictor import Predictor
-    from digitnn_fast.preprocessing import predicting
 
     model = one_model(named, model)
     plots.check_plots([plot, mistakes], [data, model])
-    predictor = Predictor.load(model, threads=threads)
-    file = DigitFile(data, labels)
-    compile_kernels(*predicting(predictor.network.preprocessing, "float32", table=file.is_table))
-    with bytes_shown("reading") as progress:
-        images, digits = file.read_labelled(threads, progress)
-    record = predictor.network.training
+    network, images, digits = _read(model, data, labels, threads)
+    record = network.training
     trained = bool(record and record.data_digest == data_digest(images, digits))
     if record and trained and not as_json:
         print(trained_on_these(record))
-    probabilities = predictor.predict_proba(images)
+    probabilities = Predictor(network, threads=threads).predict_proba(images)
     result = evaluation.evaluate(digits, probabilities)
     if as_json:
         print_json({"data": data, **evaluation_data(result), "trained_on_these": trained, **epochs_data(record)})
@@ -92,18 +92,31 @@ def report(
     """
     from digitnn_fast import plots
     from digitnn_fast.commands.card import ENDINGS, Measured, write_card
-    from digitnn_fast.formats import DigitFile
     from digitnn_fast.predictor import Predictor, model_path
 
     model = one_model(named, model)
     plots.check_plots([out], [model, data], ENDINGS)
-    predictor = Predictor.load(model, threads=threads)
-    with bytes_shown("reading") as progress:
-        images, digits = DigitFile(data, labels).read_labelled(threads, progress)
-    measured = Measured(data, images, digits, predictor.predict_proba(images))
+    network, images, digits = _read(model, data, labels, threads)
+    measured = Measured(data, images, digits, Predictor(network, threads=threads).predict_proba(images))
     title = f"digitnn-fast: {os.path.basename(model_path(model))}"
-    if result := write_card(out, title, predictor.network, measured):
+    if result := write_card(out, title, network, measured):
         print_made([("accuracy", accuracy_text(result.accuracy, result.rows)), ("report", out)])
+
+
+def _read(
+    model: str | None, data: str, labels: str | None, threads: int | None
+) -> tuple[Network, NDArray[np.uint8], NDArray[np.uint8]]:
+    """The network and the digits that measure it, while its kernels compile."""
+    from digitnn_fast.formats import DigitFile
+    from digitnn_fast.network import Network
+    from digitnn_fast.predictor import model_path
+    from digitnn_fast.preprocessing import predicting
+
+    network = Network.load(model_path(model))
+    file = DigitFile(data, labels)
+    compile_kernels(*predicting(network.preprocessing, "float32", table=file.is_table))
+    with bytes_shown("reading") as progress:
+        return network, *file.read_labelled(threads, progress)
 
 
 def info(named: Named = None, model: Model = None, as_json: Json = False) -> None:
@@ -132,10 +145,11 @@ def bench(named: Named = None, model: Model = None, as_json: Json = False, threa
     """
     from digitnn_fast import benchmark
     from digitnn_fast.kernels import FORWARD
-    from digitnn_fast.predictor import Predictor
+    from digitnn_fast.network import Network
+    from digitnn_fast.predictor import model_path
     from digitnn_fast.preprocessing import predicting
 
-    network = Predictor.load(one_model(named, model), threads=threads).network
+    network = Network.load(model_path(one_model(named, model)))
     compile_kernels(*predicting(network.preprocessing, *FORWARD, table=False))
     if as_json:
         speeds = [{**speed._asdict(), "credible": speed.credible} for speed in benchmark.measure(network, threads)]

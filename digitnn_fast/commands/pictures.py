@@ -10,6 +10,7 @@ import typer
 from digitnn_fast.checks import printable
 from digitnn_fast.commands.app import USER_ERROR
 from digitnn_fast.commands.options import Model, Named, file_option, model_before, one_model
+from digitnn_fast.commands.progress import compile_kernels
 from digitnn_fast.commands.report import print_facts, print_made
 
 
@@ -33,6 +34,7 @@ def image(
     from digitnn_fast.commands import reading
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
+    from digitnn_fast.preprocessing import predicting
     from digitnn_fast.writing import check_output
 
     if as_csv and as_json:
@@ -40,7 +42,9 @@ def image(
     model, files = model_before(files, model, "pictures")
     if show is not None:
         check_output(show, [*files, model], device=False)
-    readings, problems = reading.read(files, Network.load(model_path(model)), number, show=show is not None)
+    network = Network.load(model_path(model))
+    compile_kernels(*predicting(network.preprocessing, "float32", table=False))
+    readings, problems = reading.read(files, network, number, show=show is not None)
     if as_csv:
         reading.print_csv(readings, sys.stdout)
     elif as_json:
