@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from programs import HANGS, needs
 
 from digitnn_fast import Predictor, preprocess
 from digitnn_fast.export import export
+from digitnn_fast.levels import check_levels
 
 WEB_FILES = {"index.html", "digits.mjs", "digits.d.mts", "digits-int8.mjs", "digits-int8.d.mts"}
 
@@ -110,25 +112,27 @@ def test_wrong_arguments_in_javascript(web):
 
 @pytest.mark.once
 def test_the_modules_warn_of_what_is_hardly_meant_so(web):
+    """As Python does, in the same words."""
     needs("node")
-    warnings = in_node(
+    images = np.zeros((6, 784), np.uint8)
+    images[0, 99:] = images[1, 600:] = images[2, 117:] = images[3, :500] = 255  # most, few; no corner, a corner
+    images[4, 700:] = 3
+    (web.parent / "images").write_bytes(images.tobytes())
+    said = in_node(
         web,
-        """(() => {
-            const said = [[], [], [], []];
-            [new Uint8Array(784).fill(255, 99), new Uint8Array(784).fill(3, 700), new Uint8Array(784),
-                new Uint8Array(784).fill(255, 600)].forEach((images, i) => {
-                console.warn = (text) => said[i].push(text);
-                digits.predict(images);
-            });
+        """((data) => Array.from({ length: 6 }, (_, i) => {
+            const said = [];
+            console.warn = (text) => said.push(`images: ${text}`);
+            digits.predict(new Uint8Array(data.subarray(784 * i, 784 * (i + 1))));
             return said;
-        })()""",
+        }))((await import("node:fs")).readFileSync("../images"))""",
     )
-    assert warnings == [
-        ["most pixels are ink; 0 must be paper and 255 ink, so invert them: 255 - level"],
-        ["no level is above 15; 255 is ink, so multiply them"],
-        [],
-        [],
-    ]
+    for image, texts in zip(images, said, strict=True):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            check_levels(image)
+        assert texts == [str(one.message) for one in caught]
+    assert [len(texts) for texts in said] == [1, 0, 0, 1, 1, 0]
 
 
 @pytest.mark.once
