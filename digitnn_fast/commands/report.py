@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 Fact = tuple[str, str]
 
-USUAL = "ImageId,Label"  # header of a submission to Digit Recognizer; its twins have others
 LAST_EPOCHS = 3  # that `info` shows
 
 
@@ -136,6 +135,8 @@ def upload_text(path: str, network: Network, header: str) -> str:
     import shlex
     from importlib.util import find_spec
 
+    from digitnn_fast.kaggle import USUAL
+
     message = f"digitnn-fast {VERSION}"
     if record := network.training:
         message += f", recipe {record.recipe}, seed {record.seed}"
@@ -143,7 +144,7 @@ def upload_text(path: str, network: Network, header: str) -> str:
         message += f", estimated accuracy {record.estimated_accuracy:.2%}" if record.estimated_rows else ""
         message += f", cross-validated accuracy {record.cross_validated_accuracy:.2%}" if record.folds else ""
     quoted_path, quoted = shlex.quote(path), shlex.quote(message)
-    if header != USUAL:
+    if header != USUAL.header:  # of a twin of Digit Recognizer
         return f"kaggle competitions submit -c COMPETITION -f {quoted_path} -m {quoted}"
     if find_spec("kaggle"):  # Kaggle's client is here, so the command that checks before it sends works
         return f"digitnn-fast kaggle submit {quoted_path} --message {quoted}"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from digitnn_fast import reference
 from digitnn_fast.network import Network
 from digitnn_fast.preprocessing import prepare
+from digitnn_fast.reference import CLOSE
 from digitnn_fast.reference.quantization import QuantizedParameters, quantize
 from digitnn_fast.sizes import CLASSES
 from digitnn_fast.utils import get_predictions, softmax
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 Bytes = NDArray[np.uint8]
 Fact = tuple[str, str]
-CLOSE = 1e-5  # probabilities in float32 against the reference's float64
 
 
 class SelfTestError(RuntimeError):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from digitnn_fast.checks import shortened
+from digitnn_fast.checks import reason_of, shortened
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -128,7 +128,7 @@ def _reason(error: Exception) -> str:
         return f"not a picture in a format that can be read ({', '.join(FORMATS)})"
     if isinstance(error, Image.DecompressionBombError):
         return f"more than {MAX_PIXELS:,} pixels"
-    return f"damaged: {' '.join(str(error).split())[:200] or type(error).__name__}"
+    return f"damaged: {reason_of(error)}"
 
 
 def _check_size(image: Image, drafted: bool) -> None:

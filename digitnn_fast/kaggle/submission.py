@@ -20,7 +20,6 @@ from digitnn_fast.writing import replacing
 if TYPE_CHECKING:
     from digitnn_fast.kaggle.rows import Rows
 
-HEADER = b"ImageId,Label\n"
 FORMS = {"ImageId": "Label", "id": "label"}  # how a competition calls the column of ids, and that of labels
 CHUNK = 1 << 16  # lines that are made at once: 0.5 MB, which stays in the cache
 MAX_ROWS = 10_000_000
@@ -44,6 +43,7 @@ class Form(NamedTuple):
 
 
 USUAL = Form()
+HEADER = f"{USUAL.header}\n".encode()
 
 
 def write_submission(path: Path, labels: ArrayLike, form: Form = USUAL, rows: int | None = None) -> None:

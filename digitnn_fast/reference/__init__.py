@@ -13,7 +13,10 @@ from digitnn_fast.reference.learning import (
     train,
 )
 
+CLOSE = 1e-5  # probabilities of the kernels, in float32, against these in float64
+
 __all__ = [
+    "CLOSE",
     "Activations",
     "Moments",
     "adam_step",

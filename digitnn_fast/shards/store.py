@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple
 
 from digitnn_fast import writing
+from digitnn_fast.checks import reason_of
 
 STORE_BLOCK = 8 << 20  # bytes of one request to a store
 SPOOLED = 16 << 20  # bytes of a result that wait in memory for their put; more wait in a temporary file
@@ -61,20 +62,16 @@ def reached(path: str) -> Iterator[None]:
     except ValueError as error:
         if isinstance(error, ShardError):
             raise
-        reason = _one_line(error)  # of a CSV it begins with the file
-        raise ShardError(reason if reason.startswith(path) else f"{path}: {reason}") from error
+        named = str(error).startswith(path)  # that of a CSV
+        raise ShardError(reason_of(error, 300) if named else f"{path}: {reason_of(error)}") from error
     except FileNotFoundError as error:
         raise ShardError(f"{path}: no such file") from error
     except OSError as error:
-        raise ShardError(f"{path}: {error.strerror or _one_line(error)}") from error
+        raise ShardError(f"{path}: {error.strerror or reason_of(error)}") from error
     except ImportError as error:
-        raise ShardError(f"{path}: this needs a package that is not here: {_one_line(error)}") from error
+        raise ShardError(f"{path}: this needs a package that is not here: {reason_of(error)}") from error
     except Exception as error:
-        raise ShardError(f"{path}: {type(error).__name__}: {_one_line(error)}") from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+        raise ShardError(f"{path}: {type(error).__name__}: {reason_of(error)}") from error
 
 
 def connect(path: str) -> tuple[Any, str]:

@@ -93,3 +93,9 @@ def test_a_store_without_its_package(tmp_path, capsys):
     assert app.run(["shards", "nosuchstore://bucket/a.npy", "--out", str(tmp_path)]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("error: nosuchstore://bucket/a.npy: ")
+
+
+@pytest.mark.parametrize("text", ["red: \x1b[31m\nthere", "part.csv: red: \x1b[31m\nthere"])
+def test_what_a_store_says_stays_on_one_line(text):
+    with pytest.raises(ShardError, match=r"^part\.csv: red: \\x1b\[31m there$"), store.reached("part.csv"):
+        raise ValueError(text)
