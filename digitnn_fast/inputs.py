@@ -34,7 +34,7 @@ def as_pixels(images: Any) -> NDArray[np.uint8]:
     Integers are 0 (paper) to 255 (ink), booleans paper or ink. Floats are 0 to 1, or whole numbers up to 255.
     TypeError or ValueError, one line, for anything else. LevelsWarning if most pixels are ink, or all are faint.
     """
-    if is_picture(images):
+    if is_source(images):
         return preprocess(images)
     if isinstance(images, (list, tuple)):
         return _join(images)
@@ -102,8 +102,8 @@ def column_order(names: Sequence[Any]) -> list[int] | None:
     return [at[number] for number in range(PIXELS)]
 
 
-def is_picture(image: Any) -> bool:
-    """Whether it is a path, a Pillow image, an open file or its bytes, without importing Pillow to ask."""
+def is_source(image: Any) -> bool:
+    """Whether it is what `preprocess` takes: a path, a Pillow image, an open file or its bytes. Pillow isn't imported."""
     known = str, os.PathLike, bytes, bytearray
     return isinstance(image, known) or hasattr(image, "getbands") or hasattr(image, "read")
 
@@ -165,7 +165,7 @@ def _squeezed(array: NDArray[Any]) -> NDArray[Any]:
 def _join(images: Sequence[Any]) -> NDArray[np.uint8]:
     if not images:
         return np.empty((0, PIXELS), np.uint8)
-    if all(getattr(image, "shape", ()) or is_picture(image) for image in images):
+    if all(getattr(image, "shape", ()) or is_source(image) for image in images):
         return np.concatenate([np.atleast_2d(as_pixels(image)) for image in images])
     try:
         return as_pixels(np.asarray(images))  # lists of numbers, which may be NumPy's

@@ -80,7 +80,7 @@ def predict_shard(source: str, result: str, predictor: Predictor, options: Optio
     """
     options, start = options or Options(), time.perf_counter()
     source, result = store.local(source), store.local(result)
-    wanted = manifest.recipe(predictor.network, {**asdict(options), "precision": predictor.precision})
+    wanted = manifest.made_by(predictor.network, {**asdict(options), "precision": predictor.precision})
     del wanted["options"]["verify"]  # it changes no result
     task = Task(source, result)
     with Shard(source) as shard:

@@ -46,7 +46,7 @@ def write(result: str, manifest: dict[str, Any]) -> None:
         file.write((json.dumps({"format": FORMAT, **manifest}, indent=1) + "\n").encode())
 
 
-def recipe(network: Network, options: dict[str, Any]) -> dict[str, Any]:
+def made_by(network: Network, options: dict[str, Any]) -> dict[str, Any]:
     """All that a result's bytes depend on besides the input."""
     return {"version": VERSION, "model_sha256": model_digest(network), "options": options}
 

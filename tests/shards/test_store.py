@@ -14,6 +14,7 @@ from digitnn_fast.kernels.machine.jit import DISABLE_JIT
 from digitnn_fast.sample import load_sample
 from digitnn_fast.shards import Options, find_shards
 from digitnn_fast.shards.clusters import run_local
+from digitnn_fast.shards.store import ShardError, reached
 
 pytestmark = pytest.mark.skipif(DISABLE_JIT, reason="takes minutes in plain Python")
 
@@ -38,6 +39,7 @@ def check_store(store: str, digits: Path, local: dict[str, bytes], tmp_path: Pat
     assert len(system.cat_file(f"{place}/out/three.csv").splitlines()) == 301
     tasks = find_shards([f"{store}/in/*.npy", f"{store}/in/*/*"], f"{store}/out")
     assert len(tasks) == 2
+    assert len(find_shards([store], f"{store}/out")) == 3, "in `in`; not in `out`"
     assert all(one.skipped for one in run_local(tasks, Predictor.load(SLOW, threads=1), Options()))
     system.pipe_file(f"{place}/in/one.npy", (digits / "part-02.npy").read_bytes())
     assert app.run(arguments) == 0
@@ -97,5 +99,5 @@ def test_a_store_without_its_package(tmp_path, capsys):
 
 @pytest.mark.parametrize("text", ["red: \x1b[31m\nthere", "part.csv: red: \x1b[31m\nthere"])
 def test_what_a_store_says_stays_on_one_line(text):
-    with pytest.raises(ShardError, match=r"^part\.csv: red: \\x1b\[31m there$"), store.reached("part.csv"):
+    with pytest.raises(ShardError, match=r"^part\.csv: red: \\x1b\[31m there$"), reached("part.csv"):
         raise ValueError(text)
