@@ -82,7 +82,7 @@ def _goes_through(status: os.stat_result) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether the name of a file, or of a folder on the way to it, begins with a dot: `._a.png`, `.thumbnails/a.png`."""
+    """Whether the name of a file, or of a folder before it, begins with a dot: `._a.png`, `.thumbnails/a.png`."""
     return any(part.startswith(".") for part in name.split("/"))
 
 

@@ -103,7 +103,7 @@ def column_order(names: Sequence[Any]) -> list[int] | None:
 
 
 def is_source(image: Any) -> bool:
-    """Whether it is what `preprocess` takes: a path, a Pillow image, an open file or its bytes. Pillow isn't imported."""
+    """Whether it is a picture for `preprocess`: a path, a Pillow image, an open file or its bytes; without Pillow."""
     known = str, os.PathLike, bytes, bytearray
     return isinstance(image, known) or hasattr(image, "getbands") or hasattr(image, "read")
 

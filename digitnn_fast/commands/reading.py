@@ -56,7 +56,7 @@ class Reading(NamedTuple):
 
 
 def find_pictures(names: Sequence[str]) -> Iterator[str]:
-    """Files as they were given; of a folder all that end as pictures do and are not hidden. ValueError if it has none."""
+    """Files as they were given; of a folder all pictures by their ends that are not hidden. ValueError without any."""
     for name in names:
         if not os.path.isdir(name):
             yield name

@@ -88,7 +88,7 @@ def _expand(given: str, out: str) -> Iterator[tuple[str, str]]:
 
 
 def _below(folder: str, out: str) -> tuple[str, ...]:
-    """How names in a folder begin that are below `out`: there are results of an earlier run. () if it is not in there."""
+    """How names in a folder begin that lie in `out`, where an earlier run left its results; () if that is not there."""
     if store.is_url(folder) or store.is_url(out):
         here, there = (f"{place.rstrip('/')}/" for place in (folder, out))
     else:

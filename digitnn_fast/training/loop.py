@@ -179,7 +179,7 @@ def _identity(
 def _stalled(state: State, patience: int | None) -> bool:
     """Whether the lowest loss of the member that is trained is so many epochs ago; never without `patience`."""
     losses = [row[2] for row in state.history[state.begun :]]
-    return bool(patience and losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
+    return patience is not None and bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
 
 def _network(recipe: Recipe, members: list[Parameters]) -> Network:

@@ -186,7 +186,9 @@ def test_narrow_terminals(columns, files):
 
 @POSIX
 @pytest.mark.once
-@pytest.mark.parametrize("text", ["evaluate {raw} --data {array}", "report {raw} --data {array} --out {page}", "image {raw} {picture}"])
+@pytest.mark.parametrize(
+    "text", ["evaluate {raw} --data {array}", "report {raw} --data {array} --out {page}", "image {raw} {picture}"]
+)
 def test_who_waits_for_a_compiler_is_told_first(text, files, folder, tmp_path, monkeypatch):
     """A network on raw pixels, and no table: one kernel is all that there is to compile."""
     if text.startswith("report"):

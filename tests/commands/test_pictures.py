@@ -128,8 +128,8 @@ def test_only_what_is_shown_stays_in_memory(folder, tmp_path):
     inks = [cut.ink for one in readings for cut in one.cuts]
     assert sum(ink.nbytes for ink in inks) == 0 and all(ink.base is None for ink in inks)
     reading.write_show(tmp_path / "show.png", readings)
-    shown = Image.open(tmp_path / "show.png")
-    assert shown.height == reading.MAX_SHOWN * (reading.TILE + 2 * reading.GAP) + reading.GAP
+    with Image.open(tmp_path / "show.png") as shown:
+        assert shown.height == reading.MAX_SHOWN * (reading.TILE + 2 * reading.GAP) + reading.GAP
 
 
 def test_blocks(command, folder):
