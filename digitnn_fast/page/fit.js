@@ -10,16 +10,14 @@ function resized(g, side) {
 
 function sized(g, height, width) {
   const parts = [partsOf(g.height, height), partsOf(g.width, width)];
-  return alongBoth(g, (line, axis) => {
-    const result = new Float64Array(parts[axis].length);
-    for (let i = 0; i < result.length; i++) {
+  return alongBoth(g, (line, into, axis) => {
+    for (let i = 0; i < into.length; i++) {
       const { first, weights, all } = parts[axis][i];
       let total = 0;
       for (let j = 0; j < weights.length; j++) total += weights[j] * line[first + j];
-      result[i] = total / all;
+      into[i] = total / all;
     }
-    return result;
-  });
+  }, [height, width]);
 }
 
 // Of each new pixel the first old one that it is made of, their weights, and the sum of these.
@@ -32,33 +30,39 @@ function partsOf(old, length) {
   });
 }
 
+// Of ink, 0..1, or of a mask.
 function strokeWidth({ height, width, values }) {
-  let edges = 0;
+  const least = 0.5 - TINY;
+  let area = 0, edges = 0;
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
-      const here = values[y * width + x];
-      edges += (y > 0 && here !== values[(y - 1) * width + x]) + (x > 0 && here !== values[y * width + x - 1]);
+      const at = y * width + x, inked = values[at] >= least;
+      if (inked) area++;
+      if (y && inked !== values[at - width] >= least) edges++;
+      if (x && inked !== values[at - 1] >= least) edges++;
     }
-  return 2 * sum(values) / Math.max(1, edges * Math.PI / 4);
+  return 2 * area / Math.max(1, edges * Math.PI / 4);
 }
 
 // Distance of each pixel to those that are 1, more than `limit` if that is farther.
 function distance(mask, limit) {
-  const nearest = alongBoth(mask, (line, axis) => {
+  const nearest = alongBoth(mask, (line, into, axis) => {
+    const { length } = line;
     if (axis === 0) {
-      const result = line.map((value) => (value ? 0 : limit + 1));
-      for (let i = 1; i < line.length; i++) result[i] = Math.min(result[i], result[i - 1] + 1);
-      for (let i = line.length - 2; i >= 0; i--) result[i] = Math.min(result[i], result[i + 1] + 1);
-      return result.map((value) => value ** 2);
+      for (let i = 0; i < length; i++) into[i] = line[i] ? 0 : limit + 1;
+      for (let i = 1; i < length; i++) into[i] = Math.min(into[i], into[i - 1] + 1);
+      for (let i = length - 2; i >= 0; i--) into[i] = Math.min(into[i], into[i + 1] + 1);
+      for (let i = 0; i < length; i++) into[i] *= into[i];
+      return;
     }
-    return line.map((value, i) => {
-      let least = value;
+    for (let i = 0; i < length; i++) {
+      let least = line[i];
       for (let step = 1; step <= limit && step * step < least; step++) {
         if (i >= step) least = Math.min(least, line[i - step] + step * step);
-        if (i + step < line.length) least = Math.min(least, line[i + step] + step * step);
+        if (i + step < length) least = Math.min(least, line[i + step] + step * step);
       }
-      return least;
-    });
+      into[i] = least;
+    }
   });
   return like(nearest, Math.sqrt);
 }
@@ -71,7 +75,7 @@ function withMargin(g, margin) {
 }
 
 function thickened(ink) {
-  const shrunk = longer(ink) / (FINE * BOX), width = strokeWidth(like(ink, (value) => +(value >= 0.5 - TINY)));
+  const shrunk = longer(ink) / (FINE * BOX), width = strokeWidth(ink);
   if (width >= shrunk) return ink;
   const reach = Math.floor((shrunk - width) / 2 + TINY) + 1;
   return highest(withMargin(ink, reach), reach);

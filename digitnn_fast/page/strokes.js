@@ -50,7 +50,8 @@ function drawnAnew(strokes) {
 // Pixels (784,) of a canvas that is black on white, and no photo.
 function pixelsOf(canvas) {
   const { width, height, data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  const ink = like(grid(height, width), (_, i) => 1 - data[4 * i] / 255);
+  const ink = grid(height, width);
+  for (let i = 0; i < ink.values.length; i++) ink.values[i] = 1 - data[4 * i] / 255;
   return fit(cropped(ink, boxOf(ink)));
 }
 
