@@ -45,6 +45,7 @@ APART = 0.15  # of a digit's height: so far apart are the lines of a page
 MOST, FEW, LOW = 20, 4, 0.4  # digits of a number; of so many, the share at most that is not as tall
 MANY, READABLE = 4, 8  # so many digits, so many pixels high at least, are not read as one: strokes may have gaps
 LOWEST = 0.3  # of the tallest digit's height: what is lower is a full stop or a comma
+STROKE = 0.6, 0.2, 0.01  # the same, of the length of a stroke and of the gap to its digit; how much less sure it may be
 
 Floats = NDArray[np.float64]
 
@@ -136,6 +137,7 @@ def cut_out_number(colours: NDArray[np.uint8], judge: Judge | None = None) -> li
         boxes = sorted((part.box for part in group if part.box.height >= tall), key=lambda box: box.top)
         if any(below.top - above.bottom > APART * tall for above, below in pairwise(boxes)):
             raise PictureError("more than one line of digits; cut the lines apart")
+    groups = _joined(written, groups, judge) if judge else groups
     whole = [_box(group) for group in groups]
     kept = [
         group for group, box in zip(groups, whole, strict=True) if box.height >= LOWEST * max(b.height for b in whole)
@@ -144,6 +146,22 @@ def cut_out_number(colours: NDArray[np.uint8], judge: Judge | None = None) -> li
     if len(kept) > MOST or (len(kept) >= FEW and low > LOW * len(kept)):
         raise PictureError("this is no number: a few digits of about one height in a line")
     return [cut for group in kept for cut in _cuts(written, group, judge)]
+
+
+def _joined(written: _Written, groups: list[list[Part]], judge: Judge) -> list[list[Part]]:
+    """The groups with loose strokes put to their digits, as the bar of a 5 that lies beside it."""
+    tallest = max(_box(group).height for group in groups)
+    joined = groups[:1]
+    for group in groups[1:]:
+        pair = joined[-1], group, joined[-1] + group
+        low = min((_box(own) for own in pair[:2]), key=lambda box: box.longer)
+        far = STROKE[1] * tallest if low.height >= LOWEST * tallest else 0
+        joined.append(group)
+        if low.longer < STROKE[0] * tallest and _box(group).left - _box(pair[0]).right <= far:
+            one, other, both = np.asarray(judge(np.stack([_cut(written, own, False).pixels for own in pair]))).max(axis=1)
+            if one * other < both + STROKE[2]:
+                joined[-2:] = [pair[2]]
+    return joined
 
 
 def _cuts(written: _Written, parts: list[Part], judge: Judge | None) -> list[Cut]:

@@ -13,12 +13,12 @@ from digitnn_fast.images.fit import TINY, fit
 Floats = NDArray[np.float64]
 Judge = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
 
-WIDE = 0.8, 1.4  # the width by the height: what is wider may be more than one digit, or is more
-PLACES = 0.25, 0.33, 0.4, 0.5, 0.6, 0.67, 0.75  # of the width, at which one digit may end
+WIDE = 0.8, 0.9  # the width by the height: what is wider may be more than one digit, or is as likely more
+ENDS, STEP = 0.2, 0.08  # of the height: how wide a digit is at least, and from place to place where one may end
 AROUND = 0.1  # of the height, on both sides of that, in which the path is looked for
 SLIGHT = 0.02  # ink that a height of distance from there costs: in the middle of a gap rather than at its side
-SURER = 0.001  # so much more probable than one digit are two: less is rounding
-ALIKE = 0.55  # of the height of the higher one that both digits have at least
+SURER = 0.001  # how much less probable than one digit two may be, for each height that they are wider than that
+ALIKE = 0.65  # of the ink's height that both digits have at least
 MOST = 6  # digits that touch each other
 
 
@@ -39,13 +39,15 @@ def apart(ink: Floats, judge: Judge, most: int = MOST) -> list[Piece]:
     whole = [Piece(0, 0, ink)]
     if width <= WIDE[0] * height or most < 2:
         return whole
-    ways = [way for place in PLACES if (way := _cut_in_two(ink, _path(ink, place * width)))]
+    count = int((width - 2 * ENDS * height) / (STEP * height) + TINY)
+    places = [ENDS * height + place * STEP * height for place in range(count + 1)]
+    ways = [way for place in places if (way := _cut_in_two(ink, _path(ink, place)))]
     if not ways:
         return whole
     pixels = np.stack([fit(piece.ink).reshape(-1) for way in [*ways, whole] for piece in way])
     sure = np.asarray(judge(pixels), np.float64).max(axis=1)
     both = sure[:-1:2] * sure[1:-1:2]
-    if width <= WIDE[1] * height and float(both.max()) < float(sure[-1]) + SURER:
+    if float(both.max()) + SURER * (width / height - WIDE[1]) <= float(sure[-1]) + TINY:
         return whole
     return [
         Piece(piece.top + own.top, piece.left + own.left, own.ink)
@@ -64,8 +66,7 @@ def _cut_in_two(ink: Floats, path: NDArray[np.int64]) -> list[Piece] | None:
             return None
         own = half[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         pieces.append(Piece(int(rows[0]), int(columns[0]), own))
-    lower, higher = sorted(len(piece.ink) for piece in pieces)
-    return pieces if lower >= ALIKE * higher else None
+    return pieces if min(len(piece.ink) for piece in pieces) >= ALIKE * len(ink) else None
 
 
 def _path(ink: Floats, expected: float) -> NDArray[np.int64]:

@@ -23,23 +23,36 @@ function digitsIn(colours) {
   const groups = columnsOf(choose(found.written, Infinity)), heights = groups.map((group) => heightOf(around(group)));
   const parts = choose(found.written), box = around(parts);
   const many = countTall(heights) > 1 || countOf(found.written) >= GROUPS.many;
-  if (many || box.right - box.left > TOUCHING.wide[1] * heightOf(box)) return numberIn(found, groups, heights);
+  if (many || box.right - box.left > TOUCHING.number * heightOf(box)) return numberIn(found, groups);
   return { digits: [{ box, pixels: cutOut(found, parts, found.fills) }] };
 }
 
-// The digits of a number in groups of parts that are so high.
-function numberIn(found, groups, heights) {
-  const tall = GROUPS.tall * Math.max(...groups.flat().map(heightOf)), least = GROUPS.lowest * Math.max(...heights);
+// The digits of a number in groups of parts.
+function numberIn(found, groups) {
+  const tall = GROUPS.tall * Math.max(...groups.flat().map(heightOf));
   for (const group of groups) {
     const boxes = group.filter((part) => heightOf(part) >= tall).sort((a, b) => a.top - b.top);
     if (boxes.some((below, i) => i && below.top - boxes[i - 1].bottom > GROUPS.apart * tall))
       return { digits: [], problem: "More than one line of digits" };
   }
-  const kept = groups.filter((_, i) => heights[i] >= least);
+  const whole = joined(found, groups), high = whole.map((group) => heightOf(around(group)));
+  const kept = whole.filter((_, i) => high[i] >= GROUPS.lowest * Math.max(...high));
   const low = kept.filter((group) => heightOf(around(group)) < tall).length;
   if (kept.length > GROUPS.most || (kept.length >= GROUPS.few && low > GROUPS.low * kept.length))
     return { digits: [], problem: "This is no number" };
   return { digits: kept.flatMap((group) => digitsOf(found, group)) };
+}
+
+// The groups with loose strokes put to their digits.
+function joined(found, groups) {
+  const tallest = Math.max(...groups.map((group) => heightOf(around(group)))), [length, near, slight] = GROUPS.stroke;
+  return groups.slice(1).reduce((all, group) => {
+    const last = all.at(-1), [box, other] = [last, group].map(around), low = boxSide(other) < boxSide(box) ? other : box;
+    const far = heightOf(low) >= GROUPS.lowest * tallest ? near * tallest : 0;
+    if (boxSide(low) >= length * tallest || other.left - box.right > far) return [...all, group];
+    const [one, another, both] = [last, group, [...last, ...group]].map((parts) => sure({ ink: inkOf(found, parts) }));
+    return one * another < both + slight ? [...all.slice(0, -1), [...last, ...group]] : [...all, group];
+  }, groups.slice(0, 1));
 }
 
 // The digits of parts that lie above each other, or touch.
@@ -53,19 +66,23 @@ function digitsOf(found, parts) {
 
 // Digits that touch each other, step by step as in images/touching.py; reasons stand there.
 
-const TOUCHING = { wide: [0.8, 1.4], places: [0.25, 0.33, 0.4, 0.5, 0.6, 0.67, 0.75], around: 0.1, slight: 0.02, alike: 0.55, most: 6, surer: 0.001 };
+const TOUCHING = { wide: [0.8, 0.9], number: 1.4, ends: 0.2, step: 0.08, around: 0.1, slight: 0.02, alike: 0.65, most: 6, surer: 0.001 };
 
 // The digits in ink from left to right: {top, left, ink} of each.
 function apart(ink, most = TOUCHING.most) {
   const { height, width } = ink, whole = [{ top: 0, left: 0, ink }];
   if (width <= TOUCHING.wide[0] * height || most < 2) return whole;
-  const ways = TOUCHING.places.map((place) => cutInTwo(ink, pathIn(ink, place * width))).filter(Boolean);
-  const sure = (piece) => Math.max(...forward(MODEL, prepared(MODEL, fit(piece.ink))));
+  const ends = TOUCHING.ends * height, step = TOUCHING.step * height, count = Math.floor((width - 2 * ends) / step + TINY);
+  const places = Array.from({ length: count + 1 }, (_, place) => ends + place * step);
+  const ways = places.map((place) => cutInTwo(ink, pathIn(ink, place))).filter(Boolean);
   const both = ways.map((way) => sure(way[0]) * sure(way[1])), best = both.reduce((a, b, i) => (b > both[a] ? i : a), 0);
-  if (!ways.length || (width <= TOUCHING.wide[1] * height && both[best] < sure(whole[0]) + TOUCHING.surer)) return whole;
+  const slight = TOUCHING.surer * (width / height - TOUCHING.wide[1]);
+  if (!ways.length || both[best] + slight <= sure(whole[0]) + TINY) return whole;
   return ways[best].flatMap((piece) => apart(piece.ink, most >> 1).map((own) =>
     ({ top: piece.top + own.top, left: piece.left + own.left, ink: own.ink })));
 }
+
+const sure = ({ ink }) => Math.max(...forward(MODEL, prepared(MODEL, fit(ink))));
 
 function cutInTwo(ink, path) {
   const pieces = [true, false].map((left) => {
@@ -74,8 +91,7 @@ function cutInTwo(ink, path) {
     return box.bottom ? { top: box.top, left: box.left, ink: cropped(half, box) } : null;
   });
   if (!pieces.every(Boolean)) return null;
-  const [lower, higher] = pieces.map((piece) => piece.ink.height).sort((a, b) => a - b);
-  return lower >= TOUCHING.alike * higher ? pieces : null;
+  return Math.min(...pieces.map((piece) => piece.ink.height)) >= TOUCHING.alike * ink.height ? pieces : null;
 }
 
 // The first column right of a path in each row.
