@@ -45,7 +45,7 @@ APART = 0.15  # of a digit's height: so far apart are the lines of a page
 MOST, FEW, LOW = 20, 4, 0.4  # digits of a number; of so many, the share at most that is not as tall
 MANY, READABLE = 4, 8  # so many digits, so many pixels high at least, are not read as one: strokes may have gaps
 LOWEST = 0.3  # of the tallest digit's height: what is lower is a full stop or a comma
-STROKE = 0.6, 0.2, 0.01  # the same, of the length of a stroke and of the gap to its digit; how much less sure it may be
+LOOSE = 0.6, 0.2, 0.01  # the same, of a loose stroke's length and gap to its digit; how much surer may be two digits
 
 Floats = NDArray[np.float64]
 
@@ -153,14 +153,16 @@ def _joined(written: _Written, groups: list[list[Part]], judge: Judge) -> list[l
     tallest = max(_box(group).height for group in groups)
     joined = groups[:1]
     for group in groups[1:]:
-        pair = joined[-1], group, joined[-1] + group
-        low = min((_box(own) for own in pair[:2]), key=lambda box: box.longer)
-        far = STROKE[1] * tallest if low.height >= LOWEST * tallest else 0
+        ways = joined[-1], group, joined[-1] + group
+        box, other, _ = (_box(way) for way in ways)
+        loose = min(box, other, key=lambda own: own.longer)
+        far = LOOSE[1] * tallest if loose.height >= LOWEST * tallest else 0
         joined.append(group)
-        if low.longer < STROKE[0] * tallest and _box(group).left - _box(pair[0]).right <= far:
-            one, other, both = np.asarray(judge(np.stack([_cut(written, own, False).pixels for own in pair]))).max(axis=1)
-            if one * other < both + STROKE[2]:
-                joined[-2:] = [pair[2]]
+        if loose.longer < LOOSE[0] * tallest and other.left - box.right <= far:
+            pixels = np.stack([_cut(written, way, False).pixels for way in ways])
+            one, another, both = np.asarray(judge(pixels), np.float64).max(axis=1)
+            if one * another < both + LOOSE[2]:
+                joined[-2:] = [ways[2]]
     return joined
 
 

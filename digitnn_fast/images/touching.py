@@ -15,6 +15,7 @@ Judge = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
 
 WIDE = 0.8, 0.9  # the width by the height: what is wider may be more than one digit, or is as likely more
 ENDS, STEP = 0.2, 0.08  # of the height: how wide a digit is at least, and from place to place where one may end
+STEPS = 24  # at most; the page would stand still too long
 AROUND = 0.1  # of the height, on both sides of that, in which the path is looked for
 SLIGHT = 0.02  # ink that a height of distance from there costs: in the middle of a gap rather than at its side
 SURER = 0.001  # how much less probable than one digit two may be, for each height that they are wider than that
@@ -39,8 +40,9 @@ def apart(ink: Floats, judge: Judge, most: int = MOST) -> list[Piece]:
     whole = [Piece(0, 0, ink)]
     if width <= WIDE[0] * height or most < 2:
         return whole
-    count = int((width - 2 * ENDS * height) / (STEP * height) + TINY)
-    places = [ENDS * height + place * STEP * height for place in range(count + 1)]
+    room = width - 2 * ENDS * height
+    step = max(STEP * height, room / STEPS)
+    places = [ENDS * height + place * step for place in range(int(room / step + TINY) + 1)]
     ways = [way for place in places if (way := _cut_in_two(ink, _path(ink, place)))]
     if not ways:
         return whole

@@ -45,7 +45,7 @@ function numberIn(found, groups) {
 
 // The groups with loose strokes put to their digits.
 function joined(found, groups) {
-  const tallest = Math.max(...groups.map((group) => heightOf(around(group)))), [length, near, slight] = GROUPS.stroke;
+  const tallest = Math.max(...groups.map((group) => heightOf(around(group)))), [length, near, slight] = GROUPS.loose;
   return groups.slice(1).reduce((all, group) => {
     const last = all.at(-1), [box, other] = [last, group].map(around), low = boxSide(other) < boxSide(box) ? other : box;
     const far = heightOf(low) >= GROUPS.lowest * tallest ? near * tallest : 0;
@@ -66,14 +66,14 @@ function digitsOf(found, parts) {
 
 // Digits that touch each other, step by step as in images/touching.py; reasons stand there.
 
-const TOUCHING = { wide: [0.8, 0.9], number: 1.4, ends: 0.2, step: 0.08, around: 0.1, slight: 0.02, alike: 0.65, most: 6, surer: 0.001 };
+const TOUCHING = { wide: [0.8, 0.9], number: 1.4, ends: 0.2, step: 0.08, steps: 24, around: 0.1, slight: 0.02, alike: 0.65, most: 6, surer: 0.001 };
 
 // The digits in ink from left to right: {top, left, ink} of each.
 function apart(ink, most = TOUCHING.most) {
   const { height, width } = ink, whole = [{ top: 0, left: 0, ink }];
   if (width <= TOUCHING.wide[0] * height || most < 2) return whole;
-  const ends = TOUCHING.ends * height, step = TOUCHING.step * height, count = Math.floor((width - 2 * ends) / step + TINY);
-  const places = Array.from({ length: count + 1 }, (_, place) => ends + place * step);
+  const room = width - 2 * TOUCHING.ends * height, step = Math.max(TOUCHING.step * height, room / TOUCHING.steps);
+  const places = Array.from({ length: Math.floor(room / step + TINY) + 1 }, (_, place) => TOUCHING.ends * height + place * step);
   const ways = places.map((place) => cutInTwo(ink, pathIn(ink, place))).filter(Boolean);
   const both = ways.map((way) => sure(way[0]) * sure(way[1])), best = both.reduce((a, b, i) => (b > both[a] ? i : a), 0);
   const slight = TOUCHING.surer * (width / height - TOUCHING.wide[1]);
