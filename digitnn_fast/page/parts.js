@@ -4,7 +4,7 @@
 const EDGE = 0.5, SMALLEST = 0.05, FAR = 0.6, FRAME = 0.2, STRONG = 0.8, HELD = 0.1, RIM = 0.06, AROUND = 0.8;
 const HOLLOW = 4, SHEET = 0.4, COMPACT = 0.4, SMALL = [8, 1 / 64], SMALLER = [3, 1 / 8], BROKEN = 0.4;
 const MOST = 300, LINE = 0.03, BLOT = [0.2, 64], STRAIGHT = 0.1, HAIR = [2, 0.01], SCRAP = 0.05;
-const GROUPS = { overlap: 0.4, tall: 0.7, apart: 0.15, many: 4, readable: 8, most: 20, few: 4, low: 0.4, lowest: 0.3, loose: [0.6, 0.2, 0.01] };
+const GROUPS = { overlap: 0.4, tall: 0.7, apart: 0.15, many: 4, readable: 8, most: 20, few: 4, low: 0.4, lowest: 0.3 };
 
 // Number of each pixel's part, and the parts: {number, top, bottom, left, right, mass, stroke, framed, written}.
 function findParts(ink) {

@@ -1,6 +1,6 @@
 // A picture file -> its colours, and the digits that `image` reads in it.
 
-const LARGEST_CANVAS = 16e6, MOST_PIXELS = 120e6;
+const LOOSE = { length: 0.6, near: 0.2, slight: 0.01 }, LARGEST_CANVAS = 16e6, MOST_PIXELS = 120e6;
 
 // Colours {width, height, data: RGBA} of a file, upright and at most WORK pixels long; throws if it can't be read.
 async function coloursOf(file) {
@@ -45,13 +45,14 @@ function numberIn(found, groups) {
 
 // The groups with loose strokes put to their digits.
 function joined(found, groups) {
-  const tallest = Math.max(...groups.map((group) => heightOf(around(group)))), [length, near, slight] = GROUPS.loose;
+  const tallest = Math.max(...groups.map((group) => heightOf(around(group)))), { length, near, slight } = LOOSE;
   return groups.slice(1).reduce((all, group) => {
-    const last = all.at(-1), [box, other] = [last, group].map(around), low = boxSide(other) < boxSide(box) ? other : box;
-    const far = heightOf(low) >= GROUPS.lowest * tallest ? near * tallest : 0;
-    if (boxSide(low) >= length * tallest || other.left - box.right > far) return [...all, group];
-    const [one, another, both] = [last, group, [...last, ...group]].map((parts) => sure({ ink: inkOf(found, parts) }));
-    return one * another < both + slight ? [...all.slice(0, -1), [...last, ...group]] : [...all, group];
+    const last = all.at(-1), both = [...last, ...group], [box, other] = [last, group].map(around);
+    const loose = boxSide(other) < boxSide(box) ? other : box;
+    const far = heightOf(loose) >= GROUPS.lowest * tallest ? near * tallest : 0;
+    if (boxSide(loose) >= length * tallest || other.left - box.right > far) return [...all, group];
+    const [one, another, together] = [last, group, both].map((parts) => sure({ ink: inkOf(found, parts) }));
+    return one * another < together + slight ? [...all.slice(0, -1), both] : [...all, group];
   }, groups.slice(0, 1));
 }
 
@@ -66,7 +67,9 @@ function digitsOf(found, parts) {
 
 // Digits that touch each other, step by step as in images/touching.py; reasons stand there.
 
-const TOUCHING = { wide: [0.8, 0.9], number: 1.4, ends: 0.2, step: 0.08, steps: 24, around: 0.1, slight: 0.02, alike: 0.65, most: 6, surer: 0.001 };
+// `number`: as wide, one alone may be more.
+const TOUCHING = { wide: [0.8, 0.9], number: 1.4, ends: 0.2, step: 0.08, steps: 24, around: 0.1, slight: 0.02, alike: 0.65,
+  surer: 0.001, most: 6 };
 
 // The digits in ink from left to right: {top, left, ink} of each.
 function apart(ink, most = TOUCHING.most) {

@@ -7,7 +7,7 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from digitnn_fast import Predictor
 from digitnn_fast.sample import load_sample
@@ -29,6 +29,27 @@ def ink_of(digit: np.ndarray, size: int = 160, side: int = 120) -> np.ndarray:
 def page_of(digit: np.ndarray, ink_colour: np.ndarray = INK, paper: np.ndarray = PAPER, **sizes: int) -> Image.Image:
     ink = ink_of(digit, **sizes)[..., None]
     return Image.fromarray((paper * (1 - ink) + ink_colour * ink).astype(np.uint8))
+
+
+def five_and_one() -> Image.Image:
+    """51, the bar of the 5 beside it."""
+    page = Image.new("L", (260, 220), 255)
+    draw = ImageDraw.Draw(page)
+    draw.line([(60, 60), (58, 110), (100, 105), (115, 140), (95, 180), (55, 175)], fill=0, width=12)
+    draw.line([(98, 52), (165, 46)], fill=0, width=12)
+    draw.line([(215, 50), (210, 180)], fill=0, width=12)
+    return page
+
+
+def wide_digits() -> tuple[list[Image.Image], list[int]]:
+    """Pictures of the sample's digits that are much wider than high, and their labels."""
+    pictures, labels = [], []
+    for digit, label in zip(SAMPLE.test_images.reshape(-1, 28, 28), SAMPLE.test_labels.tolist(), strict=True):
+        rows, columns = (np.flatnonzero((digit > 127).any(axis=axis)) for axis in (1, 0))
+        if np.ptp(columns) > 1.4 * np.ptp(rows):
+            pictures.append(Image.fromarray(255 - digit).resize((112, 112), Image.Resampling.BICUBIC))
+            labels.append(label)
+    return pictures, labels
 
 
 CLEAR = int(np.argmax(PREDICTOR.predict_proba(DIGITS).max(axis=1)))  # a digit that nobody could misread

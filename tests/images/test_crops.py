@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from picture_files import PREDICTOR
+from picture_files import PREDICTOR, five_and_one, wide_digits
 from PIL import Image, ImageDraw
 
 from bench.made_crops import CROPS
@@ -93,10 +93,26 @@ def test_most_pairs_that_touch_are_read():
     right = []
     for first in range(0, 60, 2):
         page = side_by_side(SAMPLE.test_images[first], SAMPLE.test_images[first + 1])
-        cuts = cut_out_number(read_colours(page), PREDICTOR.predict_proba)
-        text = [int(PREDICTOR.predict(cut.pixels)) for cut in cuts]
-        right.append(text == SAMPLE.test_labels[first : first + 2].tolist())
+        right.append(number_in(page) == SAMPLE.test_labels[first : first + 2].tolist())
     assert np.mean(right) >= 0.5
+
+
+def number_in(picture: Image.Image) -> list[int]:
+    return [
+        int(PREDICTOR.predict(cut.pixels)) for cut in cut_out_number(read_colours(picture), PREDICTOR.predict_proba)
+    ]
+
+
+def test_a_wide_digit_is_not_cut_apart():
+    pictures, labels = wide_digits()
+    assert len(pictures) > 20
+    assert np.mean([number_in(picture) == [label] for picture, label in zip(pictures, labels, strict=True)]) >= 0.85
+
+
+def test_a_loose_stroke_goes_to_its_digit():
+    cuts = cut_out_number(read_colours(five_and_one()), PREDICTOR.predict_proba)
+    assert number_in(five_and_one()) == [5, 1]
+    assert cuts[0].box.right > 160 < cuts[1].box.left
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -104,9 +120,8 @@ def test_numbers_in_boxes_and_on_lines(name):
     """Of which the digits may touch boxes and lines."""
     random, right = np.random.default_rng(6), []
     for start in range(0, 30, 3):
-        colours = read_colours(NUMBERS[name](random, SAMPLE.test_images[start : start + 3]))
-        text = [int(PREDICTOR.predict(cut.pixels)) for cut in cut_out_number(colours, PREDICTOR.predict_proba)]
-        right.append(text == SAMPLE.test_labels[start : start + 3].tolist())
+        picture = NUMBERS[name](random, SAMPLE.test_images[start : start + 3])
+        right.append(number_in(picture) == SAMPLE.test_labels[start : start + 3].tolist())
     assert np.mean(right) >= (0.5 if "touch" in name else 0.8)
 
 

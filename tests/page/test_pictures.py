@@ -6,6 +6,7 @@ import base64
 
 import numpy as np
 import pytest
+from picture_files import five_and_one, wide_digits
 from PIL import Image
 
 from bench.made_blanks import BLANKS, blanks
@@ -192,21 +193,32 @@ return {problem, boxes: digits.map(({box}) => [box.top, box.bottom, box.left, bo
 """
 
 
+def cut_alike(browser, colours):
+    """Digits where Python finds them."""
+    data = base64.b64encode(np.dstack([colours, np.full(colours.shape[:2], 255, np.uint8)]).tobytes()).decode()
+    theirs = browser.execute_script(NUMBER, data, colours.shape[1], colours.shape[0])
+    try:
+        cuts = cut_out_number(colours, PREDICTOR.predict_proba)
+    except PictureError:
+        assert theirs["problem"] == "This is no number"
+        return
+    assert theirs["boxes"] == [list(cut.box) for cut in cuts]
+    np.testing.assert_array_equal(theirs["pixels"], [cut.pixels for cut in cuts])
+
+
 @pytest.mark.parametrize("name", NUMBERS)
 def test_numbers_in_boxes_and_on_lines(browser, name):
     """Which the page takes away where Python does."""
     random = np.random.default_rng(2)
     for start in range(0, 9, 3):
-        colours = read_colours(NUMBERS[name](random, SAMPLE.test_images[start : start + 3]))
-        data = base64.b64encode(np.dstack([colours, np.full(colours.shape[:2], 255, np.uint8)]).tobytes()).decode()
-        theirs = browser.execute_script(NUMBER, data, colours.shape[1], colours.shape[0])
-        try:
-            cuts = cut_out_number(colours, PREDICTOR.predict_proba)
-        except PictureError:
-            assert theirs["problem"] == "This is no number"
-            continue
-        assert theirs["boxes"] == [list(cut.box) for cut in cuts]
-        np.testing.assert_array_equal(theirs["pixels"], [cut.pixels for cut in cuts])
+        cut_alike(browser, read_colours(NUMBERS[name](random, SAMPLE.test_images[start : start + 3])))
+
+
+def test_wide_digits_and_loose_strokes(browser):
+    pictures, _ = wide_digits()
+    cut_alike(browser, read_colours(five_and_one()))
+    for left, right in zip(pictures[:12:2], pictures[1:12:2], strict=True):
+        cut_alike(browser, read_colours(Image.fromarray(np.hstack([left, right]))))
 
 
 def test_files_without_a_digit(browser, tmp_path):
