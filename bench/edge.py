@@ -8,6 +8,7 @@ are checked before an instruction is counted; instructions do not depend on this
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ import numpy as np
 
 from bench.data import add_data_option
 from bench.edge_adding import without_multiplier
+from bench.edge_avr import on_arduino
 from bench.edge_folds import five_folds
 from bench.edge_networks import COUNTED, accuracy_of, few_bits, held_rows, measured, version_of
 from bench.kept import Kept
@@ -38,6 +40,12 @@ HELDOUT = 0.2
 LARGE = "deskewed"  # the recipe of the first table; `small` needs 2 KB of RAM
 PEERS = HERE / "peers"
 FPU = ("-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
+GOALS = re.compile(r" \([^()|]* / [^()|]*\)")  # which README does not show
+SHOWN = {  # there: the number of a table in EDGE.md, and the line above it
+    0: "The recipe `deskewed`, 784-64-10, in fewer bits:",
+    2: "Other inputs (`--inputs`), 2 bits, and BitNetMCU:",
+    4: "The recipe `pixels`, 784-64-10, 8 bits, against others, instructions an image:",
+}
 FEW_BYTES = (("16x16", 64), ("7x7x16", 32), ("6x5x16", 8), ("6x5x16", 44), ("5x5x12", 12))  # inputs, hidden units
 # Size, accuracy on MNIST's test images, time on a CH32V002 at 48 MHz: lines 216 to 223 of documentation_cnn.md.
 BITNETMCU = (
@@ -108,11 +116,16 @@ def main() -> None:
     head = {} if arguments.only else {"": f"# On microcontrollers\n\n{_about()}\n"}
     text = "\n## ".join((old | head | found).values())
     REPORT.write_text(text)
-    tables = [part for part in text.split("\n\n") if part.startswith("| ")]
-    before, _, rest = README.read_text().partition(BEGIN)
-    shown = "\n\n".join(tables[:1] + tables[2:3] + tables[4:5])
-    README.write_text(f"{before}{BEGIN}{shown}\n{END}{rest.partition(END)[2]}")
+    _show(text)
     print(text)
+
+
+def _show(report: str) -> None:
+    """Put some of its tables into README."""
+    tables = [part for part in report.split("\n\n") if part.startswith("| ")]
+    shown = "\n\n".join(f"{line}\n\n{GOALS.sub('', tables[number])}" for number, line in SHOWN.items())
+    before, _, rest = README.read_text().partition(BEGIN)
+    README.write_text(f"{before}{BEGIN}{shown}\n{END}{rest.partition(END)[2]}")
 
 
 def _about() -> str:
@@ -266,6 +279,7 @@ SECTIONS: dict[str, Callable[[World, Kept], Iterator[str]]] = {  # in the order 
     "others": _rivals,
     "additions": without_multiplier,
     "folds": five_folds,
+    "arduino": on_arduino,
 }
 
 
