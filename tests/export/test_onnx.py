@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from corners import EXTREMES, HOSTILE
 from exports import DIGITS, NETWORKS, SMALL, assert_same, ways_of
+from programs import HANGS, new_environment
 
 from digitnn_fast import Network
 from digitnn_fast.commands import app
 from digitnn_fast.export import EXPORTERS, SelfTestError, compare
 from digitnn_fast.export.onnx import EXACT, float32_model, int8_model, reach
 from digitnn_fast.export.runtimes import ONNXRUNTIME
-from digitnn_fast.export.ways import float_answers, integer_answers
+from digitnn_fast.export.ways import Answers, float_answers, integer_answers
 from digitnn_fast.reference.quantization import quantize
 
 
@@ -33,6 +36,38 @@ def test_openvino(network, tmp_path):
     for way in exporter.further_ways(network, tmp_path, exporter.options()):
         difference = compare(way.run(images), way.wanted(network, images))
         assert difference.agrees, f"{way.name}: {difference.text}"
+
+
+OLDEST = """
+import sys
+import numpy as np
+import onnxruntime
+
+assert onnxruntime.__version__.startswith("1.15.")
+for kind in ("float32", "int8"):
+    session = onnxruntime.InferenceSession(f"digits-{kind}.onnx", providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    answers = session.run(names, {"images": np.load(sys.argv[1])})
+    np.savez(f"{kind}.npz", **dict(zip(names, answers)))
+"""
+
+
+@pytest.mark.once
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="onnxruntime 1.15 has no wheels for this Python")
+def test_the_oldest_onnxruntime(tmp_path):
+    python = new_environment(tmp_path / "oldest", sys.executable, "onnxruntime==1.15.*", "numpy<2")
+    images = np.concatenate([DIGITS[:500], *HOSTILE.values()])
+    np.save(tmp_path / "images.npy", images)
+    for name, network in NETWORKS.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        ways_of("onnx", network, folder)
+        subprocess.run([python, "-c", OLDEST, tmp_path / "images.npy"], cwd=folder, check=True, timeout=HANGS)
+        for kind, wanted in (("float32", float_answers), ("int8", integer_answers)):
+            with np.load(folder / f"{kind}.npz") as answers:
+                difference = compare(Answers(**answers), wanted(network, images))
+            assert difference.agrees, f"{name}, {kind}: {difference.text}"
+            assert kind == "float32" or difference.integers_equal
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from checkout import ROOT
-from programs import HANGS
+from programs import HANGS, new_environment
 
 from digitnn_fast import kaggle
 from digitnn_fast.kaggle import bundle
@@ -80,17 +80,7 @@ def clean(**settings):
 @pytest.fixture(scope="module", params=IMAGES)
 def image(request, tmp_path_factory):
     """A virtual environment with the image's packages and nothing of ours; its bin folder."""
-    folder = tmp_path_factory.mktemp("image")
-    subprocess.run([find_python(), "-m", "venv", str(folder)], check=True, env=clean(), timeout=HANGS)
-    python, uv = folder / "bin" / "python", Path(sys.executable).with_name("uv")  # uv takes a quarter of pip's time
-    pip = [uv, "pip", "install", "--python", python] if uv.exists() else [python, "-m", "pip", "install"]
-    done = subprocess.run(
-        [*pip, "-q", "-r", HERE / request.param], capture_output=True, text=True, env=clean(), timeout=900
-    )
-    if done.returncode and not os.environ.get("CI"):
-        pytest.skip(f"the image's packages can't be installed: {done.stderr[-300:]}")
-    assert done.returncode == 0, done.stderr
-    return folder / "bin"
+    return new_environment(tmp_path_factory.mktemp("image"), find_python(), "-r", HERE / request.param).parent
 
 
 @pytest.mark.once
