@@ -17,7 +17,7 @@ from digitnn_fast.kernels.machine.arguments import allocate
 from digitnn_fast.preprocessing import graph
 from digitnn_fast.reference import deskewing, directions, pooling
 from digitnn_fast.reference.directions import COARSE, COARSER, FINE, Cells
-from digitnn_fast.sizes import CLASSES, PIXELS
+from digitnn_fast.sizes import CLASSES, PIXELS, SIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,6 +57,7 @@ class Step(NamedTuple):
     c: tuple[Path, ...] = ()
     wide: tuple[Path, ...] = ()  # the same for WebAssembly, in loops that become vectors; none: as `c`
     constants: Mapping[str, int] = {}
+    stack: int = 0  # bytes of a view in C, where a pointer has 4
     edge: int = 0  # pixels at each side of the picture that a view does not get in ONNX, for it would not look at them
 
 
@@ -100,6 +101,7 @@ POOL = Step(
     HERE / "pooled.js",
     BOARD / "pooled.py",
     (STRAIGHTEN, HERE / "pool.c"),
+    stack=20 + 2 * 30 + SIDE,
 )
 
 
@@ -116,6 +118,7 @@ def _describe(cells: Cells) -> Step:
         (STRAIGHTEN, HERE / "describe.c"),
         (HERE / "describe_wide.c",),
         dict(zip(CELLS, cells, strict=True)),
+        36 + 4 * 30 + cells.columns * cells.directions + 2 * 4 * (cells.columns + 2) * cells.directions,
         graph.EDGE,
     )
 

@@ -68,11 +68,11 @@ def write(network: Network, folder: Path, options: COptions) -> Iterable[Fact]:
     integers = final_integers(network, folder, options)
     if options.inputs:
         yield accuracy(integers.logits)
-    _write_files(integers, folder, options)
+    write_files(integers, folder, options)
     yield "selftest.c", _selftest(folder / LAYOUTS[options.layout], options.prefix)
 
 
-def _write_files(integers: Integers, folder: Path, options: COptions) -> None:
+def write_files(integers: Integers, folder: Path, options: COptions) -> None:
     """Write all files, with the prefix of the user."""
     code, prefix = folder / LAYOUTS[options.layout], options.prefix
     texts = {code / name: text for name, text in sources(integers).items()}

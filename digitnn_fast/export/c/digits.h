@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-/* What is stored lies in flash, which an AVR reads by instructions of its own. */
-#ifdef __AVR__
+/* What is stored lies in flash, which an AVR reads by instructions of its own, and an ESP8266 only in whole words. */
+#if defined(__AVR__) || defined(ARDUINO_ARCH_ESP8266)
 #include <avr/pgmspace.h>
 #define DIGITS_STORED const PROGMEM
 #define DIGITS_READ_8(place) pgm_read_byte(place)
@@ -22,6 +22,7 @@
 
 #define DIGITS_PIXELS 784 /* 28 x 28, row after row: 0 is paper, 255 is ink */
 #define DIGITS_CLASSES 10
+#define DIGITS_STACK @stack@ /* bytes of it that an answer takes on microcontrollers, about */
 #define DIGITS_EXPORT @set@ /* of this export: a file of another one does not compile with this header */
 
 #ifdef __cplusplus

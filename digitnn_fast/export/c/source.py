@@ -31,6 +31,8 @@ HERE = HOME / "export" / "c"
 WIDTH = 110  # of a line of numbers
 NOISE = 32  # pictures in the self-test
 LISTED = 16  # pixels at a time: so many products with few bits fit in 16
+STACK = 448  # bytes of it that are not the hidden units' sums or a view's
+ESP8266 = 4096 - 1024  # bytes of its stack, without what Arduino and the self-test take
 
 
 class Integers(NamedTuple):
@@ -49,6 +51,11 @@ class Integers(NamedTuple):
         top, bottom, left, right = self.window()
         hidden = padded(len(self.quantized.b1), self.bits)
         return hidden * ((bottom - top) * (right - left) * self.bits // 8 + 4 + 2 * CLASSES) + 4 * CLASSES
+
+    def stack(self) -> int:
+        """Bytes of it that an answer takes at most, on the boards whose compilers the tests have."""
+        view = PREPROCESSINGS[self.preprocessing].view
+        return STACK + 4 * padded(len(self.quantized.b1), self.bits) + (view.stack if view else 0)
 
     def fits_avr(self) -> bool:
         """Whether W1 is small enough for an array on an AVR, whose `int` has 16 bits."""
@@ -108,8 +115,10 @@ def fill(name: str, network: Integers, **values: Any) -> str:
     once = not PREPROCESSINGS[network.preprocessing].steps
     values = {"library": "Handwritten digits", **values} | {
         "avr": "avr,megaavr," if fits else "",
+        "esp8266": "esp8266," if network.stack() <= ESP8266 else "",
+        "stack": network.stack(),
         "passes": "at most once each" if once else "twice: only after the last one it is known where the digit stands",
-        "needs": f"{network.bytes():,} bytes of weights" + ("" if fits else ", too many for AVR"),
+        "needs": f"{network.bytes():,} bytes of weights{'' if fits else ', too many for AVR'}",
     }
     text = _text(name)
     for key, value in {"about": about, "version": __version__, **values}.items():

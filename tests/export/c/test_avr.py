@@ -9,7 +9,7 @@ from exports import DIGITS
 from programs import needs
 
 from digitnn_fast.export.c import avr, tools
-from digitnn_fast.export.c.source import fill, sources
+from digitnn_fast.export.c.source import sources
 
 UNO, MEGA = avr.BOARDS
 
@@ -47,6 +47,7 @@ def test_an_arduino_gives_the_same_integers_of_rows_that_are_in_flash(
     assert cost.flash <= board.flash
     assert cost.rows <= min(ram, board.ram)
     assert cost.ram == cost.rows + 27 * 28
+    assert cost.stack <= network.stack() <= cost.stack + 250
     assert 50_000 < cost.cycles < 4_000_000, "the counter ends there"
 
 
@@ -96,11 +97,3 @@ def test_what_is_too_large_is_refused_with_the_reason(tmp_path):
     assert not network.fits_avr()
     with pytest.raises(tools.ToolError, match="an AVR takes at most 32,767 bytes of weights: export fewer bits"):
         avr.size(written(network, tmp_path), UNO)
-
-
-def test_the_library_says_where_it_runs():
-    small, large = (fill("library.properties", integers(bits)) for bits in (2, 8))
-    assert "architectures=avr,megaavr,esp32," in small
-    assert "architectures=esp32," in large
-    assert "bytes of weights, too many for AVR." in large
-    assert "@" not in small + large

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 
 import numpy as np
 import pytest
@@ -105,44 +104,6 @@ def test_a_network_that_is_too_wide(command, tmp_path):
     assert "C is for at most 21,399 hidden units, not 30,000" in error
 
 
-ARDUINO = """
-#include <stddef.h>
-#include <stdint.h>
-struct Port {
-    void begin(long) {}
-    template <typename T> void print(T) {}
-    template <typename T> void println(T) {}
-    size_t readBytes(char *, size_t count) { return count; }
-};
-static Port Serial;
-"""
-
-
-def test_an_arduino_library(command, no_boards, tmp_path):
-    """The sketch compiles as the IDE does it: C++, after Arduino.h, of which this is what it needs; sources as C."""
-    needs("gcc", "g++")
-    code, _, _ = command("small", "--out", tmp_path / "Digits", "--layout", "arduino")
-    assert code == 0
-    library = tmp_path / "Digits"
-    files = {path.relative_to(library).as_posix() for path in library.rglob("*") if path.is_file()}
-    sources = {"src/digits.h", "src/digits.c", "src/selftest.c"}
-    assert files == {"library.properties", "examples/Digits/Digits.ino", *sources}
-    properties = dict(line.split("=", 1) for line in (library / "library.properties").read_text().splitlines())
-    assert {"name", "version", "author", "maintainer", "sentence", "category", "architectures"} <= set(properties)
-    assert not any("@" in value for value in properties.values())
-    main = tmp_path / "main.cpp"
-    sketch = (library / "examples" / "Digits" / "Digits.ino").read_text()
-    main.write_text(f"{ARDUINO}{sketch}\nint main() {{ setup(); loop(); return digits_selftest(); }}\n")
-    for name in ("digits", "selftest"):
-        source = library / "src" / f"{name}.c"
-        tools.run_tool(["gcc", "-DARDUINO=100", *tools.STRICT, "-c", source, "-o", tmp_path / f"{name}.o"])
-    objects = [tmp_path / "digits.o", tmp_path / "selftest.o"]
-    tools.run_tool(
-        ["g++", "-Wall", "-Wextra", "-Werror", "-I", library / "src", main, *objects, "-o", tmp_path / "main"]
-    )
-    subprocess.run([tmp_path / "main"], check=True)
-
-
 @pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
 def test_hostile_text_in_a_model_does_not_reach_the_code(command, no_boards, tmp_path, preprocessing):
     network = Network.load(MODELS["small"].file)
@@ -194,15 +155,3 @@ def test_two_networks_in_one_program(command, no_boards, tmp_path):
     own = ["-DSMALL_ONE_NO_MAIN", "-DD_NO_MAIN", "-I", tmp_path / "small_one", "-I", tmp_path / "d"]
     tools.run_tool(["gcc", *tools.STRICT, *own, "-o", tmp_path / "both", tmp_path / "both.c", *names])
     tools.run_tool([tmp_path / "both"])
-
-
-def test_a_library_with_a_prefix(command, no_boards, tmp_path):
-    needs("gcc")
-    assert command("small", "--out", tmp_path / "D", "--layout", "arduino", "--prefix", "mine")[0] == 0
-    files = {path.relative_to(tmp_path / "D").as_posix() for path in (tmp_path / "D").rglob("*") if path.is_file()}
-    own = {"src/mine.h", "src/mine.c", "src/mine_selftest.c"}
-    assert files == {"library.properties", "examples/Digits/Digits.ino", *own}
-    properties = (tmp_path / "D" / "library.properties").read_text()
-    assert "name=Handwritten digits mine\n" in properties
-    assert "includes=mine.h\n" in properties
-    assert "mine_logits(image, logits)" in (tmp_path / "D" / "examples" / "Digits" / "Digits.ino").read_text()

@@ -1,6 +1,7 @@
 """The generated C: the integers of the specification, from every compiler and on every processor."""
 
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -154,6 +155,56 @@ def test_pixels_without_weights_are_left_out(tmp_path, bits, preprocessing):
     images = np.concatenate([DIGITS[:100], HOSTILE])
     check(network, images, tools.answers([built(network, tmp_path, COMPILERS["gcc"])], images))
     assert pack(np.zeros((23 * 18, 64), np.int8), bits, network.block()).nbytes == 23 * 18 * 64 * bits // 8
+
+
+PGMSPACE = """
+#include <assert.h>
+#include <stdint.h>
+#define PROGMEM __attribute__((section(".flash")))
+/* As an ESP8266 reads its flash: a word at a place that is a multiple of four, and shifts. */
+static inline uint32_t part(const void *place, uint32_t bytes)
+{
+    const uintptr_t at = (uintptr_t)place;
+    assert(at % bytes == 0);
+    return *(const volatile uint32_t *)(at - at % 4) >> 8 * (at % 4);
+}
+#define pgm_read_byte(place) ((uint8_t)part(place, 1))
+#define pgm_read_word(place) ((uint16_t)part(place, 2))
+#define pgm_read_dword(place) part(place, 4)
+"""
+
+
+@pytest.mark.parametrize(("bits", "preprocessing"), [(8, "directions"), (4, "raw"), (2, "pooled")])
+def test_on_an_esp8266_what_is_stored_is_read_from_flash(tmp_path, bits, preprocessing):
+    needs("gcc")
+    (tmp_path / "avr").mkdir()
+    (tmp_path / "avr" / "pgmspace.h").write_text(PGMSPACE)
+    network, images = integers(bits, preprocessing), np.concatenate([DIGITS[:100], HOSTILE])
+    command = (*COMPILERS["gcc"], "-DARDUINO_ARCH_ESP8266", "-I", tmp_path, "-fno-strict-aliasing")
+    program = built(network, tmp_path, command)
+    check(network, images, tools.answers([program], images))
+    assert b".flash\0" in program.read_bytes()
+
+
+@pytest.mark.once
+def test_on_an_esp8266_the_weights_take_no_ram(tmp_path):
+    compiler = "xtensa-lx106-elf-gcc"
+    needs(compiler)
+    (tmp_path / "avr").mkdir()
+    (tmp_path / "avr" / "pgmspace.h").write_text(PGMSPACE.replace("#include <assert.h>", "#define assert(fact)"))
+    network = integers(8, "directions")
+    for name, text in sources(network).items():
+        (tmp_path / name).write_text(text)
+    board = ("-Os", "-ffreestanding", "-mlongcalls", "-DARDUINO=10819", "-DARDUINO_ARCH_ESP8266", "-I", tmp_path)
+    files = (tmp_path / "digits.c", tmp_path / "selftest.c")
+    tools.run_tool([compiler, *board, "-Wall", "-Wextra", "-Wno-unused", "-Werror", "-c", *files], folder=tmp_path)
+    sizes = Counter()
+    for name in ("digits.o", "selftest.o"):
+        printed = tools.run_tool([compiler.replace("gcc", "objdump"), "-h", tmp_path / name]).decode()
+        for section, size in re.findall(r"\d+ (\.[\w.]+) +([0-9a-f]{8})", printed):
+            sizes[section] += int(size, 16)
+    assert sizes[".flash"] > network.bytes() + 10 * 784
+    assert sum(sizes[name] for name in (".rodata", ".data", ".bss")) < 64
 
 
 def test_a_network_of_zeros(tmp_path):
