@@ -16,6 +16,8 @@ class Kept:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
 
     def row(self, name: str, measure: Callable[[], Row]) -> Row:
         """The row of that name, measured unless it is there."""
