@@ -12,7 +12,8 @@ from digitnn_fast.kernels.machine.jit import DISABLE_JIT
 
 ROOMS = evaluation, kaggle, reference, sample, utils  # where the tour and the READMEs send people, too
 MODULES = (
-    *("", ".classifier", ".evaluation", ".images", ".kaggle", ".kaggle.stream", ".kaggle.submission", ".network"),
+    *("", ".classifier", ".evaluation", ".images", ".kaggle", ".kaggle.form", ".kaggle.stream", ".kaggle.submission"),
+    *(".kaggle.validation", ".network"),
     *(".predictor", ".reference.inference", ".reference.int8", ".reference.learning", ".sample", ".training.loop"),
     ".utils",
 )

@@ -21,8 +21,8 @@ from digitnn_fast.formats.archives import names_of
 from digitnn_fast.formats.contents import Block, Contents, Wanted, check_pairs, checked, read_contents, read_label_file
 from digitnn_fast.formats.kinds import FormatError, Kind, Shared, identify
 from digitnn_fast.formats.spool import Spool
+from digitnn_fast.kaggle.form import LONGEST_ID
 from digitnn_fast.kaggle.gathering import Gathering, joined
-from digitnn_fast.kaggle.submission import LONGEST_ID
 from digitnn_fast.kaggle.table import Opener, open_file, os_reason
 from digitnn_fast.levels import check_labels_differ
 

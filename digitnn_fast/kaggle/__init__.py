@@ -16,23 +16,12 @@ from numpy.typing import NDArray
 
 from digitnn_fast.files import Path, is_pipe
 from digitnn_fast.kaggle import plain
+from digitnn_fast.kaggle.form import FORMS, USUAL, Form, check_ids, number_lines, quoted, read_form
 from digitnn_fast.kaggle.gathering import Gathering, joined
 from digitnn_fast.kaggle.stream import find_id, iter_images, own_id, read_names
-from digitnn_fast.kaggle.submission import (
-    FORMS,
-    USUAL,
-    Form,
-    check_ids,
-    check_submission,
-    number_lines,
-    quoted,
-    read_form,
-    validate_submission,
-    write_checked,
-    write_probabilities,
-    write_submission,
-)
+from digitnn_fast.kaggle.submission import write_checked, write_probabilities, write_submission
 from digitnn_fast.kaggle.table import KaggleFileError, Opener, Role, Table, open_file
+from digitnn_fast.kaggle.validation import check_submission, validate_submission
 from digitnn_fast.levels import check_levels
 from digitnn_fast.threads import thread_count
 

@@ -38,8 +38,8 @@ def train_estimated(
     Two networks are trained. The first one learns without a random share `heldout` of the rows and is measured on them:
     its accuracy is the estimate in the record of the second one, which learns from all rows and is returned. Nine
     tenths of the rows teach a little less than all, so the estimate is on the careful side. ValueError as by `train`.
-    Both see the same distorted digits, in the same order: they are made once. With two threads or more both are trained
-    at the same time, and `on_epoch` is called from both.
+    Both see the same distorted digits, made once, if the recipe describes what it distorts. With two threads or more
+    both are trained at the same time, and `on_epoch` is called from both.
     """
     pixels, digits = as_digits(images, labels)
     chosen, threads = find_recipe(recipe), thread_count(threads)
