@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast import kaggle
+from digitnn_fast.checks import shortened
 from digitnn_fast.files import Path, is_pipe
 from digitnn_fast.formats.archives import names_of
 from digitnn_fast.formats.contents import Block, Contents, Wanted, check_pairs, checked, read_contents, read_label_file
@@ -184,9 +185,13 @@ class DigitFile:
             raise FormatError(f"{self.name}: there are no images in it")
         if id_name is None:
             return Answers(np.concatenate(results))
+        seen: set[str] = set()
         for row, text in enumerate(texts, 1):
             if not 0 < len(text) <= LONGEST_ID or NO_ID.search(text):
                 raise FormatError(f"{self.name}: row {row}, column {id_name}: this can't be an id")
+            if text in seen:
+                raise FormatError(f"{self.name}: row {row}, column {id_name}: {shortened(text)} occurs twice")
+            seen.add(text)
         return Answers(np.concatenate(results), Ids(id_name, texts))
 
     def _all(self, wanted: Wanted, progress: Progress | None) -> tuple[Bytes, Bytes | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from digitnn_fast import kaggle
-from digitnn_fast.checks import shortened
+from digitnn_fast.checks import counted, shortened
 from digitnn_fast.files import STANDARD
 from digitnn_fast.formats import Answers, DigitFile, Ids
 from digitnn_fast.predictor import Predictor
@@ -105,18 +105,16 @@ def predictor_for(file: DigitFile, network: Network, threads: int | None) -> Pre
 def form_of(ids: Ids | None, rows: int, sample: kaggle.Form | None) -> kaggle.Form:
     """How a submission must be for a test file with these ids, or for what a sample submission says.
 
-    The ids are the file's own, else the sample's, else 1, 2, 3, ...; ValueError if those of the two differ, if one
-    occurs twice, or if there are not as many as `rows`.
+    The ids are the file's own, else the sample's, else 1, 2, 3, ...; ValueError if those of the two differ, or if the
+    sample has not as many as `rows`.
     """
-    if sample is not None:
-        kaggle.check_ids(sample, rows)
-    if ids is None:
-        return sample or kaggle.USUAL
-    form = kaggle.Form(ids.name, kaggle.FORMS[ids.name], ids.texts)
-    kaggle.check_ids(form, rows)
     if sample is None:
-        return form
+        return kaggle.Form(ids.name, kaggle.FORMS[ids.name], ids.texts) if ids else kaggle.USUAL
     known = set(sample.ids or ())
+    if len(known) != rows:
+        raise ValueError(f"the sample submission has {counted(len(known), 'row')}, but the test file {rows:,}")
+    if ids is None:
+        return sample
     wrong = next((text for text in ids.texts if text not in known), None)
     if wrong is not None:
         raise ValueError(f"the test file's {ids.name} {shortened(wrong)} is not in the sample submission")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from digitnn_fast.files import Path, is_pipe
 from digitnn_fast.kaggle import plain
-from digitnn_fast.kaggle.form import FORMS, USUAL, Form, check_ids, number_lines, quoted, read_form
+from digitnn_fast.kaggle.form import FORMS, USUAL, Form, number_lines, quoted, read_form
 from digitnn_fast.kaggle.gathering import Gathering, joined
 from digitnn_fast.kaggle.stream import find_id, iter_images, own_id, read_names
 from digitnn_fast.kaggle.submission import write_checked, write_probabilities, write_submission
@@ -30,7 +30,6 @@ __all__ = [
     "USUAL",
     "Form",
     "KaggleFileError",
-    "check_ids",
     "check_submission",
     "count_rows",
     "find_id",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from digitnn_fast.checks import counted, shortened
 from digitnn_fast.files import Path
-from digitnn_fast.kaggle.table import KaggleFileError, Table
+from digitnn_fast.kaggle.table import Table
 
 FORMS = {"ImageId": "Label", "id": "label"}  # how a competition calls the column of ids, and that of labels
 CHUNK = 1 << 16  # lines that are made at once: 0.5 MB, which stays in the cache
@@ -89,17 +88,15 @@ def read_form(path: Path) -> Form:
         rows = Rows(table)
         if len(rows.names) != 2:
             raise rows.error(f"a sample submission has two columns, but this has {len(rows.names):,}")
-        ids = []
+        ids: dict[str, None] = {}
         for row in rows:
-            ids.append(row.cells()[0].strip())
-            if len(ids) > MAX_ROWS or len(ids[-1]) > LONGEST_ID:
+            text = row.cells()[0].strip()
+            if len(ids) == MAX_ROWS or len(text) > LONGEST_ID:
                 raise rows.error("this can't be a sample submission")
-    form = Form(rows.names[0], rows.names[1], ids)
-    try:
-        check_ids(form, len(ids))
-    except ValueError as error:
-        raise KaggleFileError(f"{os.fspath(path)}: {error}") from error
-    return form
+            if text in ids:
+                raise rows.error(f"{shortened(text)} occurs twice", rows.names[0])
+            ids[text] = None
+    return Form(rows.names[0], rows.names[1], list(ids))
 
 
 def chunks(first: int, end: int) -> Iterator[tuple[int, int]]:

@@ -16,6 +16,7 @@ from digitnn_fast.utils import initialize_parameters
 pytestmark = pytest.mark.skipif(jit.DISABLE_JIT, reason="takes minutes in plain Python")
 IMAGES, LABELS = load_sample().train_images[:60], load_sample().train_labels[:60]
 IDS = np.random.default_rng(0).permutation(60)
+AGAIN = 1 + int(np.flatnonzero(IDS <= 1)[1])  # the row that is 0 once more where 1 becomes 0
 TEST = table(["id", *NAMES], np.insert(IMAGES.astype(int), 0, IDS, axis=1).tolist())
 
 
@@ -36,6 +37,7 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "short.csv").write_text("id,label\n0,0\n")
     (tmp_path / "long.csv").write_text("id,label\n" + "".join(f"{row},0\n" for row in range(61)))
     (tmp_path / "other.csv").write_text("id,label\n" + "".join(f"{row},0\n" for row in range(1, 61)))
+    (tmp_path / "again.csv").write_text("id,label\na,0\nb,0\na,0\n")
     (tmp_path / "twice.csv").write_bytes(TEST.replace(b"\n1,", b"\n0,", 1))
     return tmp_path
 
@@ -136,11 +138,12 @@ def test_what_kaggle_would_refuse(name, here, command):
 def test_ids_are_checked_before_a_training(door, here, command):
     (here / "wide.csv").write_text("id,a,b\n1,2,3\n")
     for options, reason in (
-        ("--test plain.csv --sample short.csv", "1 id, but 60 rows"),
-        ("--test test.csv --sample short.csv", "1 id, but 60 rows"),
-        ("--test test.csv --sample long.csv", "61 ids, but 60 rows"),
+        ("--test plain.csv --sample short.csv", "the sample submission has 1 row, but the test file 60"),
+        ("--test test.csv --sample short.csv", "the sample submission has 1 row, but the test file 60"),
+        ("--test test.csv --sample long.csv", "the sample submission has 61 rows, but the test file 60"),
         ("--test test.csv --sample other.csv", "the test file's id 0 is not in the sample submission"),
-        ("--test twice.csv", "the id '0' occurs twice"),
+        ("--test twice.csv", f"twice.csv: row {AGAIN}, column id: 0 occurs twice"),
+        ("--test test.csv --sample again.csv", "again.csv: row 3 (line 4), column id: a occurs twice"),
         ("--test test.csv --sample wide.csv", "wide.csv: line 1: a sample submission has two columns, but this has 3"),
         ("--test test.csv --sample none.csv", "none.csv: no such file"),
     ):
@@ -154,4 +157,4 @@ def test_validate_wants_as_many_ids_in_the_sample(here, command):
     command(*DOORS["predict"].split(), "--test", "test.csv")
     assert command("validate", "s.csv", "--test", "test.csv", "--sample", "sample.csv").code == 0
     outcome = command("validate", "s.csv", "--test", "test.csv", "--sample", "long.csv")
-    assert (outcome.code, outcome.err) == (2, "error: 61 ids, but 60 rows\n")
+    assert (outcome.code, outcome.err) == (2, "error: the sample submission has 61 rows, but the test file 60\n")
