@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from digitnn_fast import images
 from digitnn_fast.files import STANDARD, is_hidden
-from digitnn_fast.shards import store
+from digitnn_fast.shards import manifest, store
 from digitnn_fast.shards.store import ShardError
 
 ENDINGS = (
@@ -40,8 +40,8 @@ def find_shards(inputs: Sequence[str], out: str, format: str = "csv") -> list[Ta
     """The shards among `inputs`, files, patterns and folders, and their results in the folder `out`.
 
     A folder stands for all files in it, and in its folders, that end as shards do; and each folder that holds pictures
-    is a shard too. What is hidden, or lies in `out`, is none of them. A result is called as its shard, and lies as deep
-    in `out` as that in the folder or pattern.
+    is a shard too. What is hidden is none of them, nor what lies in `out` below the folder or has a manifest beside it.
+    A result is called as its shard, and lies as deep in `out` as that in the folder or pattern.
     ShardError if there are none, or if two would be called the same.
     """
     tasks: dict[str, Task] = {}
@@ -68,7 +68,11 @@ def _expand(given: str, out: str) -> Iterator[tuple[str, str]]:
         raise ShardError(f"standard input {text}")
     if has_magic(given) and not os.path.exists(given):
         results = _below(given[: _base(given)], out)
-        found = sorted(match for match in _matches(given) if not f"{match[1]}/".startswith(results))
+        matches = sorted(_matches(given))
+        there = {path for path, _ in matches + _matches(given + manifest.ENDING)}
+        found = [
+            (path, name) for path, name in matches if not (f"{name}/".startswith(results) or _is_result(path, there))
+        ]
         if not found:
             raise ShardError(f"{given}: no file fits this pattern")
         yield from found
@@ -76,7 +80,9 @@ def _expand(given: str, out: str) -> Iterator[tuple[str, str]]:
         yield given, store.name_of(given)
     else:
         results = _below(given, out)
-        files = [name for name in store.files_in(given) if not name.startswith(results) and not is_hidden(name)]
+        names = store.files_in(given)
+        there = set(names)
+        files = [name for name in names if not (name.startswith(results) or is_hidden(name) or _is_result(name, there))]
         shards = [name for name in files if name.lower().endswith(ENDINGS) and not _is_set_aside(name)]
         folders = sorted({name.rpartition("/")[0] for name in files if images.is_picture(name)})
         if not shards and not folders:
@@ -94,6 +100,11 @@ def _below(folder: str, out: str) -> tuple[str, ...]:
     else:
         here, there = (os.path.join(os.path.realpath(place), "").replace(os.sep, "/") for place in (folder, out))
     return (there.removeprefix(here),) if there.startswith(here) and there != here else ()
+
+
+def _is_result(name: str, there: set[str]) -> bool:
+    """Whether an earlier run wrote it: it is a manifest, or has one beside it."""
+    return name.endswith(manifest.ENDING) or name + manifest.ENDING in there
 
 
 def _own_name(folder: str) -> str:

@@ -59,6 +59,20 @@ def test_results_of_an_earlier_run_are_no_shards(given, folder):
     assert found("a/out/x.csv") == [("a/out/x.csv", "out/x.csv")], "named itself"
 
 
+@pytest.mark.parametrize("given", ["a", "a/*", "a/**/*.*"])
+def test_results_beside_their_shards_are_no_shards(given, folder):
+    (folder / "a" / "b").mkdir(parents=True)
+    for name in ("a/x.npy", "a/b/y.npy", "a/b/unfinished.csv"):
+        (folder / name).write_bytes(b"")
+    first = find_shards([given], "a", format="parquet")
+    assert first
+    for task in first:
+        (folder / task.result).write_bytes(b"")
+        (folder / f"{task.result}.manifest.json").write_bytes(b"")
+    assert find_shards([given], "a", format="parquet") == first
+    assert found(given, format="parquet") == [(task.source, task.result.replace("a/", "out/", 1)) for task in first]
+
+
 def test_this_folder_as_a_picture_shard(folder, monkeypatch):
     (folder / "scans").mkdir()
     (folder / "scans" / "1.png").write_bytes(b"")
