@@ -121,8 +121,9 @@ def describe(reading: Reading) -> str:
     if len(reading.cuts) > 1:
         return f"{reading.text}  {sure}"
     second, third = reading.probabilities[0].argsort(kind="stable")[::-1][1:3]
-    others = ", ".join(f"{digit} {reading.probabilities[0, digit]:.1%}" for digit in (second, third))
-    return f"{reading.text}  {sure}  (or {others})"
+    shares = ((digit, f"{reading.probabilities[0, digit]:.1%}") for digit in (second, third))
+    others = ", ".join(f"{digit} {share}" for digit, share in shares if share != "0.0%")
+    return f"{reading.text}  {sure}  (or {others})" if others else f"{reading.text}  {sure}"
 
 
 def percent(share: float) -> str:

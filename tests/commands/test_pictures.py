@@ -50,7 +50,8 @@ def test_label_confidence_and_what_else(command, folder):
         first, second, third = probabilities.argsort(kind="stable")[::-1][:3]
         name, label, rest = line.split(maxsplit=2)
         assert (name, label) == (str(folder / f"{index}.png"), str(first))
-        assert rest.endswith(f"(or {second} {probabilities[second]:.1%}, {third} {probabilities[third]:.1%})")
+        others = [f"{digit} {share}" for digit in (second, third) if (share := f"{probabilities[digit]:.1%}") != "0.0%"]
+        assert rest.partition("  ")[2] == (f"(or {', '.join(others)})" if others else "")
 
 
 def test_low_confidence_is_said_in_words(folder):
@@ -63,7 +64,20 @@ def test_no_answer_is_certain(folder):
     readings, _ = reading.read([str(folder / "0.png")], PREDICTOR.network, number=False, show=False)
     for share, said in ((1, "over 99.9%"), (0.9996, "over 99.9%"), (0.9994, "99.9%"), (0.8, "80.0%")):
         sure = readings[0]._replace(probabilities=np.array([[0, share, *[(1 - share) / 8] * 8]], np.float32))
-        assert reading.describe(sure).startswith(f"1  {said}  (or ")
+        assert reading.describe(sure).partition("  (or ")[0] == f"1  {said}"
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ((0.9, 0.06, 0.04), "0  90.0%  (or 1 6.0%, 2 4.0%)"),
+        ((0.99, 0.0096, 0.0004), "0  99.0%  (or 1 1.0%)"),
+        ((0.9998, 0.0001, 0.0001), "0  over 99.9%"),
+    ],
+)
+def test_what_it_can_hardly_be_is_left_out(shares, said, folder):
+    readings, _ = reading.read([str(folder / "0.png")], PREDICTOR.network, number=False, show=False)
+    assert reading.describe(readings[0]._replace(probabilities=np.array([[*shares, *[0] * 7]], np.float32))) == said
 
 
 def test_csv_and_json_say_the_same(command, folder):
