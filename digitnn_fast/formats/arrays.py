@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +24,22 @@ SHAPES = (PIXELS,), (28, 28), (28, 28, 1), (1, 28, 28)
 BLOCK = 4096  # images: 3 MB, some of which the CPU's caches still hold when they are predicted
 
 
-def blocks(stream: io.BufferedReader, kind: Kind, name: str, size: int | None) -> Iterator[NDArray[Any]]:
+class Header(NamedTuple):
+    """What is stored, behind so many `bytes`; whether it is stored by columns, as that of a pandas table."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    bytes: int
+    by_columns: bool = False
+
+
+def blocks(stream: io.BufferedReader, kind: Kind, name: str, size: int | None, most: int) -> Iterator[NDArray[Any]]:
     """Images (m, 784) or (m, 28, 28) of any dtype of numbers, of a `.npy` or IDX file.
 
-    `size` is that of the file, None if it is packed: then its header can only be checked at the end.
+    `size` is that of the file, None if it is packed: then its header can only be checked at the end. What is stored
+    by columns is held as a whole, as no image is complete before the last of them: up to `most` bytes.
     """
-    dtype, shape, header = _header(stream, kind, name)
+    dtype, shape, header, by_columns = _header(stream, kind, name)
     if len(shape) == 1:
         raise FormatError(f"{name}: a file of labels, not of images")
     if shape[1:] not in SHAPES:
@@ -38,13 +48,17 @@ def blocks(stream: io.BufferedReader, kind: Kind, name: str, size: int | None) -
     if size is not None and size != claimed:
         what = "cut off" if size < claimed else "longer than its header says"
         raise FormatError(f"{name}: {what}: {size:,} bytes instead of {claimed:,} for {shape[0]:,} images")
-    for first in range(0, shape[0], BLOCK):
-        block = np.empty((min(BLOCK, shape[0] - first), *shape[1:]), dtype)
+    if by_columns and claimed > most:
+        raise FormatError(f"{name}: stored by columns, and too large for that; save numpy.ascontiguousarray(images)")
+    step = max(1, shape[0]) if by_columns else BLOCK
+    for first in range(0, shape[0], step):
+        stored = np.empty((min(step, shape[0] - first), *shape[1:]), dtype, "F" if by_columns else "C")
         with damage(name):
-            complete = _fill(stream, block.view(np.uint8).reshape(-1).data)
+            complete = _fill(stream, (stored.T if by_columns else stored).reshape(-1).view(np.uint8).data)
         if not complete:
-            raise FormatError(f"{name}: cut off: it ends before image {first + len(block):,} of {shape[0]:,}")
-        yield block
+            raise FormatError(f"{name}: cut off: it ends before image {first + len(stored):,} of {shape[0]:,}")
+        for start in range(0, len(stored), BLOCK):
+            yield stored[start : start + BLOCK]
     with damage(name):
         rest = stream.read(1)
     if rest:
@@ -53,7 +67,7 @@ def blocks(stream: io.BufferedReader, kind: Kind, name: str, size: int | None) -
 
 def read_labels(stream: io.BufferedReader, kind: Kind, name: str) -> NDArray[np.uint8]:
     """Labels (n,) of a `.npy` or IDX file of n numbers; FormatError unless they are 0 to 9."""
-    dtype, shape, _ = _header(stream, kind, name)
+    dtype, shape, *_ = _header(stream, kind, name)
     if len(shape) == 2 and shape[1] == 1:
         shape = shape[:1]
     if len(shape) != 1 or shape[0] > MAX_ROWS:
@@ -74,7 +88,7 @@ def as_labels(numbers: NDArray[Any], name: str, row: int) -> NDArray[np.uint8]:
     return numbers.astype(np.uint8)
 
 
-def _header(stream: io.BufferedReader, kind: Kind, name: str) -> tuple[np.dtype[Any], tuple[int, ...], int]:
+def _header(stream: io.BufferedReader, kind: Kind, name: str) -> Header:
     with damage(name):
         return _npy_header(stream, name) if kind is Kind.NPY else _idx_header(stream, name)
 
@@ -89,23 +103,21 @@ def _fill(stream: io.BufferedReader, view: memoryview) -> bool:
     return True
 
 
-def _npy_header(stream: io.BufferedReader, name: str) -> tuple[np.dtype[Any], tuple[int, ...], int]:
+def _npy_header(stream: io.BufferedReader, name: str) -> Header:
     """Format: numpy.lib.format. Not np.load, which trusts the header; a pickle is never read."""
     version = np.lib.format.read_magic(stream)
     if version != (1, 0):  # the others are for headers of more than 64 kB, which numbers do not need
         raise FormatError(f"{name}: .npy format {version[0]}.{version[1]} is not for plain numbers")
     length = int.from_bytes(stream.peek(2)[:2], "little")
     shape, fortran, dtype = npy_header(stream)
-    if dtype.kind not in "iuf":
+    if dtype.kind not in "biuf":
         raise FormatError(f"{name}: images must be integers 0..255 or floats 0..1, not {shortened(str(dtype))}")
     if min(shape, default=0) < 0:
         raise FormatError(f"{name}: images must be (n, 784) or (n, 28, 28), not {shortened(str(shape))}")
-    if fortran and len(shape) > 1 and shape[0] > 1:
-        raise FormatError(f"{name}: stored by columns; save numpy.ascontiguousarray(images)")
-    return dtype, shape, 10 + length
+    return Header(dtype, shape, 10 + length, fortran)
 
 
-def _idx_header(stream: io.BufferedReader, name: str) -> tuple[np.dtype[Any], tuple[int, ...], int]:
+def _idx_header(stream: io.BufferedReader, name: str) -> Header:
     """Format: two bytes of 0, the type, the number of dimensions, then each as four bytes, the highest first."""
     start = stream.read(4)
     if len(start) < 4 or start[2] not in IDX_TYPES:
@@ -115,4 +127,4 @@ def _idx_header(stream: io.BufferedReader, name: str) -> tuple[np.dtype[Any], tu
     if len(sizes) < 4 * dimensions:
         raise FormatError(f"{name}: cut off in its header")
     shape = tuple(int.from_bytes(sizes[at : at + 4], "big") for at in range(0, len(sizes), 4))
-    return np.dtype(kind).newbyteorder(">"), shape, 4 + len(sizes)
+    return Header(np.dtype(kind).newbyteorder(">"), shape, 4 + len(sizes))

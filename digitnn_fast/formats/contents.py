@@ -13,6 +13,7 @@ from digitnn_fast.checks import counted
 from digitnn_fast.formats import archives, arrays, parquet
 from digitnn_fast.formats.kinds import FormatError, Kind, identify
 from digitnn_fast.inputs import as_pixels
+from digitnn_fast.kaggle.gathering import MAX_ROWS
 from digitnn_fast.sizes import PIXELS
 
 MAX_UNPACKED, BOMB = 1 << 26, 200  # bytes of pixels from which on a file may not hold so many times its own size
@@ -52,6 +53,7 @@ def read_contents(
 ) -> Contents:
     """The digits of a `file` of so many bytes that `identify` has found to be of this `kind`; FormatError."""
     wanted = wanted or Wanted()
+    most = min(MAX_ROWS * PIXELS, _unpacked(size))
     if kind is Kind.PARQUET:
         file.seek(0)
         table = parquet.ParquetImages(file, name, wanted.id_column, wanted.labelled)
@@ -63,14 +65,19 @@ def read_contents(
         digits = _labels(file, labels, name) if labels else None
         opened, part = archives.open_array(file, images, name), f"{name}: {images}"
         found = Contents(
-            _with(arrays.blocks(opened, Kind.NPY, part, None), digits, name),
+            _with(arrays.blocks(opened, Kind.NPY, part, None, most), digits, name),
             part=f"{images}, {labels}" if labels else images,
             labelled=wanted.labelled,
         )
     else:
         whole = size if getattr(stream, "raw", None) is file else None
-        found = Contents(_with(arrays.blocks(stream, kind, name, whole), None, name))
+        found = Contents(_with(arrays.blocks(stream, kind, name, whole, most), None, name))
     return found._replace(blocks=checked(found.blocks, name, size))
+
+
+def _unpacked(size: int) -> int:
+    """How many bytes of pixels a file of so many bytes may hold."""
+    return max(MAX_UNPACKED, BOMB * size)
 
 
 def _labels(file: Any, array: str, name: str) -> NDArray[np.uint8]:
@@ -121,7 +128,7 @@ def checked(blocks: Iterator[Block], name: str, size: int) -> Iterator[Block]:
         except (ValueError, TypeError) as error:
             raise FormatError(f"{name}: {_place(block.images, row)}{error}") from error
         row += len(pixels)
-        if row * PIXELS > max(MAX_UNPACKED, BOMB * size):
+        if row * PIXELS > _unpacked(size):
             raise FormatError(f"{name}: unpacks to more than {BOMB} times its size; are these digits?")
         yield block._replace(images=pixels)
 

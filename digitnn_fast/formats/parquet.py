@@ -84,7 +84,15 @@ class ParquetImages:
     def _labels(self, batch: Any, row: int) -> NDArray[np.uint8] | None:
         if self._label is None:
             return None
-        numbers = self._numbers(batch.column(self._label), self._label, row)
+        column = batch.column(self._label)
+        if self._arrow.types.is_dictionary(column.type):  # as pandas' categories, and so OpenML's classes
+            column = column.dictionary_decode()
+        if column.type in (self._arrow.string(), self._arrow.large_string()):
+            try:
+                column = column.cast(self._arrow.float64())
+            except self._arrow.ArrowInvalid as error:
+                raise FormatError(f"{self._name}: column {self._label}: {reason_of(error)}") from error
+        numbers = self._numbers(column, self._label, row)
         return as_labels(numbers, f"{self._name}: column {self._label}", row)
 
     def _numbers(self, column: Any, name: str, row: int) -> NDArray[Any]:
@@ -117,10 +125,10 @@ class ParquetImages:
                 elif len(part) != PIXELS:
                     raise refuse(f"{len(part)} bytes instead of {PIXELS}", at)
             numbers = np.frombuffer(b"".join(parts), np.uint8)
-        elif types.is_integer(column.type) or types.is_floating(column.type):
+        elif any(kind(column.type) for kind in (types.is_integer, types.is_floating, types.is_boolean)):
             numbers = column.to_numpy(zero_copy_only=False)
         else:
-            raise refuse(f"images must hold numbers, not {column.type}")
+            raise refuse(f"must be numbers, not {column.type}")
         if len(numbers) != rows * (wanted := PIXELS if name in WHOLE_IMAGES else 1):
             raise refuse(f"{len(numbers) // max(1, rows)} values instead of {wanted}", 0)
         return np.asarray(numbers)

@@ -51,6 +51,7 @@ MANY = load_sample().train_images[:9000]  # more than two blocks of an array
 LARGE = {
     "csv": lambda: table(NAMES, MANY.tolist()),
     "npy": lambda: npy(MANY),
+    "npy by columns": lambda: npy(np.asfortranarray(MANY)),
     "npz": lambda: npz(x_test=MANY),
     "IDX, packed": lambda: gzip.compress(idx(MANY)),
     "parquet": lambda: parquet({"pixels": [row.tobytes() for row in MANY]}),

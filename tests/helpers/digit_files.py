@@ -9,6 +9,7 @@ import pickle
 import tarfile
 
 import numpy as np
+import pytest
 from shard_files import NAMES, idx, npy, npz, parquet, pngs, table, zipped
 
 from digitnn_fast.sample import load_sample
@@ -27,6 +28,11 @@ def tar(content: bytes) -> bytes:
     with tarfile.open(fileobj=whole, mode="w") as archive:
         archive.addfile(member, io.BytesIO(content))
     return whole.getvalue()
+
+
+def categories(labels):
+    """As pandas writes a column of categories."""
+    return pytest.importorskip("pyarrow").array(labels.astype(str)).dictionary_encode()
 
 
 # The first file's name is given to the command; the others lie beside it.
@@ -68,6 +74,8 @@ LABELLED = {
     },
     "parquet of columns": lambda: {"a.parquet": parquet({"label": LABELS.astype(float), **COLUMNS})},
     "parquet of integers and floats": lambda: {"a.parquet": parquet({"label": LABELS, **FLOATS})},
+    "parquet of OpenML's classes": lambda: {"a.parquet": parquet({"class": categories(LABELS), **COLUMNS})},
+    "parquet with digits as texts": lambda: {"a.parquet": parquet({"label": LABELS.astype(str), **COLUMNS})},
     "parquet with Class": lambda: {"a.parquet": parquet({"Class": LABELS, **COLUMNS})},
 }
 ALONE = {  # images without labels
@@ -75,6 +83,9 @@ ALONE = {  # images without labels
     "test.csv with semicolons": lambda: {"a.csv": TEST.replace(b",", b";")},
     "npy": lambda: {"a.npy": npy(SQUARES)},
     "npy with a channel": lambda: {"a.npy": npy(SQUARES[..., None])},
+    "npy of a pandas table": lambda: {"a.npy": npy(np.asfortranarray(IMAGES.astype(np.int64)))},
+    "npy of a pandas table, floats, packed": lambda: {"a.npy.gz": gzip.compress(npy(np.asfortranarray(IMAGES / 255)))},
+    "npy of squares by columns": lambda: {"a.npy": npy(np.asfortranarray(SQUARES))},
     "npy.gz": lambda: {"a.npy.gz": gzip.compress(npy(IMAGES))},
     "IDX": lambda: {"images": idx(SQUARES)},
     "npz": lambda: {"a.npz": npz(x_test=SQUARES)},
@@ -126,6 +137,10 @@ REFUSED_LABELS = {
     "two in parquet": (
         lambda: {"a.parquet": parquet({"digit": LABELS, "Class": LABELS, **COLUMNS})},
         r"a\.parquet: there must be one column of digits, called label",
+    ),
+    "words in parquet": (
+        lambda: {"a.parquet": parquet({"label": ["one"] * 60, **COLUMNS})},
+        r"a\.parquet: column label: Failed to parse string: 'one' .*",
     ),
     "null in parquet": (
         lambda: {"a.parquet": parquet({"label": [None, *LABELS[1:].tolist()], **COLUMNS})},

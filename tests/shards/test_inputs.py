@@ -92,8 +92,17 @@ BAD = {
     "pickle": ("part.npy", lambda: npy(np.array([{"a": 1}] * 784)[None]), "images must be .*, not object"),
     "structured": ("part.npy", lambda: npy(np.zeros((3, 784), [("a", "u1")])), "images must be integers .*"),
     "text": ("part.npy", lambda: npy(IMAGES[:3].astype(str)), "images must be integers .*, not <U3"),
-    "booleans": ("part.npy", lambda: npy(IMAGES > 0), "images must be integers .*, not bool"),
-    "by columns": ("part.npy", lambda: npy(np.asfortranarray(IMAGES)), "stored by columns; .*"),
+    "cut npy by columns": ("part.npy", lambda: npy(np.asfortranarray(IMAGES))[:-1], "cut off: .*"),
+    "cut npy.gz by columns": (
+        "part.npy.gz",
+        lambda: gzip.compress(npy(np.asfortranarray(IMAGES))[:-1]),
+        "cut off: it ends before image 600 of 600",
+    ),
+    "npy.gz by columns that claims terabytes": (
+        "part.npy.gz",
+        lambda: gzip.compress(HUGE.replace(b"False", b"True ") + bytes(784)),
+        "stored by columns, and too large for that; .*",
+    ),
     "npy of version 2": ("part.npy", lambda: npy(IMAGES).replace(b"NUMPY\1", b"NUMPY\2"), r"\.npy format 2\.0 .*"),
     "wrong shape": (
         "part.npy",
@@ -185,7 +194,7 @@ BAD = {
         "row 1, column pixels: 9 values instead of 784",
     ),
     "parquet of few bytes": ("p", lambda: parquet({"pixels": [b"12"]}), "row 1, column pixels: 2 bytes instead of 784"),
-    "parquet of text": ("p", lambda: parquet({"pixels": ["a"]}), "column pixels: images must hold numbers, not .*"),
+    "parquet of text": ("p", lambda: parquet({"pixels": ["a"]}), "column pixels: must be numbers, not .*"),
     "parquet of mixed scales": (
         "p",
         lambda: parquet(pixel_columns() | {"pixel5": [0.5] * 600}),
