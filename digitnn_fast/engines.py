@@ -73,7 +73,8 @@ class Int8:
         outgoing[: len(b1), :CLASSES] = W2
         pairs = aligned((tiles * TILE // 2, 16, 2), np.int16)
         pairs[...] = outgoing.reshape(-1, 2, 16).transpose(0, 2, 1)
-        self._weights = Int8Weights(groups.ravel(), bias, pairs.ravel(), last, shift, scale)
+        widened = aligned(groups.size, np.int16), np.zeros(1, np.int64)
+        self._weights = Int8Weights(groups.ravel(), bias, pairs.ravel(), last, shift, scale, *widened)
 
     def call(self, most: int = BLOCK, out: NDArray[np.int32] = NO_LOGITS) -> Call:
         """As `Engine` says, and it also fills the logits `out` (n, 10) unless that has no rows."""

@@ -59,7 +59,7 @@ class ForwardScratch(NamedTuple):
     places: Annotated[Words, "room"]  # of the pixels that are not zero, of a pair of images in either
     values: Annotated[Floats, "room"]  # their grey levels; from the middle on those of each pair's second image
     bytes_: Annotated[Bytes, "room"]  # the same as bytes
-    starts: Annotated[Counts, "4*block + 1"]  # where each band begins in the lists
+    starts: Annotated[Counts, "6*block + 1"]  # where each band begins in the lists
     hidden: Annotated[Floats, "block*64"]  # one tile
     logits: Annotated[Floats, "block*16"]
 
@@ -73,6 +73,8 @@ class Int8Weights(NamedTuple):
     b2: Annotated[Integers, "16"]  # the last six the least int32
     shift: Number  # bits by which the hidden units are shifted to the right
     scale: Annotated[float, "float32"]  # of the logits: times it they are those of the float32 network
+    pairs: Annotated[Shorts, "tiles*196*64*4"]  # W1 for where two int16 are multiplied at a time; filled at first use
+    widened: Annotated[Counts, "1"]  # how often `pairs` has been filled; 0 at first
 
 
 class Int8Scratch(NamedTuple):
@@ -80,6 +82,7 @@ class Int8Scratch(NamedTuple):
 
     groups: Annotated[Integers, "room"]  # places of the groups of four pixels that are not all zero
     quads: Annotated[Integers, "room"]  # their four grey levels; from the middle on of each pair's second image
+    levels: Annotated[Shorts, "4*room"]  # the same as int16, for `Int8Weights.pairs`
     starts: Annotated[Counts, "4*block + 1"]  # where each band begins in the lists
     sums: Annotated[Integers, "block*64"]  # hidden units of one tile before their ReLU
     hidden: Annotated[Shorts, "block*64"]

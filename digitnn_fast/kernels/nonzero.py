@@ -7,6 +7,8 @@ from digitnn_fast.kernels.layout import TRAINING_BLOCK as BLOCK
 from digitnn_fast.kernels.machine.jit import helper
 from digitnn_fast.kernels.vectors.bytes import (
     HAS_COMPRESS,
+    HAS_SHUFFLE,
+    ORDERS,
     byte_at,
     compress_either,
     compress_nonzero,
@@ -14,6 +16,8 @@ from digitnn_fast.kernels.vectors.bytes import (
     load_bytes,
     lowest_bit,
     nonzero_mask,
+    pack_eight,
+    place_eight,
     turn_bytes,
 )
 from digitnn_fast.kernels.vectors.floats import load, multiply, prefetch, splat, store
@@ -38,6 +42,13 @@ def list_chunk(data, index, place, skip, places, bytes_, at):
     """
     if HAS_COMPRESS:
         return compress_nonzero(data, index, place, skip, places, bytes_, at)
+    if HAS_SHUFFLE:
+        mask = nonzero_mask(data, index)
+        for lane in range(skip, 64, 8):
+            some = np.int64(mask >> np.uint64(lane) & np.uint64(255))
+            pack_eight(data, index + lane, some, ORDERS, bytes_, at)
+            at = place_eight(some, place + lane, ORDERS, places, at)
+        return at
     mask = nonzero_mask(data, index) >> np.uint64(skip)
     while mask != 0:
         lane = skip + lowest_bit(mask)
@@ -56,6 +67,14 @@ def list_either(data, index, other, place, skip, places, bytes_, at, half):
     """
     if HAS_COMPRESS:
         return compress_either(data, index, other, place, skip, places, bytes_, at, half)
+    if HAS_SHUFFLE:
+        mask = nonzero_mask(data, index) | nonzero_mask(data, other)
+        for lane in range(skip, 64, 8):
+            some = np.int64(mask >> np.uint64(lane) & np.uint64(255))
+            pack_eight(data, index + lane, some, ORDERS, bytes_, at)
+            pack_eight(data, other + lane, some, ORDERS, bytes_, half + at)
+            at = place_eight(some, place + lane, ORDERS, places, at)
+        return at
     mask = (nonzero_mask(data, index) | nonzero_mask(data, other)) >> np.uint64(skip)
     while mask != 0:
         lane = skip + lowest_bit(mask)
@@ -68,22 +87,22 @@ def list_either(data, index, other, place, skip, places, bytes_, at, half):
 
 
 @helper
-def list_band(images, image, band, places, bytes_, at):
-    """List the non-zero pixels of a band of an image from `at` on; where they end."""
-    row = image * PIXELS
-    for pixel in range(band * BAND, (band + 1) * BAND, 64):
+def list_band(images, image, band, bands, places, bytes_, at):
+    """List the non-zero pixels of one of an image's 2, 3, 4, 6 or 12 bands from `at` on; where they end."""
+    row, width = image * PIXELS, PIXELS // bands // 64 * 64
+    for pixel in range(band * width, (band + 1) * width, 64):
         at = list_chunk(images, row + pixel, pixel, 0, places, bytes_, at)
-    if band == BANDS - 1:
+    if band == bands - 1:
         at = list_chunk(images, row + PIXELS - 64, PIXELS - 64, 48, places, bytes_, at)
     return at
 
 
 @helper
-def list_nonzero(images, image, places, values, bytes_, starts, first):
+def list_nonzero(images, image, bands, places, values, bytes_, starts, first):
     """List an image's non-zero pixels from starts[first] on; the next starts receive where each band ends."""
-    for band in range(BANDS):
-        starts[first + band + 1] = list_band(images, image, band, places, bytes_, starts[first + band])
-    for k in range(starts[first], starts[first + BANDS], 16):
+    for band in range(bands):
+        starts[first + band + 1] = list_band(images, image, band, bands, places, bytes_, starts[first + band])
+    for k in range(starts[first], starts[first + bands], 16):
         store(values, k, load_bytes(bytes_, k))
 
 
@@ -119,7 +138,7 @@ def list_bands(size, images, first, places, values, bytes_, spans):
     """The non-zero pixels of each image, scaled to 0..1, in bands: image i's begin at spans[BANDS * i] and the next."""
     spans[0] = 0
     for i in range(size):
-        list_nonzero(images, first + i, places, values, bytes_, spans, BANDS * i)
+        list_nonzero(images, first + i, BANDS, places, values, bytes_, spans, BANDS * i)
     for k in range(0, spans[BANDS * size], 16):
         store(values, k, multiply(load(values, k), splat(SCALE)))
 
@@ -131,7 +150,7 @@ def list_images(size, seen, slot, places, values, bytes_, spans):
     for i in range(size):
         end = at = spans[BANDS * i]
         for band in range(BANDS):
-            end = list_band(seen, slot * BLOCK + i, band, places, bytes_, end)
+            end = list_band(seen, slot * BLOCK + i, band, BANDS, places, bytes_, end)
             spans[BANDS * i + band + 1] = end
         for k in range(at, end, 16):
             store(values, k, multiply(load_bytes(bytes_, k), splat(SCALE)))

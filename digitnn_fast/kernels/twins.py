@@ -40,7 +40,7 @@ def forward_integers(
     weights: things.Int8Weights, _: things.Int8Scratch, result: things.Logits, batch: things.Batch
 ) -> None:
     """`int8.forward`."""
-    W1, b1, W2, b2, shift, scale = weights
+    W1, b1, W2, b2, shift, scale = weights[:6]
     quantized = QuantizedParameters(_kept(W1, _rows), b1, _kept(W2, _outgoing), b2[:CLASSES], shift, scale)
     for part in _taken(batch):
         logits = forward_int8(quantized, batch.images[part])

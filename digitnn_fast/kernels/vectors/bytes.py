@@ -12,7 +12,13 @@ from digitnn_fast.kernels.machine.jit import DISABLE_JIT, has_feature
 from digitnn_fast.kernels.vectors.floats import LANES, F32x16, call, operation, splat_scalar, vector_at
 
 HAS_COMPRESS = has_feature("avx512vbmi2") and not DISABLE_JIT
+HAS_SHUFFLE = has_feature("avx2") and not DISABLE_JIT
 _BYTES = ir.VectorType(ir.IntType(8), 64)
+
+ORDERS = np.zeros((256, 8), np.uint8)  # of each byte the places of its bits that are set
+for _byte in range(256):
+    _places = [bit for bit in range(8) if _byte >> bit & 1]
+    ORDERS[_byte, : len(_places)] = _places
 
 
 @operation(types.uint8, lambda array, index: array.reshape(-1)[index])
@@ -142,6 +148,37 @@ def compress_either(
     (chunk, mask), (second, also) = (_chunk(builder, pixels, start) for start in (index, other))
     lists = bytes_, builder.gep(bytes_, [half])
     return _compress(builder, [chunk, second], builder.or_(mask, also), skip, place, places, lists, at)
+
+
+def load_order(builder: Any, orders: Any, mask: Any) -> Any:
+    """The 8 bytes of orders[mask], which are `ORDERS`."""
+    return builder.load(
+        vector_at(builder, orders, builder.mul(mask, ir.Constant(mask.type, 8)), ir.VectorType(ir.IntType(8), 8)),
+        align=1,
+    )
+
+
+@operation(types.void, lambda *_: None)  # AVX2 only, never called without
+def pack_eight(builder: Any, pixels: Any, index: Any, mask: Any, orders: Any, bytes_: Any, at: Any) -> Any:
+    """bytes_[at:] = those of 8 uint8 from flat index `index` that the mask (0 to 255) holds. All 8 are written."""
+    eight, sixteen = (ir.VectorType(ir.IntType(8), lanes) for lanes in (8, 16))
+    first = ir.Constant(ir.VectorType(ir.IntType(32), 8), list(range(8)))
+    twice = ir.Constant(ir.VectorType(ir.IntType(32), 16), list(range(16)))
+    chunk = builder.load(vector_at(builder, pixels, index, eight), align=1)
+    order = load_order(builder, orders, mask)
+    wide = (builder.shuffle_vector(vector, vector, twice) for vector in (chunk, order))
+    packed = call(builder, "llvm.x86.ssse3.pshuf.b.128", sixteen, *wide)
+    builder.store(builder.shuffle_vector(packed, packed, first), vector_at(builder, bytes_, at, eight), align=1)
+
+
+@operation(types.int64, lambda *_: None)  # AVX2 only, never called without
+def place_eight(builder: Any, mask: Any, place: Any, orders: Any, places: Any, at: Any) -> Any:
+    """places[at:] (uint16) = place + the mask's bits (0 to 7) that are set; `at` behind them. All 8 are written."""
+    wide = ir.VectorType(ir.IntType(16), 8)
+    numbers = builder.zext(load_order(builder, orders, mask), wide)
+    numbers = builder.add(numbers, splat_scalar(builder, builder.trunc(place, ir.IntType(16)), 8))
+    builder.store(numbers, vector_at(builder, places, at, wide), align=2)
+    return builder.add(at, builder.ctpop(mask))
 
 
 @operation(F32x16, lambda array, index: array.reshape(-1)[index : index + LANES].astype(np.float32))
