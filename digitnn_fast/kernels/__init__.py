@@ -29,15 +29,13 @@ KERNELS = {
         Kernel("inference.softmax", things.Scores),
         Kernel(
             "descent.minibatch.epoch",
-            *(things.Worker, things.Examples, things.Rates, things.Distortion, things.State, things.State),
-            *(things.Meeting, things.EpochScratch, things.Loss),
+            *("Worker", "Examples", "Rates", things.Distortion, "State", "State", "Meeting", "EpochScratch", "Loss"),
             returns=True,
         ),
-        Kernel("descent.listing.list_blocks", things.Listing, things.Lists),
+        Kernel("descent.listing.list_blocks", "Listing", "Lists"),
         Kernel(
             "descent.fullbatch.epoch",
-            *(things.Worker, things.Examples, things.Rates, things.Lists, things.State, things.State),
-            *(things.Parts, things.Meeting, things.FullBatchScratch, things.Loss),
+            *("Worker", "Examples", "Rates", "Lists", "State", "State", "Parts", "Meeting", "FullBatchScratch", "Loss"),
             returns=True,
         ),
     )

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.kernels import KERNELS
-from digitnn_fast.kernels.arguments import (
-    Distortion,
+from digitnn_fast.kernels.arguments import Distortion
+from digitnn_fast.kernels.descent.arguments import (
     EpochScratch,
     Examples,
     FullBatchScratch,

@@ -6,7 +6,6 @@ a file is used only if it is this user's or root's, and nobody else may write it
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
@@ -15,13 +14,14 @@ import time
 import warnings
 from contextlib import suppress
 from functools import cache
+from importlib.util import source_hash
 from pathlib import Path
 
 from digitnn_fast.home import HOME, PACKED
 
 KERNELS = HOME / "kernels"
 LARGEST = 1 << 26  # bytes; a kernel has 10 to 100 kB
-LITTER = re.compile(r"\.digitnn-fast-code-\d+-[0-9a-f]{8}\.tmp")
+LITTER = r"\.digitnn-fast-code-\d+-[0-9a-f]{8}\.tmp"
 ABANDONED = 86_400.0  # seconds after which nobody writes such a file any more
 
 
@@ -113,14 +113,19 @@ def _say(reason: str) -> None:
     warnings.warn(f"cache of machine code: {reason}", CacheWarning, stacklevel=2)
 
 
+def digest(content: bytes) -> bytes:
+    """64 bits that stand for the content, by what Python has for its own compiled files: hashlib takes 2 ms to load."""
+    return source_hash(content)
+
+
 def sealed(name: str, machine_code: bytes) -> bytes:
     """Machine code behind a checksum, of the name too: another kernel's code would be linked to address 0."""
-    return hashlib.sha256(name.encode() + machine_code).digest() + machine_code
+    return digest(name.encode() + machine_code) + machine_code
 
 
 def unsealed(name: str, content: bytes) -> bytes | None:
     """The machine code, or None if it is damaged or another one's: LLVM would abort the process."""
-    machine_code = content[32:]
+    machine_code = content[8:]
     return machine_code if content and sealed(name, machine_code) == content else None
 
 
@@ -150,5 +155,5 @@ def _sweep(folder: Path) -> None:
     """Remove what processes left that were killed while they wrote."""
     with suppress(OSError):
         for path in folder.iterdir():
-            if LITTER.fullmatch(path.name) and time.time() - path.lstat().st_mtime > ABANDONED:
+            if re.fullmatch(LITTER, path.name) and time.time() - path.lstat().st_mtime > ABANDONED:
                 path.unlink()

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from digitnn_fast.kernels.machine.arguments import POINTER
 from digitnn_fast.kernels.machine.jit import OPTIONS, processor
+from digitnn_fast.kernels.machine.mapping import SYSTEM
 
 if TYPE_CHECKING:
     import subprocess
-
-SYSTEM = ("memcpy", "memset", "memmove", "sched_yield", "SwitchToThread")  # what kernels may call
 
 
 def compile_alone(function: Any, signature: Any, symbol: str, kinds: Sequence[str]) -> bytes:

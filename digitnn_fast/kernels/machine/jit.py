@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
+CHOSEN = {"NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"}  # variables that choose another processor than is here
+ABILITIES = "/sys/devices/system/cpu/modalias"
 DISABLE_JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 OPTIONS: dict[str, Any] = {
@@ -67,9 +70,28 @@ def settings_for(level: str) -> dict[str, str]:
     return dict(zip(("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"), LEVELS[level], strict=True))
 
 
+@cache
+def here() -> str:
+    """What machine code for `processor()` goes by: Linux's list of all that an x86 can do, else LLVM's words.
+
+    To ask LLVM takes 0.03 s, for which llvmlite is imported.
+    """
+    if CHOSEN.isdisjoint(os.environ):
+        with suppress(OSError, UnicodeError), open(ABILITIES, encoding="ascii") as file:
+            if (text := file.read()).startswith("cpu:type:x86"):
+                return text
+    return " ".join(processor())
+
+
+def targets() -> Iterator[str]:
+    """What machine code that runs here goes by, the best first."""
+    yield here()
+    yield from map(" ".join, levels_below())
+
+
 def levels_below() -> list[Processor]:
     """Those of `LEVELS` whose machine code runs on `processor()`; none if that is not the one that is here."""
-    if not {"NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"}.isdisjoint(os.environ):
+    if not CHOSEN.isdisjoint(os.environ):
         return []
     here = set(processor().features.split(","))
     return [level for level in LEVELS.values() if here.issuperset(level.features.split(","))]

@@ -1,10 +1,19 @@
-"""Links machine code, by llvmlite alone."""
+"""Links machine code: by `mapping` where that can do it, else by llvmlite."""
 
 from __future__ import annotations
 
 import threading
 
 from digitnn_fast.kernels.machine.jit import processor
+from digitnn_fast.kernels.machine.mapping import NotSimpleError, mapped
+
+
+def linked(machine_code: bytes, symbol: str) -> int:
+    """The address of that function; ImportError or OSError if it takes llvmlite, and that can't be loaded."""
+    try:
+        return mapped(machine_code, symbol)
+    except NotSimpleError:
+        return Engine.get().link(machine_code, symbol)
 
 
 class Engine:
