@@ -12,12 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from digitnn_fast.checks import counted
 from digitnn_fast.columns import kaggle_names
-from digitnn_fast.images import preprocess
 from digitnn_fast.levels import check_levels
 from digitnn_fast.sizes import PIXELS, SIDE
 from digitnn_fast.utils import check_labels
 
-NUMBERED = re.compile(r"(\D*)(\d+)")  # pixel7
+NUMBERED = r"(\D*)(\d+)"  # pixel7
 DIGITS = tuple("0123456789")
 FORMS = "an array, a table, a picture or a list of them"
 SHAPES = "(784,), (28, 28), (n, 784) or (n, 28, 28)"
@@ -35,6 +34,8 @@ def as_pixels(images: Any) -> NDArray[np.uint8]:
     TypeError or ValueError, one line, for anything else. LevelsWarning if most pixels are ink, or all are faint.
     """
     if is_source(images):
+        from digitnn_fast.images import preprocess  # 5 ms, which tables do not need
+
         return preprocess(images)
     if isinstance(images, (list, tuple)):
         return _join(images)
@@ -83,7 +84,7 @@ def column_order(names: Sequence[Any]) -> list[int] | None:
     Names are those that `kaggle_names` knows. ValueError for names that are almost these.
     """
     texts = kaggle_names([str(name) for name in names])
-    numbered = [NUMBERED.fullmatch(text) for text in texts]
+    numbered = [re.fullmatch(NUMBERED, text) for text in texts]
     prefixes = [match[1] for match in numbered if match]
     if len(prefixes) <= len(texts) // 2:
         odd = [text for text in texts if re.search(r"\d", text)]

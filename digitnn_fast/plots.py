@@ -121,7 +121,8 @@ def hidden_units(network: Network) -> Figure:
 
     Weights of pixels are where the pixels are; those of directions make a disc of 16 sectors for each of 7 by 7 cells.
     """
-    weights, (places, red, units, across) = np.asarray(network.W1), PREPROCESSINGS[network.preprocessing].units
+    weights, shows = np.asarray(network.W1), PREPROCESSINGS[network.preprocessing].units
+    (_, red, units, across), places = shows, shows.places
     strongest = np.sort(np.argsort(-np.abs(weights).sum(axis=0), kind="stable")[:units])
     figure = _figure(10, 9.5 / across * -(-len(strongest) // across) + 0.9)
     shown = "the hidden units" if len(strongest) == network.hidden else f"{units} of {network.hidden:,} hidden units"

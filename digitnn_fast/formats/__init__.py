@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,16 @@ from numpy.typing import NDArray
 from digitnn_fast import kaggle
 from digitnn_fast.checks import shortened
 from digitnn_fast.files import Path, is_pipe
-from digitnn_fast.formats.archives import names_of
-from digitnn_fast.formats.contents import Block, Contents, Wanted, check_pairs, checked, read_contents, read_label_file
 from digitnn_fast.formats.kinds import FormatError, Kind, Shared, identify
 from digitnn_fast.formats.spool import Spool
 from digitnn_fast.kaggle.form import LONGEST_ID
 from digitnn_fast.kaggle.gathering import Gathering, joined
 from digitnn_fast.kaggle.table import Opener, open_file, os_reason
 from digitnn_fast.levels import check_labels_differ
+
+# `contents`, and zipfile, are imported where they are used: a table needs neither, and they take 5 ms.
+if TYPE_CHECKING:
+    from digitnn_fast.formats.contents import Block, Contents
 
 __all__ = ["Answers", "DigitFile", "FormatError", "Ids"]
 
@@ -34,7 +36,7 @@ Progress = Callable[[int, "int | None"], None]
 
 # What the file of the labels of a file of images is called: MNIST's own names, and those of its kin.
 LABEL_FILES = (("images", "labels"), ("idx3", "idx1")), (("imgs", "labels"),), (("x_", "y_"),), (("X_", "y_"),)
-NO_ID = re.compile(r"[\0\r\n]")  # what no line of a submission may hold
+NO_ID = r"[\0\r\n]"  # what no line of a submission may hold
 
 
 class Ids(NamedTuple):
@@ -71,7 +73,7 @@ class DigitFile:
         """Images (n, 784), with or without labels in the file."""
         if self._kind is Kind.TABLE:
             return kaggle.read_images(self.name, threads, progress, self._opener)
-        return self._all(Wanted(), progress)[0]
+        return self._all(progress)[0]
 
     def read_labelled(
         self, threads: int | None = None, progress: Progress | None = None, train: bool = False
@@ -86,11 +88,13 @@ class DigitFile:
         if beside is None and self._kind is Kind.TABLE:
             return kaggle.read_train(self.name, threads, progress, self._opener)
         if beside is None:
-            images, labels = self._all(Wanted(train, labelled=True), progress)
+            images, labels = self._all(progress, train=train, labelled=True)
             if labels is None:
                 text = "with --labels, or beside it under the name that MNIST's own files have"
                 raise FormatError(f"{self.name}: there are no labels with these images; give them {text}")
             return images, labels
+        from digitnn_fast.formats.contents import check_pairs, read_label_file
+
         images = self.read(threads, progress)
         with self._shared(beside) as file:
             labels = read_label_file(file, beside)
@@ -122,12 +126,14 @@ class DigitFile:
         Only a table is read by threads, which call `function` at once.
         """
         if self._kind is not Kind.TABLE:
-            with self._contents(Wanted(), progress) as contents:
+            with self._contents(progress) as contents:
                 return self._answers(contents.blocks, function, contents.id_name)
         names, usual = kaggle.read_names(self.name, self._opener)
         own = kaggle.own_id(names)
         if own is None or "label" in usual:
             return Answers(kaggle.map_test(self.name, function, threads, progress, opener=self._opener))
+        from digitnn_fast.formats.contents import Block, checked
+
         with self._shared() as file:
             size = file.size
         blocks = (Block(images, ids) for images, ids in kaggle.iter_images(self.name, own, self._opener))
@@ -144,6 +150,8 @@ class DigitFile:
     def _holds_several(self) -> bool:
         if self._kind is not Kind.NPZ:
             return False
+        from digitnn_fast.formats.archives import names_of
+
         with self._shared() as file:
             return len(names_of(file)) > 1
 
@@ -165,10 +173,12 @@ class DigitFile:
             return identify(file, self.name)[0]
 
     @contextmanager
-    def _contents(self, wanted: Wanted, progress: Progress | None) -> Iterator[Contents]:
+    def _contents(self, progress: Progress | None, train: bool = False, labelled: bool = False) -> Iterator[Contents]:
+        from digitnn_fast.formats.contents import Wanted, read_contents
+
         with self._shared() as file:
             kind, stream = identify(file, self.name)
-            found = read_contents(kind, stream, file, file.size, self.name, wanted)
+            found = read_contents(kind, stream, file, file.size, self.name, Wanted(train, labelled))
             yield found._replace(blocks=_told(found.blocks, file, progress)) if progress else found
 
     def _answers(
@@ -187,18 +197,18 @@ class DigitFile:
             return Answers(np.concatenate(results))
         seen: set[str] = set()
         for row, text in enumerate(texts, 1):
-            if not 0 < len(text) <= LONGEST_ID or NO_ID.search(text):
+            if not 0 < len(text) <= LONGEST_ID or re.search(NO_ID, text):
                 raise FormatError(f"{self.name}: row {row}, column {id_name}: this can't be an id")
             if text in seen:
                 raise FormatError(f"{self.name}: row {row}, column {id_name}: {shortened(text)} occurs twice")
             seen.add(text)
         return Answers(np.concatenate(results), Ids(id_name, texts))
 
-    def _all(self, wanted: Wanted, progress: Progress | None) -> tuple[Bytes, Bytes | None]:
+    def _all(self, progress: Progress | None, **wanted: bool) -> tuple[Bytes, Bytes | None]:
         gathering = Gathering(self.name, FormatError)
         parts: list[Bytes] = []
         labels: list[Bytes] = []
-        with self._contents(wanted, progress) as contents:
+        with self._contents(progress, **wanted) as contents:
             for block in contents.blocks:
                 parts.append(gathering.keep(block.images))
                 if block.labels is not None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.images import preprocess
-from digitnn_fast.images.read import FORMATS, begins_as_picture
+from digitnn_fast.picture_files import FORMATS, begins_as_picture
 from digitnn_fast.sizes import PIXELS, SIDE
 
 PNG = b"\x89PNG\r\n\x1a\n"

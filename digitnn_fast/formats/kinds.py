@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from digitnn_fast.checks import reason_of
-from digitnn_fast.images.read import begins_as_picture
+from digitnn_fast.picture_files import begins_as_picture
 
 GZIP, ZIP = b"\x1f\x8b", b"PK\3\4"
 BUFFER = 1 << 16

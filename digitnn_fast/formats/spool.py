@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from typing import Any
 
 from digitnn_fast.checks import require
@@ -54,6 +53,8 @@ class Spool:
             return False
 
     def _on_disk(self, pipe: io.BufferedReader, name: str) -> Any:
+        import tempfile  # 2 ms, for what is rare
+
         file = tempfile.TemporaryFile()  # noqa: SIM115  # it goes with this object
         part = self._content
         while part:

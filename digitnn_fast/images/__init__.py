@@ -18,9 +18,10 @@ from digitnn_fast.images.fit import TINY, fit
 from digitnn_fast.images.ink import Levels, find_ink, is_dark_on_light, reflected
 from digitnn_fast.images.lines import is_form, without_forms, without_lines
 from digitnn_fast.images.parts import EDGE, Box, Part, choose, columns, find_parts, is_dust, measured
-from digitnn_fast.images.read import ENDINGS, BlankPictureError, PictureError, is_picture, name_of, read_colours
+from digitnn_fast.images.read import BlankPictureError, PictureError, name_of, read_colours
 from digitnn_fast.images.shadows import is_shadow
 from digitnn_fast.images.touching import Judge, apart
+from digitnn_fast.picture_files import ENDINGS, is_picture
 
 if TYPE_CHECKING:
     from digitnn_fast.images.read import Source

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.checks import reason_of, shortened
+from digitnn_fast.picture_files import FORMATS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -22,21 +23,6 @@ if TYPE_CHECKING:
     Source = str | os.PathLike[str] | bytes | bytearray | BinaryIO | Image
 
 WORK = 512  # pixels of the longer side that is worked on: a digit of a twentieth of a photo still has 25
-# The formats that are read, as Pillow calls them, and how their files end; none that runs another program, as EPS does.
-FORMATS = {
-    "PNG": (".png",),
-    "JPEG": (".jpg", ".jpeg"),
-    "WEBP": (".webp",),
-    "BMP": (".bmp",),
-    "GIF": (".gif",),
-    "TIFF": (".tif", ".tiff"),
-    "PPM": (".ppm", ".pgm", ".pbm"),
-}
-ENDINGS = tuple(ending for endings in FORMATS.values() for ending in endings)
-# What these formats begin with; a table may begin with a column P1, or with BMI.
-STARTS = re.compile(
-    rb"\x89PNG|\xff\xd8\xff|RIFF....WEBP|BM....\0\0\0\0|GIF8|II[*+]\0|MM\0[*+]|P[1-6]\s+[\d#]", re.DOTALL
-)
 MAX_PIXELS = 120_000_000  # of a file, and so a limit on the time
 MAX_BYTES = 200_000_000  # while it is decoded
 STEPS = 12  # rows and columns that differ from the one before, at least: a drawing of a box has fewer
@@ -51,16 +37,6 @@ class PictureError(ValueError):
 
 class BlankPictureError(PictureError):
     """A picture on which nothing is written."""
-
-
-def is_picture(name: str) -> bool:
-    """Whether a file's name ends as pictures do."""
-    return name.lower().endswith(ENDINGS)
-
-
-def begins_as_picture(content: bytes) -> bool:
-    """Whether these are the first bytes of a picture in one of FORMATS."""
-    return STARTS.match(content) is not None
 
 
 def read_colours(source: Source) -> NDArray[np.uint8]:

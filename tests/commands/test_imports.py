@@ -36,4 +36,8 @@ def test_predict_loads_neither_numba_nor_pandas_nor_bars(folder, tmp_path):
     # rich.console is typer's own import until its version 0.17.
     assert not loaded & {"numba", "pandas", "rich.progress", "digitnn_fast.training"}
     assert "typer" not in loaded  # nor even that, in the plain form
+    # Nor what other files need, or other answers, or NumPy's masked arrays, which np.unique loads.
+    for name in ("images", "formats.contents", "training", "reference.rows", "kernels.descent.arguments"):
+        assert f"digitnn_fast.{name}" not in loaded
+    assert not loaded & {"numpy.ma", "numpy.random", "hashlib", "tempfile", "traceback", "subprocess", "gzip"}
     assert "typer" in modules_after("predict", *files, "--threads", 1)

@@ -12,8 +12,8 @@ from shard_files import table
 
 from digitnn_fast.formats import DigitFile, FormatError
 from digitnn_fast.formats.encoded import is_encoded
-from digitnn_fast.images.read import FORMATS
 from digitnn_fast.kernels.machine import jit
+from digitnn_fast.picture_files import FORMATS
 
 MODES = {".pbm": "1", ".pgm": "L"}
 
