@@ -6,7 +6,6 @@ import errno
 import os
 import signal
 import sys
-import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from digitnn_fast.checks import printable
-from digitnn_fast.commands import plain
+from digitnn_fast.commands import litter, plain
 from digitnn_fast.commands.progress import Loudness
 from digitnn_fast.levels import LevelsWarning
 
@@ -42,6 +41,8 @@ def run(arguments: list[str]) -> int:
         if (reason := _reason(error)) is None:
             raise
         if Loudness.verbose:
+            import traceback
+
             traceback.print_exc()
         return _fail(f"error: {reason}", USER_ERROR)
 
@@ -124,6 +125,7 @@ def main() -> NoReturn:
     if code == BROKEN_PIPE:
         # Buffered output has nowhere to go, and Python would complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    litter.keep()
     sys.exit(code)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from digitnn_fast.checks import counted
+from digitnn_fast.commands import litter
 from digitnn_fast.commands.progress import Shown
 from digitnn_fast.commands.report import print_made, rate_text, report_stream
 
@@ -30,7 +32,11 @@ def predict(
 ) -> None:
     """The work of the command, whose options `predicting.predict` explains."""
     watch = Shown()
+    # NumPy's library for matrices, which is not used here, starts a thread for each CPU that spins for 0.03 s.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from digitnn_fast.jobs import predicting
+
+    litter.look()
 
     rows = predicting.predict(
         test, out, watch, model=model, sample=sample, probabilities=probabilities, threads=threads
