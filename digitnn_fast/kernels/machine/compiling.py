@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from digitnn_fast.kernels.machine.arguments import POINTER
 from digitnn_fast.kernels.machine.jit import OPTIONS, processor
@@ -54,6 +54,7 @@ def _postponed_passes() -> Callable[[Any], None]:
         getattr(owner, name)
         setattr(owner, name, nothing)
     gc.disable()  # a tenth of the time, for 100 MB that soon are free again
+    sys.modules.setdefault("scipy", cast(Any, None))  # numba would ask it for a BLAS, 0.1 s, which no kernel calls
     return optimize
 
 
