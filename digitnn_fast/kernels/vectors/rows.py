@@ -131,14 +131,19 @@ def _gathered(builder: Any, pixels: Any, place: Any, inside: Any) -> Any:
     """Lanes of four pixels: one at a `place`, the one right of it, the one below, and the one right below."""
     start = splat_scalar(builder, builder.ptrtoint(pixels, ir.IntType(64)))
     alignment, nothing = ir.Constant(ir.IntType(32), 1), ir.Constant(WORD, None)
+    place = builder.select(
+        inside, place, nothing
+    )  # all lanes read: on many processors each one that may not is a branch
+    everywhere = ir.Constant(inside.type, [1] * LANES)
 
     def gather(place: Any) -> Any:
         far = builder.zext(place, ir.VectorType(ir.IntType(64), LANES))
         words = builder.inttoptr(builder.add(start, far), ir.VectorType(ir.IntType(32).as_pointer(), LANES))
-        return call(builder, "llvm.masked.gather.v16i32.v16p0", WORD, words, alignment, inside, nothing)
+        return call(builder, "llvm.masked.gather.v16i32.v16p0", WORD, words, alignment, everywhere, nothing)
 
     upper, lower = gather(place), gather(builder.add(place, each(SIDE)))
-    return builder.or_(builder.and_(upper, each(0xFFFF)), builder.shl(lower, each(16)))
+    four = builder.or_(builder.and_(upper, each(0xFFFF)), builder.shl(lower, each(16)))
+    return builder.select(inside, four, nothing)
 
 
 def _permuted(builder: Any, pixels: Any, place: Any, inside: Any) -> Any:
