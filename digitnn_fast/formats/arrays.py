@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ from digitnn_fast.npz import npy_header
 from digitnn_fast.sizes import PIXELS
 
 IDX_TYPES = {8: "uint8", 9: "int8", 11: "int16", 12: "int32", 13: "float32", 14: "float64"}
+NUMBERS = "biuf"  # kinds of dtypes
+DIGIT = re.compile(r"\s*\d(\.0*)?\s*")
 SHAPES = (PIXELS,), (28, 28), (28, 28, 1), (1, 28, 28)
 BLOCK = 4096  # images: 3 MB, some of which the CPU's caches still hold when they are predicted
 
@@ -40,6 +43,8 @@ def blocks(stream: io.BufferedReader, kind: Kind, name: str, size: int | None, m
     by columns is held as a whole, as no image is complete before the last of them: up to `most` bytes.
     """
     dtype, shape, header, by_columns = _header(stream, kind, name)
+    if dtype.kind not in NUMBERS:
+        raise FormatError(f"{name}: images must be integers 0..255 or floats 0..1, not {shortened(str(dtype))}")
     if len(shape) == 1:
         raise FormatError(f"{name}: a file of labels, not of images")
     if shape[1:] not in SHAPES:
@@ -66,12 +71,14 @@ def blocks(stream: io.BufferedReader, kind: Kind, name: str, size: int | None, m
 
 
 def read_labels(stream: io.BufferedReader, kind: Kind, name: str) -> NDArray[np.uint8]:
-    """Labels (n,) of a `.npy` or IDX file of n numbers; FormatError unless they are 0 to 9."""
+    """Labels (n,) of a `.npy` or IDX file of n numbers or texts; FormatError unless they are 0 to 9."""
     dtype, shape, *_ = _header(stream, kind, name)
     if len(shape) == 2 and shape[1] == 1:
         shape = shape[:1]
     if len(shape) != 1 or shape[0] > MAX_ROWS:
         raise FormatError(f"{name}: labels must be (n,), not {shortened(str(shape))}")
+    if dtype.kind not in NUMBERS + "U":
+        raise FormatError(f"{name}: labels must be numbers or texts, not {shortened(str(dtype))}")
     with damage(name):
         content = stream.read(shape[0] * dtype.itemsize + 1)
     if len(content) != shape[0] * dtype.itemsize:
@@ -79,12 +86,15 @@ def read_labels(stream: io.BufferedReader, kind: Kind, name: str) -> NDArray[np.
     return as_labels(np.frombuffer(content, dtype), name, 1)
 
 
-def as_labels(numbers: NDArray[Any], name: str, row: int) -> NDArray[np.uint8]:
+def as_labels(labels: NDArray[Any], name: str, row: int) -> NDArray[np.uint8]:
     """The same as uint8; FormatError for the first that is none of 0 to 9, the first of all being that of `row`."""
+    numbers = labels
+    if labels.dtype.kind not in NUMBERS:
+        numbers = np.array([float(text) if DIGIT.fullmatch(text) else np.nan for text in map(str, labels)])
     wrong = ~((numbers >= 0) & (numbers <= 9) & (numbers == np.rint(numbers)))
     if wrong.any():
         at = int(wrong.argmax())
-        raise FormatError(f"{name}: row {row + at}: {numbers[at]} is not a digit from 0 to 9")
+        raise FormatError(f"{name}: row {row + at}: {shortened(str(labels[at]))} is not a digit from 0 to 9")
     return numbers.astype(np.uint8)
 
 
@@ -110,8 +120,6 @@ def _npy_header(stream: io.BufferedReader, name: str) -> Header:
         raise FormatError(f"{name}: .npy format {version[0]}.{version[1]} is not for plain numbers")
     length = int.from_bytes(stream.peek(2)[:2], "little")
     shape, fortran, dtype = npy_header(stream)
-    if dtype.kind not in "biuf":
-        raise FormatError(f"{name}: images must be integers 0..255 or floats 0..1, not {shortened(str(dtype))}")
     if min(shape, default=0) < 0:
         raise FormatError(f"{name}: images must be (n, 784) or (n, 28, 28), not {shortened(str(shape))}")
     return Header(dtype, shape, 10 + length, fortran)

@@ -87,13 +87,9 @@ class ParquetImages:
         column = batch.column(self._label)
         if self._arrow.types.is_dictionary(column.type):  # as pandas' categories, and so OpenML's classes
             column = column.dictionary_decode()
-        if column.type in (self._arrow.string(), self._arrow.large_string()):
-            try:
-                column = column.cast(self._arrow.float64())
-            except self._arrow.ArrowInvalid as error:
-                raise FormatError(f"{self._name}: column {self._label}: {reason_of(error)}") from error
-        numbers = self._numbers(column, self._label, row)
-        return as_labels(numbers, f"{self._name}: column {self._label}", row)
+        is_text = column.type in (self._arrow.string(), self._arrow.large_string())
+        labels = column.to_numpy(zero_copy_only=False) if is_text else self._numbers(column, self._label, row)
+        return as_labels(labels, f"{self._name}: column {self._label}", row)
 
     def _numbers(self, column: Any, name: str, row: int) -> NDArray[Any]:
         """All numbers in a column, one for each row, or 784; lists may hold lists."""

@@ -60,6 +60,7 @@ LABELLED = {
     "csv of a spreadsheet": lambda: {"a.csv": CSV + 2 * (784 * b"," + b"\n")},
     "Keras' npz": lambda: {"mnist.npz": npz(x_train=SQUARES, y_train=LABELS, x_test=SQUARES, y_test=LABELS)},
     "npz of images and labels": lambda: {"a.npz": npz(images=IMAGES / 255, labels=LABELS.astype(np.int64))},
+    "npz with digits as texts": lambda: {"a.npz": npz(images=IMAGES, labels=LABELS.astype(str))},
     "npz of data and target": lambda: {"a.npz": npz(data=IMAGES, target=LABELS)},
     "npz in two files": lambda: {"k-imgs.npz": npz(arr_0=SQUARES), "k-labels.npz": npz(arr_0=LABELS)},
     "npy in two files": lambda: {"X_train.npy": npy(IMAGES), "y_train.npy": npy(LABELS[:, None].astype("i8"))},
@@ -128,6 +129,14 @@ REFUSED_LABELS = {
     "too few in an npz": (lambda: {"a.npz": npz(x=IMAGES, y=LABELS[1:])}, r"a\.npz: 59 labels, .*"),
     "ten": (lambda: {"a.npz": npz(x=IMAGES, y=LABELS + 1)}, r"a\.npz: y: row \d+: 10 is not a digit from 0 to 9"),
     "halves": (lambda: {"a.npz": npz(x=IMAGES, y=LABELS / 2)}, r"a\.npz: y: row \d+: \S+ is not a digit .*"),
+    "words": (
+        lambda: {"a.npz": npz(x=IMAGES, y=["1"] * 59 + ["six"])},
+        r"a\.npz: y: row 60: six is not a digit from 0 to 9",
+    ),
+    "objects": (
+        lambda: {"a.npz": npz(x=IMAGES, y=LABELS.astype(object))},
+        r"a\.npz: y: labels must be numbers or texts, not object",
+    ),
     "a matrix": (lambda: {"a.npz": npz(x=IMAGES, y=np.eye(60))}, r"a\.npz: y: labels must be \(n,\), not \(60, 60\)"),
     "none in parquet": (lambda: {"a.parquet": parquet(COLUMNS)}, r"a\.parquet: there must be one column of digits, .*"),
     "ten in parquet": (
@@ -139,8 +148,8 @@ REFUSED_LABELS = {
         r"a\.parquet: there must be one column of digits, called label",
     ),
     "words in parquet": (
-        lambda: {"a.parquet": parquet({"label": ["one"] * 60, **COLUMNS})},
-        r"a\.parquet: column label: Failed to parse string: 'one' .*",
+        lambda: {"a.parquet": parquet({"label": ["1"] * 59 + ["one"], **COLUMNS})},
+        r"a\.parquet: column label: row 60: one is not a digit from 0 to 9",
     ),
     "null in parquet": (
         lambda: {"a.parquet": parquet({"label": [None, *LABELS[1:].tolist()], **COLUMNS})},
