@@ -30,7 +30,8 @@ class Spool:
                     if len(self._content) == IN_MEMORY:
                         self._file = self._on_disk(pipe, name)
             except OSError as error:
-                raise FormatError(f"{name}: {os_reason(error)}") from error
+                kept = f", kept in {tempfile.tempdir}" if len(self._content) == IN_MEMORY else ""
+                raise FormatError(f"{name}{kept}: {os_reason(error)}") from error
 
     def __call__(self, _path: Path = "") -> io.BufferedReader:
         """A file of it, at its beginning."""

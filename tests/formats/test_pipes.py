@@ -91,6 +91,22 @@ def test_a_zip_of_many_megabytes_is_read_to_its_end(piped, here):
         np.testing.assert_array_equal(DigitFile("-").read(), np.tile(IMAGES, (12, 1)))
 
 
+def test_a_full_disk_names_the_temporary_folder(tmp_path):
+    code = f"""if True:
+        import resource
+        from digitnn_fast.formats import DigitFile, FormatError, spool
+        spool.IN_MEMORY = spool.FIRST
+        resource.setrlimit(resource.RLIMIT_FSIZE, ({spool.FIRST}, {spool.FIRST}))
+        try:
+            DigitFile("-").read()
+        except FormatError as error:
+            print(error)"""
+    header, rows = TEST.split(b"\n", 1)
+    given = {"input": header + b"\n" + 12 * rows, "capture_output": True, "env": os.environ | {"TMPDIR": str(tmp_path)}}
+    done = subprocess.run([sys.executable, "-c", code], **given)
+    assert done.stdout.decode() == f"standard input, kept in {tmp_path}: File too large\n", done.stderr
+
+
 SUBMISSIONS = {  # and what `validate` says of them
     "ImageId,Label\n1,7\n2,0\n": "valid  - (2 rows, ",
     "ImageId,Label\r\n1,7\r\n2,0\r\n": "valid  - (2 rows, ",
