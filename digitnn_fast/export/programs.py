@@ -51,9 +51,8 @@ def run_tool(
     try:
         process = subprocess.Popen(command, cwd=folder, start_new_session=os.name == "posix", **pipes)  # type: ignore[call-overload]
     except (OSError, ValueError) as error:  # not for this processor, no permission
-        raise ToolError(
-            f"{name} can't be started: {error.strerror if isinstance(error, OSError) else error}"
-        ) from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ToolError(f"{os.fsdecode(command[0])} can't be started: {reason}") from error
     try:
         out, errors = process.communicate(given, timeout=PATIENCE)
     except subprocess.TimeoutExpired as error:

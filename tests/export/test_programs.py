@@ -45,7 +45,7 @@ def test_what_it_prints():
 def test_one_line_if_it_fails(text, reason, tmp_path):
     with pytest.raises(ToolError) as refusal:
         run_tool([script(tmp_path / "tool", text)])
-    assert str(refusal.value).startswith(f"tool {reason}")
+    assert str(refusal.value).startswith(f"{tmp_path / 'tool' if 'started' in reason else 'tool'} {reason}")
     assert "\n" not in str(refusal.value) and len(str(refusal.value)) < 400
 
 

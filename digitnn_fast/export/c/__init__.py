@@ -132,7 +132,7 @@ def _selftest(code: Path, prefix: str) -> str:
         try:
             tools.run_tool([program])
         except tools.ToolError as error:
-            raise SelfTestError(f"selftest.c: the C answers otherwise than it should: {error}") from error
+            raise SelfTestError(f"selftest.c does not pass: {error}") from error
     return f"compiled by {command[0]} and passed"
 
 

@@ -1,5 +1,6 @@
 """The command `export --to c`: what it says, what it refuses, and that nothing is left when it fails."""
 
+import os
 import re
 import shutil
 
@@ -125,6 +126,21 @@ def test_the_compiler_of_the_environment_is_used(monkeypatch):
     ]
     monkeypatch.setenv("CC", "no-such-compiler")
     assert tools.compiler() == [next(name for name in ("cc", "gcc", "clang") if shutil.which(name))]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
+def test_a_temporary_folder_where_nothing_may_be_run(command, tmp_path, monkeypatch):
+    """As on servers whose /tmp is mounted so: here the compiler leaves a file that may not be run."""
+    compiler = tmp_path / "cc"
+    compiler.write_text('#!/bin/sh\nuntil [ "$1" = -o ]; do shift; done\n: > "$2"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CC", str(compiler))
+    code, _, error = command("small", "--out", tmp_path / "c")
+    assert code == 1
+    assert re.fullmatch(
+        "error: selftest.c does not pass: /.*/selftest can't be started: Permission denied; nothing was written\n",
+        error,
+    )
 
 
 BOTH = """
