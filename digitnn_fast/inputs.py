@@ -25,10 +25,10 @@ SHAPES = "(784,), (28, 28), (n, 784) or (n, 28, 28)"
 def as_pixels(images: Any) -> NDArray[np.uint8]:
     """Grey levels (n, 784), or (784,) of one image.
 
-    Arrays of NumPy, or of any library that has `__array__` or DLPack, are (784,) or (28, 28) for one image, (n, 784)
-    or (n, 28, 28) for many, and may have an axis of one channel. Tables of pandas, polars and PyArrow have a column
-    for each pixel; columns with numbers in their names are put in that order. A list or a tuple holds any of these.
-    A path, a Pillow image, an open file, its bytes or a `data:` URL is a picture, for `preprocess`.
+    Arrays of NumPy, sparse ones of SciPy, or of any library that has `__array__` or DLPack, are (784,) or (28, 28) for
+    one image, (n, 784) or (n, 28, 28) for many, and may have an axis of one channel. Tables of pandas, polars and
+    PyArrow have a column for each pixel; columns with numbers in their names are put in that order. A list or a tuple
+    holds any of these. A path, a Pillow image, an open file, its bytes or a `data:` URL is a picture, for `preprocess`.
 
     Integers are 0 (paper) to 255 (ink), booleans paper or ink. Floats are 0 to 1, or whole numbers up to 255.
     TypeError or ValueError, one line, for anything else. LevelsWarning if most pixels are ink, or all are faint.
@@ -128,6 +128,8 @@ def _array(images: Any) -> NDArray[Any]:
         return array if order is None else array[order]
     if hasattr(images, "detach"):  # torch's tensors, which may belong to a GPU and a gradient
         images = images.detach().cpu()
+    if hasattr(images, "toarray"):  # SciPy's sparse matrices, as LIBSVM's MNIST is read
+        return np.asarray(images.toarray())
     if hasattr(images, "__array__"):
         return np.asarray(images)
     if hasattr(images, "__dlpack__"):

@@ -58,6 +58,12 @@ def polars_frame():
     return polars.DataFrame({NAMES[at]: IMAGES[:, at] for at in SHUFFLED})
 
 
+def sparse(kind):
+    from scipy import sparse
+
+    return getattr(sparse, kind)(IMAGES)
+
+
 def torch_tensor():
     import torch
 
@@ -95,11 +101,13 @@ READ = {  # each the same digits
     "PyArrow tensors": arrow_tensors,
     "PyArrow lists": arrow_lists,
     "polars": polars_frame,
+    "SciPy's rows": lambda: sparse("csr_array"),
+    "SciPy's triples": lambda: sparse("coo_matrix"),
     "torch": torch_tensor,
     "by __array__": lambda: by_protocol("__array__"),
     "by DLPack": lambda: by_protocol("__dlpack__", "__dlpack_device__"),
 }
-NEEDS = {"PyArrow": "pyarrow", "polars": "polars", "torch": "torch", "Arrow": "pyarrow"}
+NEEDS = {"PyArrow": "pyarrow", "polars": "polars", "torch": "torch", "SciPy": "scipy", "Arrow": "pyarrow"}
 REFUSED = {
     "a label among the pixels": (lambda: FRAME.assign(label=LABELS), "images have a column 'label' among their pixels"),
     "a pixel missing": (lambda: FRAME.drop(columns="pixel5"), "but pixel 5 of 0 to 783 is missing"),
