@@ -30,8 +30,7 @@ class Spool:
                     if len(self._content) == IN_MEMORY:
                         self._file = self._on_disk(pipe, name)
             except OSError as error:
-                kept = f", kept in {tempfile.tempdir}" if len(self._content) == IN_MEMORY else ""
-                raise FormatError(f"{name}{kept}: {os_reason(error)}") from error
+                raise FormatError(f"{name}: {os_reason(error)}") from error
 
     def __call__(self, _path: Path = "") -> io.BufferedReader:
         """A file of it, at its beginning."""
@@ -56,12 +55,15 @@ class Spool:
     def _on_disk(self, pipe: io.BufferedReader, name: str) -> Any:
         import tempfile  # 2 ms, for what is rare
 
-        file = tempfile.TemporaryFile()  # noqa: SIM115  # it goes with this object
-        part = self._content
-        while part:
-            file.write(part)
-            require(file.tell() <= MOST, f"{name}: more than {MOST:,} bytes")
-            part = pipe.read(FIRST)
-        file.flush()
+        try:
+            file = tempfile.TemporaryFile()  # noqa: SIM115  # it goes with this object
+            part = self._content
+            while part:
+                file.write(part)
+                require(file.tell() <= MOST, f"{name}: more than {MOST:,} bytes")
+                part = pipe.read(FIRST)
+            file.flush()
+        except OSError as error:
+            raise FormatError(f"{name}, kept in {tempfile.tempdir}: {os_reason(error)}") from error
         self._content = b""
         return file
