@@ -1,7 +1,8 @@
-"""`python -m bench [--data FOLDER] [--only WORD]`: everything that is said about speed, measured.
+"""`python -m bench [--data FOLDER] [--only WORD | --table FILE]`: everything that is said about speed, measured.
 
 Every result is checked before a time is printed; ours and its rivals take turns, and medians are compared.
-Writes bench/RESULTS.md with its charts; with --only, which takes the cases whose name holds the word, it only prints.
+Writes bench/RESULTS.md with its charts; with --only, which takes the cases whose name holds the word, it only prints;
+with --table, as for another processor, it writes the table alone to that file.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from bench import charts, files, inference, node, page, roofline, training
+from bench import charts, files, inference, node, page, training
 from bench.data import add_data_option
 from bench.measure import HERE, World, amount, process, versions
 from digitnn_fast import __version__
@@ -34,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure digitnn-fast against its rivals.")
     add_data_option(parser)
     parser.add_argument("--only", metavar="WORD", default="", help="only the cases whose name holds this word")
+    parser.add_argument("--table", metavar="FILE", type=Path, help="write the table alone, to this file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         world = World(arguments.data, Path(folder))
@@ -43,8 +45,9 @@ def main() -> None:
             table.append(line)
         if arguments.only:
             return
-        text = [_about(), "", *table, "", *_sections(world)]
-    (HERE / "RESULTS.md").write_text("\n".join(["# Results", "", *text, ""]))
+        text = [_about(), "", *table, *([] if arguments.table else ["", *_sections(world)])]
+    report = arguments.table or HERE / "RESULTS.md"
+    report.write_text("\n".join(["# Results", "", *text, ""]))
 
 
 def _about() -> str:
@@ -68,9 +71,7 @@ def _table(world: World, word: str) -> Iterator[str]:
 
 
 def _sections(world: World) -> Iterator[str]:
-    yield from ("## What the machine would allow", "")
-    yield from roofline.lines(roofline.measure(world))
-    yield from ("", "## By batch size", "", "Images per second, in thousands.", "")
+    yield from ("## By batch size", "", "Images per second, in thousands.", "")
     series = inference.batch_sizes(world)
     yield "| images per call | " + " | ".join(f"{size:,}" for size in inference.BATCHES) + " |"
     yield "|---|" + "---|" * len(inference.BATCHES)

@@ -1,9 +1,9 @@
-"""`python -m bench.since COMMIT [--data FOLDER] [--runs N] [--dry]`: how many times as fast as at that commit we are.
+"""`python -m bench.since COMMIT [--data FOLDER] [--runs N] [--report FILE | --dry]`: how many times as fast as then.
 
 Each version does the same work in a process of its own, which lives as long as the measurement; they take turns. What
 `directions` makes of an image has changed, so each learns networks of its own, and must answer as its own reference.
 Networks alone get the same values from both, today's: that is equal work, as from pixels it is only the same job.
-Writes bench/SINCE.md; with --dry it only prints.
+Writes bench/SINCE.md, or that file, as for another processor; with --dry it only prints.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from digitnn_fast.benchmark import cpu_name, crowding
 from digitnn_fast.preprocessing import prepare
 
 ROOT = HERE.parent
-REPORT, VALUES = HERE / "SINCE.md", "values.npy"
+VALUES = "values.npy"
 LEAST, CLOSE = 0.95, 0.01  # accuracy of either version, and between the two: those of one class
 EPOCHS = 3  # that are not timed: rates still rise
 # What peers/since.py calls a work: what it is, the ratio asked at least, and the aim.
@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("commit", help="whose package is the rival; c728bbd was the last one of 0.1")
     add_data_option(parser)
     parser.add_argument("--runs", type=int, default=15, help="turns of each work")
+    parser.add_argument("--report", metavar="FILE", type=Path, default=HERE / "SINCE.md", help="what is written")
     parser.add_argument("--dry", action="store_true", help="only print")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -68,7 +69,7 @@ def main() -> None:
                 print(line, flush=True)
                 lines.append(line)
     if not chosen.dry:
-        REPORT.write_text("\n".join([*lines, ""]))
+        chosen.report.write_text("\n".join([*lines, ""]))
 
 
 def _checked_out(commit: str, folder: Path) -> Path:
