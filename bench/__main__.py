@@ -8,7 +8,6 @@ with --table, as for another processor, it writes the table alone to that file.
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import statistics
 import sys
@@ -19,9 +18,8 @@ from pathlib import Path
 
 from bench import charts, files, inference, node, page, training
 from bench.data import add_data_option
-from bench.measure import HERE, World, amount, process, versions
+from bench.measure import HERE, World, amount, machine, process, versions
 from digitnn_fast import __version__
-from digitnn_fast.benchmark import cpu_name
 
 CASES = (*inference.CASES, *node.CASES, *page.CASES, *training.CASES, *files.CASES)
 LIBRARIES = (
@@ -52,7 +50,7 @@ def main() -> None:
 
 def _about() -> str:
     return (
-        f"digitnn-fast {__version__}, {date.today()}, {cpu_name()}, {os.cpu_count()} CPUs, Python "
+        f"digitnn-fast {__version__}, {date.today()}, {machine()}, Python "
         f"{platform.python_version()}, {versions(LIBRARIES)}. One run of `python -m bench`: a ratio is the median "
         "of turns in which both ran, with the interval that holds it with 90%; times are medians with their quartiles. "
         "Each rival has its best batch size, its threads set, and what helps it (see bench/peers). Where the interval "

@@ -74,8 +74,9 @@ def _report(seen: dict[str, np.ndarray], mca: str, folder: Path) -> Iterator[str
     yield (
         f"By `python -m bench.counts` with llvm-mca {version}: what one visit takes in the first layer, for 64 hidden "
         "units and a value that is not zero, or in int8 a group of four. Cycles are those of LLVM's model of the "
-        "processor, with everything in the nearest cache. Where its busiest unit, by LLVM's name, is busy in nearly all of "
-        "them, only fewer visits help, or fewer loads. With AVX-512 a visit serves two images: either is not zero there."
+        "processor, with everything in the nearest cache. Where its busiest unit, by LLVM's name, is busy in nearly "
+        "all of them, only fewer visits help, or less for that unit to do. With AVX-512 a visit serves two images, "
+        "and either is not zero there."
     )
     what = "".join(f" {name}: visits an image, cycles |" for name in seen)
     yield from ("", f"| processor | network | instructions | loads | multiply-adds | cycles | busiest unit |{what}")

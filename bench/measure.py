@@ -19,7 +19,8 @@ import numpy as np
 
 from bench.data import unpacked
 from digitnn_fast import Network, kaggle
-from digitnn_fast.benchmark import in_turn
+from digitnn_fast.benchmark import cpu_name, in_turn
+from digitnn_fast.kernels.machine.jit import has_feature
 from digitnn_fast.training import train
 from digitnn_fast.training.loop import split
 
@@ -169,6 +170,13 @@ def versions(libraries: Iterable[str]) -> str:
         except PackageNotFoundError:
             texts.append(f"without {library}")
     return ", ".join(texts)
+
+
+def machine() -> str:
+    """The processor, the best of its extensions that kernels use, and how many there are."""
+    known = {"avx512vnni": "AVX-512 VNNI", "avx512f": "AVX-512", "avx2": "AVX2"}
+    best = next((f" with {name}" for feature, name in known.items() if has_feature(feature)), "")
+    return f"{cpu_name()}{best}, {os.cpu_count()} CPUs"
 
 
 def amount(seconds: float) -> str:

@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 
 from bench.data import add_data_option
-from bench.measure import HERE, OURS, World, race, ratio, require, versions
-from digitnn_fast.benchmark import cpu_name, crowding
+from bench.measure import HERE, OURS, World, machine, race, ratio, require, versions
+from digitnn_fast.benchmark import crowding
 from digitnn_fast.preprocessing import prepare
 
 ROOT = HERE.parent
@@ -114,8 +114,8 @@ def _report(commit: str, ours: Ask, theirs: Ask, runs: int) -> Iterator[str]:
     right = [_compared(word, theirs, ours) for word in ("accuracy 64", "accuracy 1024")]
     yield from (f"# Since {then}", "")
     yield (
-        f"digitnn-fast {ours('version')} ({_git('describe', '--always', '--dirty')}), {date.today()}, {cpu_name()}, "
-        f"{os.cpu_count()} CPUs, Python {platform.python_version()}, {versions(('numpy', 'numba'))}. One run of "
+        f"digitnn-fast {ours('version')} ({_git('describe', '--always', '--dirty')}), {date.today()}, {machine()}, "
+        f"Python {platform.python_version()}, {versions(('numpy', 'numba'))}. One run of "
         f"`python -m bench.since {commit}`, {runs} turns of each work: a ratio is the median of turns in which both "
         "ran, with the interval that holds it with 90%; times are medians with their quartiles."
     )
