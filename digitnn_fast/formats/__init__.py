@@ -29,7 +29,7 @@ from digitnn_fast.levels import check_labels_differ
 if TYPE_CHECKING:
     from digitnn_fast.formats.contents import Block, Contents
 
-__all__ = ["Answers", "DigitFile", "FormatError", "Ids"]
+__all__ = ["Answers", "DigitFile", "FormatError", "Ids", "label_names"]
 
 Bytes = NDArray[np.uint8]
 Progress = Callable[[int, "int | None"], None]
@@ -108,15 +108,8 @@ class DigitFile:
         if self._kind in (Kind.TABLE, Kind.PARQUET) or self._holds_several():
             return None
         folder, name = os.path.split(os.fsdecode(self.path))
-        for changes in LABEL_FILES:
-            other = name
-            for old, new in changes:
-                other = other.replace(old, new)
-            for ending in ("", ".gz"):
-                beside = os.path.join(folder, other.removesuffix(".gz") + ending)
-                if other != name and os.path.isfile(beside):
-                    return beside
-        return None
+        paths = (os.path.join(folder, other) for other in label_names(name))
+        return next(filter(os.path.isfile, paths), None)
 
     def map(
         self, function: Callable[[Bytes], NDArray[Any]], threads: int | None = None, progress: Progress | None = None
@@ -216,6 +209,16 @@ class DigitFile:
         if not parts:
             raise FormatError(f"{self.name}: there are no images in it")
         return joined(parts), np.concatenate(labels) if labels else None
+
+
+def label_names(name: str) -> Iterator[str]:
+    """What the file of the labels may be called that lies beside a file of images of that name."""
+    for changes in LABEL_FILES:
+        other = name
+        for old, new in changes:
+            other = other.replace(old, new)
+        if other != name:
+            yield from (other.removesuffix(".gz") + ending for ending in ("", ".gz"))
 
 
 def _told(blocks: Iterator[Block], file: Shared, progress: Progress) -> Iterator[Block]:

@@ -9,23 +9,12 @@ from typing import NamedTuple
 
 from digitnn_fast import images
 from digitnn_fast.files import STANDARD, is_hidden
+from digitnn_fast.formats import label_names
 from digitnn_fast.shards import manifest, store
 from digitnn_fast.shards.store import ShardError
 
-ENDINGS = (
-    ".csv",
-    ".csv.gz",
-    ".csv.zip",
-    ".parquet",
-    ".pq",
-    ".npy",
-    ".npz",
-    ".npy.gz",
-    ".idx",
-    "-ubyte",
-    ".idx.gz",
-    "-ubyte.gz",
-)
+ARRAYS = ".npy", ".npz", ".npy.gz", ".idx", "-ubyte", ".idx.gz", "-ubyte.gz"  # their labels lie in a second file
+ENDINGS = ".csv", ".csv.gz", ".csv.zip", ".parquet", ".pq", *ARRAYS
 PACKED = (".gz", ".zip")
 
 
@@ -40,8 +29,9 @@ def find_shards(inputs: Sequence[str], out: str, format: str = "csv") -> list[Ta
     """The shards among `inputs`, files, patterns and folders, and their results in the folder `out`.
 
     A folder stands for all files in it, and in its folders, that end as shards do; and each folder that holds pictures
-    is a shard too. What is hidden is none of them, nor what lies in `out` below the folder or has a manifest beside it.
-    A result is called as its shard, and lies as deep in `out` as that in the folder or pattern.
+    is a shard too. None of them is what is hidden, what lies in `out` below the folder or has a manifest beside it, and
+    the labels of images beside them. A result is called as its shard, and lies as deep in `out` as that in the folder
+    or pattern.
     ShardError if there are none, or if two would be called the same.
     """
     tasks: dict[str, Task] = {}
@@ -83,7 +73,10 @@ def _expand(given: str, out: str) -> Iterator[tuple[str, str]]:
         names = store.files_in(given)
         there = set(names)
         files = [name for name in names if not (name.startswith(results) or is_hidden(name) or _is_result(name, there))]
-        shards = [name for name in files if name.lower().endswith(ENDINGS) and not _is_set_aside(name)]
+        labels = {label for name in files if name.lower().endswith(ARRAYS) for label in _labels_of(name)}
+        shards = [
+            name for name in files if name.lower().endswith(ENDINGS) and not (_is_set_aside(name) or name in labels)
+        ]
         folders = sorted({name.rpartition("/")[0] for name in files if images.is_picture(name)})
         if not shards and not folders:
             raise ShardError(f"{given}: there are no shards in this folder, and no pictures")
@@ -105,6 +98,12 @@ def _below(folder: str, out: str) -> tuple[str, ...]:
 def _is_result(name: str, there: set[str]) -> bool:
     """Whether an earlier run wrote it: it is a manifest, or has one beside it."""
     return name.endswith(manifest.ENDING) or name + manifest.ENDING in there
+
+
+def _labels_of(name: str) -> Iterator[str]:
+    """The names of the files that may hold the labels of this one."""
+    folder, slash, last = name.rpartition("/")
+    return (folder + slash + label for label in label_names(last))
 
 
 def _own_name(folder: str) -> str:

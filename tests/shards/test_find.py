@@ -73,6 +73,14 @@ def test_results_beside_their_shards_are_no_shards(given, folder):
     assert found(given, format="parquet") == [(task.source, task.result.replace("a/", "out/", 1)) for task in first]
 
 
+def test_labels_beside_their_images_are_no_shards(folder):
+    (folder / "a" / "x_1").mkdir(parents=True)
+    images = "t10k-images-idx3-ubyte", "x_1/X_test.npy", "x_4.csv", "y_3.npy", "y_4.csv"
+    for name in (*images, "t10k-labels-idx1-ubyte.gz", "x_1/y_test.npy"):
+        (folder / "a" / name).write_bytes(b"")
+    assert [source for source, _ in found("a")] == [f"a/{name}" for name in images]
+
+
 def test_this_folder_as_a_picture_shard(folder, monkeypatch):
     (folder / "scans").mkdir()
     (folder / "scans" / "1.png").write_bytes(b"")
