@@ -30,7 +30,7 @@ def main() -> NoReturn:
     theirs = signal.getsignal(signal.SIGINT)
     if theirs is signal.default_int_handler:  # and not nohup's, or a shell's for what runs in the background
         signal.signal(signal.SIGINT, stop_at_once)
-    gc.disable()  # until `commands.litter.look`
+    gc.disable()  # until `commands.garbage.begin`
     from digitnn_fast.commands.app import main as run_command
 
     signal.signal(signal.SIGINT, theirs)

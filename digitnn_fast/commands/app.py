@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from digitnn_fast.checks import printable
-from digitnn_fast.commands import litter, plain
+from digitnn_fast.commands import garbage, plain
 from digitnn_fast.commands.progress import Loudness
 from digitnn_fast.levels import LevelsWarning
 
@@ -125,7 +125,7 @@ def main() -> NoReturn:
     if code == BROKEN_PIPE:
         # Buffered output has nowhere to go, and Python would complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    litter.keep()
+    garbage.freeze()
     sys.exit(code)
 
 

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from digitnn_fast.checks import counted
-from digitnn_fast.commands import litter
+from digitnn_fast.commands import garbage
 from digitnn_fast.commands.progress import Shown
 from digitnn_fast.commands.report import print_made, rate_text, report_stream
 
@@ -36,7 +36,7 @@ def predict(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from digitnn_fast.jobs import predicting
 
-    litter.look()
+    garbage.begin()
 
     rows = predicting.predict(
         test, out, watch, model=model, sample=sample, probabilities=probabilities, threads=threads

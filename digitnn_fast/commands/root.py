@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from digitnn_fast.commands import exporting, litter, models, pictures, predicting, training
+from digitnn_fast.commands import exporting, garbage, models, pictures, predicting, training
 from digitnn_fast.commands.kaggle import app as kaggle_app
 from digitnn_fast.commands.options import WithRecipes
 from digitnn_fast.commands.progress import Loudness
@@ -66,7 +66,7 @@ app.add_typer(kaggle_app, name="kaggle")
 
 def invoke(arguments: list[str]) -> int:
     """Run a command and return the exit code; what it raises is for `app` to report."""
-    litter.look()
+    garbage.begin()
     if COMPLETE in os.environ:  # a shell asks what may come next
         app(prog_name=NAME)
     command = typer.main.get_command(app)
