@@ -1,4 +1,4 @@
-"""When Python's garbage collector runs. What the imports of a command make is not garbage: to go through it takes 10%."""
+"""When Python's garbage collector runs: not for what imports make, which is no garbage, and takes a tenth of a command."""
 
 from __future__ import annotations
 
