@@ -1,4 +1,4 @@
-"""Ways from a picture to pixels (784,): ours, and what people do without it. `PREPARATIONS` is their table."""
+"""Ways from a picture to readings (k, 784): ours, and what people do without it. `PREPARATIONS` is their table."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from digitnn_fast import preprocess
+from digitnn_fast.images import READINGS, readings
 
 
 def resized(image: Image.Image) -> NDArray[np.uint8]:
     small = ImageOps.exif_transpose(image).convert("L").resize((28, 28), Image.Resampling.LANCZOS)
-    return np.asarray(small).reshape(-1)
+    return np.asarray(small).reshape(1, -1)
 
 
 def inverted(image: Image.Image) -> NDArray[np.uint8]:
     grey = resized(image).reshape(28, 28)
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    return (255 - grey if np.median(border) > 127 else grey).reshape(-1)
+    return (255 - grey if np.median(border) > 127 else grey).reshape(1, -1)
 
 
 def otsu(image: Image.Image) -> NDArray[np.uint8]:
@@ -32,7 +32,7 @@ def otsu(image: Image.Image) -> NDArray[np.uint8]:
     ink = grey <= threshold if np.median(border) > threshold else grey > threshold
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if not len(rows):
-        return np.zeros(784, np.uint8)
+        return np.zeros((1, 784), np.uint8)
     box = Image.fromarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8) * 255)
     scale = 20 / max(box.size)
     box = box.resize(tuple(max(1, round(side * scale)) for side in box.size), Image.Resampling.BOX)
@@ -40,14 +40,14 @@ def otsu(image: Image.Image) -> NDArray[np.uint8]:
     y, x = (np.average(np.arange(small.shape[axis]) + 0.5, weights=small.sum(axis=1 - axis)) for axis in (0, 1))
     page = Image.new("L", (28, 28))
     page.paste(box, (round(14 - x), round(14 - y)))
-    return np.asarray(page).reshape(-1)
+    return np.asarray(page).reshape(1, -1)
 
 
 def ours(image: Image.Image) -> NDArray[np.uint8]:
     try:
-        return preprocess(image).reshape(-1)
+        return readings(image)
     except ValueError:  # blank, which is wrong here: an image without ink is no digit
-        return np.zeros(784, np.uint8)
+        return np.zeros((READINGS, 784), np.uint8)
 
 
-PREPARATIONS = {"resize": resized, "resize, invert": inverted, "Otsu, crop": otsu, "preprocess": ours}
+PREPARATIONS = {"resize": resized, "resize, invert": inverted, "Otsu, crop": otsu, "digitnn-fast": ours}

@@ -83,15 +83,15 @@ def shares(row: Row) -> list[str]:
 
 def read(pictures: Iterable[tuple[Image.Image, int]], predictors: Predictors) -> Row:
     """How many pictures, and the share that is read of them: by way of preparing them, and by model."""
-    pixels: dict[str, list[NDArray[np.uint8]]] = {way: [] for way in PREPARATIONS}
+    readings: dict[str, list[NDArray[np.uint8]]] = {way: [] for way in PREPARATIONS}
     labels = []
     for image, label in pictures:
         labels.append(label)
         for way, prepare in PREPARATIONS.items():
-            pixels[way].append(prepare(image))
+            readings[way].append(prepare(image))
     right = [
-        float((predictor.predict(np.stack(own)) == labels).mean())
-        for own in pixels.values()
+        float((predictor.predict_readings(np.stack(own)).argmax(axis=1) == labels).mean())
+        for own in readings.values()
         for predictor in predictors.values()
     ]
     return [len(labels), *right]
@@ -131,9 +131,10 @@ def crop_table(kept: Kept, predictors: Predictors, rows: list[Digit]) -> list[st
 
     def crop(start: int, name: str) -> Row:
         own = [rows[(start * CUT + index) % len(rows)] for index in range(CUT)]
-        pixels = np.stack([ours(CROPS[name].picture(digit, bool(index % 2))) for index, (digit, _) in enumerate(own)])
-        seen, labels = pixels.any(axis=1), np.array([label for _, label in own])
-        right = [float((seen & (predictor.predict(pixels) == labels)).mean()) for predictor in predictors.values()]
+        readings = np.stack([ours(CROPS[name].picture(digit, bool(i % 2))) for i, (digit, _) in enumerate(own)])
+        seen, labels = readings.any(axis=(1, 2)), np.array([label for _, label in own])
+        answers = [predictor.predict_readings(readings).argmax(axis=1) for predictor in predictors.values()]
+        right = [float((seen & (answer == labels)).mean()) for answer in answers]
         return [*right, float(np.count_nonzero(~seen))]
 
     lines = []
@@ -156,7 +157,8 @@ def number_table(kept: Kept, predictors: Predictors, rows: list[Digit]) -> list[
                     cuts = cut_out_number(colours, predictor.predict_proba)
                 except PictureError:
                     continue
-                right[place] += [int(predictor.predict(cut.pixels)) for cut in cuts] == [label for _, label in own]
+                answers = predictor.predict_readings(np.stack([cut.readings for cut in cuts])).argmax(axis=1)
+                right[place] += answers.tolist() == [label for _, label in own]
         return [float(share) for share in right / WRITTEN]
 
     def sheet(name: str) -> Row:

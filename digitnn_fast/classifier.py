@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from digitnn_fast.checks import counted
-from digitnn_fast.inputs import as_images
+from digitnn_fast.inputs import as_images, holds_pictures, is_source
 from digitnn_fast.network import Network
 from digitnn_fast.predictor import Precision, Predictor
 from digitnn_fast.sizes import CLASSES, PIXELS
@@ -19,6 +19,11 @@ from digitnn_fast.training import DEFAULT, train
 from digitnn_fast.training.recipes import Recipe, find_recipe
 
 OVERRIDES = "hidden", "epochs", "learning_rate", "batch", "weight_decay", "smoothing"
+
+
+def _many(X: Any) -> Any:
+    """Images X (n, 784), or the list of pictures, each of which a predictor reads in two ways; ValueError for one."""
+    return X if holds_pictures(X) and not is_source(X) else as_images(X)
 
 
 def _classes(targets: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
@@ -123,12 +128,12 @@ class DigitClassifier:
         """Classes (n,) of images X (n, 784)."""
         if len(self._fitted().classes_) < CLASSES:
             return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
-        return np.asarray(self.classes_[self._predictor().predict(as_images(X))])
+        return np.asarray(self.classes_[self._predictor().predict(_many(X))])
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Probabilities (n, k) of images X (n, 784), in the order of `classes_`; each row adds up to 1."""
         classes = len(self._fitted().classes_)
-        probabilities = self._predictor().predict_proba(as_images(X))
+        probabilities = self._predictor().predict_proba(_many(X))
         if classes == CLASSES:
             return probabilities
         seen = np.maximum(probabilities[:, :classes], np.finfo(np.float32).tiny)  # outputs that no class uses

@@ -109,6 +109,13 @@ def is_source(image: Any) -> bool:
     return isinstance(image, known) or hasattr(image, "getbands") or hasattr(image, "read")
 
 
+def holds_pictures(images: Any) -> bool:
+    """Whether it is a picture, or a list or a tuple in which there are some."""
+    if type(images) is np.ndarray:
+        return False
+    return any(map(is_source, images)) if isinstance(images, list | tuple) else is_source(images)
+
+
 def _array(images: Any) -> NDArray[Any]:
     """An array of what some library calls a table, a column or an array, without importing that library to ask."""
     if np.ma.is_masked(images):

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from digitnn_fast.bundled import DEFAULT, MODELS
 from digitnn_fast.engines import ENGINES, Engine, engine_for
-from digitnn_fast.inputs import as_pixels
+from digitnn_fast.images import readings
+from digitnn_fast.inputs import as_pixels, holds_pictures, is_source
 from digitnn_fast.network import Network
 from digitnn_fast.sizes import CLASSES, PIXELS
 from digitnn_fast.threads import run_together, thread_count
@@ -23,6 +24,8 @@ Precision = Literal["float32", "int8"]
 Picture = str | os.PathLike[str] | bytes | bytearray  # one digit, however it is written
 FEW = 32  # images at most that are worth copying: then no addresses are looked up, which takes 10 us
 ALONE = 1024  # images for each thread, at least: 0.2 to 0.4 ms, of which it takes 0.05 until it runs
+LEAST = 1e-12  # probability, whose logarithm is to be finite
+SURER = 1.1  # times the logarithms' mean: two readings that agree are surer than one; see bench/ACCURACY.md
 LARGEST = 1e30  # float32 ends at 3e38; -1e30 is kernels.NO_CLASS, which every logit must exceed
 
 
@@ -32,6 +35,7 @@ class Predictor:
     Images are arrays of shape (784,) or (28, 28) for one, (n, 784) or (n, 28, 28) for many, a table of 784 pixel
     columns, a list of these, or pictures: see `inputs.as_pixels`. Integers are grey levels 0 (paper) to 255 (ink).
     Floats are 0 to 1 and are rounded to the nearest of the 256 levels. TypeError or ValueError for anything else.
+    A picture is read in two ways, by `images.readings`; `predict_readings` makes one answer of these.
 
     May be shared between threads, pickled, and used after a fork.
 
@@ -93,6 +97,9 @@ class Predictor:
     def predict(self, images: Any) -> int | NDArray[np.uint8]: ...
     def predict(self, images: Any) -> int | NDArray[np.uint8]:
         """Digits (n,) uint8 of n images; the int of one image."""
+        if holds_pictures(images):
+            labels = self.predict_proba(images).argmax(axis=-1)
+            return labels.astype(np.uint8) if labels.ndim else int(labels)
         pixels = as_pixels(images)
         if pixels.ndim == 1:
             return int(self._few(pixels[None], probabilities=False).labels[0])
@@ -108,21 +115,43 @@ class Predictor:
 
     def predict_proba(self, images: Any) -> NDArray[np.float32]:
         """Probabilities (n, 10) of n images; (10,) of one image."""
+        if holds_pictures(images):
+            if is_source(images):
+                return self.predict_readings(readings(images)[None]).reshape(CLASSES)
+            return np.concatenate([np.atleast_2d(self.predict_proba(one)) for one in images])
         pixels = as_pixels(images)
-        if pixels.ndim == 1:
-            return self._few(pixels[None], probabilities=True).probabilities.copy().reshape(CLASSES)
+        return self._shares(pixels[None]).reshape(CLASSES) if pixels.ndim == 1 else self._shares(pixels)
+
+    def predict_both(self, images: Any) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Digits (n,) and probabilities (n, 10) of n images, in one pass; a single image counts as n = 1."""
+        if holds_pictures(images):
+            shares = np.atleast_2d(self.predict_proba(images))
+            return shares.argmax(axis=1).astype(np.uint8), shares
+        pixels = np.atleast_2d(as_pixels(images))
+        labels, probabilities = np.empty(len(pixels), np.uint8), np.full((len(pixels), CLASSES), np.nan, np.float32)
+        self._run(pixels, labels, probabilities)
+        return labels, probabilities
+
+    def predict_readings(self, readings: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probabilities (n, 10) of n digits that were each read in k ways, (n, k, 784), as `images.readings` does.
+
+        Those of one way are as they are.
+        """
+        n, k, _ = readings.shape
+        shares = self._shares(readings.reshape(n * k, PIXELS))
+        if k == 1:
+            return shares
+        each = shares.astype(np.float64).reshape(n, k, CLASSES)
+        together = np.exp(SURER * np.log(np.maximum(each, LEAST)).mean(axis=1))
+        return np.asarray(together / together.sum(axis=1, keepdims=True), np.float32)
+
+    def _shares(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probabilities (n, 10) of pixels (n, 784), whatever their levels."""
         if 0 < len(pixels) <= FEW:
             return self._few(pixels, probabilities=True).probabilities.copy()
         probabilities = np.full((len(pixels), CLASSES), np.nan, np.float32)
         self._run(pixels, np.empty(len(pixels), np.uint8), probabilities)
         return probabilities
-
-    def predict_both(self, images: Any) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Digits (n,) and probabilities (n, 10) of n images, in one pass; a single image counts as n = 1."""
-        pixels = np.atleast_2d(as_pixels(images))
-        labels, probabilities = np.empty(len(pixels), np.uint8), np.full((len(pixels), CLASSES), np.nan, np.float32)
-        self._run(pixels, labels, probabilities)
-        return labels, probabilities
 
     def _run(self, pixels: NDArray[np.uint8], labels: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> None:
         """Fill labels and, unless it has no rows, probabilities: each thread takes images while there are any."""

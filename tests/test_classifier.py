@@ -11,8 +11,9 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
-from digitnn_fast import DigitClassifier
+from digitnn_fast import DigitClassifier, Predictor
 from digitnn_fast.classifier import NotFittedError
 from digitnn_fast.kernels.machine.jit import DISABLE_JIT
 from digitnn_fast.sample import load_sample
@@ -74,6 +75,15 @@ def test_only_the_classes_that_were_seen(digits):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     assert set(model.predict(X_TEST)) <= set(digits)
     assert model.score(X_TEST[tested], Y_TEST[tested]) > 0.93
+
+
+def test_pictures_are_read_as_a_predictor_reads_them(fitted):
+    pictures = [Image.fromarray(255 - image.reshape(28, 28)).resize((90, 90)) for image in X_TEST[:3]]
+    wanted = Predictor(fitted.network_).predict_proba(pictures)
+    np.testing.assert_array_equal(fitted.predict_proba(pictures), wanted)
+    np.testing.assert_array_equal(fitted.predict(pictures), wanted.argmax(axis=1))
+    with pytest.raises(ValueError, match=r"^there must be many images"):
+        fitted.predict(pictures[0])
 
 
 def test_a_score_needs_a_class_of_each_image(fitted):
@@ -144,7 +154,7 @@ def test_not_fitted_without_scikit_learn():
     """And nothing of it loads scikit-learn."""
     code = """
 import sys
-from digitnn_fast import DigitClassifier
+from digitnn_fast import DigitClassifier, Predictor
 from digitnn_fast.classifier import NotFittedError
 from digitnn_fast.sample import load_sample
 sample = load_sample()

@@ -251,7 +251,7 @@ def test_pictures_in_memory(tmp_path):
     url = "data:image/png;base64," + base64.b64encode(content).decode()
     for picture in (content, bytearray(content), url):
         np.testing.assert_array_equal(preprocess(picture), expected)
-        assert PREDICTOR.predict(picture) == PREDICTOR.predict(expected)
+        assert PREDICTOR.predict(picture) == PREDICTOR.predict(path)
     for wrong in (url[22:], "https://host/a.png", "a\nb"):
         with pytest.raises(ValueError, match="is neither a path nor a data: URL of a picture"):
             PREDICTOR.predict(wrong)

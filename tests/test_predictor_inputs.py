@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from digitnn_fast import Network, Predictor, preprocess
+from digitnn_fast import Network, Predictor
+from digitnn_fast.images import readings
 from digitnn_fast.inputs import as_pixels
 from digitnn_fast.sample import load_sample
 from digitnn_fast.utils import initialize_parameters
@@ -164,12 +165,17 @@ def test_anything_else_is_refused(images, error, message):
 def test_pictures(tmp_path):
     picture = Image.fromarray(255 - IMAGES[3].reshape(28, 28)).resize((140, 140))
     picture.save(tmp_path / "digit.png")
-    pixels = preprocess(picture)
-    expected = PREDICTOR.predict(pixels)
     path = tmp_path / "digit.png"
+    first, second = PREDICTOR.predict_proba(readings(picture)).astype(np.float64)
+    together = (first * second) ** 0.55
     for one in (picture, path, str(path)):
-        assert PREDICTOR.predict(one) == expected
-        np.testing.assert_array_equal(PREDICTOR.predict_proba(one), PREDICTOR.predict_proba(pixels))
-    np.testing.assert_array_equal(PREDICTOR.predict([picture, path, IMAGES[0]]), [expected, expected, LABELS[0]])
+        assert PREDICTOR.predict(one) == together.argmax()
+        np.testing.assert_allclose(PREDICTOR.predict_proba(one), together / together.sum(), rtol=1e-5)
+    labels, shares = PREDICTOR.predict_both([picture, IMAGES[0]])
+    np.testing.assert_array_equal(labels, PREDICTOR.predict([picture, IMAGES[0]]))
+    np.testing.assert_array_equal(labels, [together.argmax(), LABELS[0]])
+    np.testing.assert_array_equal(shares, PREDICTOR.predict_proba([path, IMAGES[0]]))
+    np.testing.assert_array_equal(shares, [PREDICTOR.predict_proba(picture), PREDICTOR.predict_proba(IMAGES[0])])
+    np.testing.assert_array_equal(PREDICTOR.predict_readings(IMAGES[:3, None]), PREDICTOR.predict_proba(IMAGES[:3]))
     with pytest.raises(FileNotFoundError):
         PREDICTOR.predict("seven.png")

@@ -98,10 +98,10 @@ def read(names: Sequence[str], network: Network, number: bool, show: bool) -> tu
     if not cuts:
         return [], problems
     predictor = Predictor.from_network(network)  # only now: it takes as much memory as a large picture did
-    pixels = np.stack([cut.pixels for _, found, _ in cuts for cut in found])
+    each = [cut for _, found, _ in cuts for cut in found]
     edges = np.cumsum([len(found) for _, found, _ in cuts])[:-1]
-    seen = np.split(picture_of(pixels, network.preprocessing), edges)
-    shares = np.split(predictor.predict_proba(pixels), edges)
+    seen = np.split(picture_of(np.stack([cut.pixels for cut in each]), network.preprocessing), edges)
+    shares = np.split(predictor.predict_readings(np.stack([cut.readings for cut in each])), edges)
     return [
         Reading(name, found, own, share, kept)
         for (name, found, kept), own, share in zip(cuts, seen, shares, strict=True)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.images.close import close_up
-from digitnn_fast.images.fit import TINY, fit
+from digitnn_fast.images.fit import TINY, fit_twice
 from digitnn_fast.images.ink import Levels, find_ink, is_dark_on_light, reflected
 from digitnn_fast.images.lines import is_form, without_forms, without_lines
 from digitnn_fast.images.parts import EDGE, Box, Part, choose, columns, find_parts, is_dust, measured
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENDINGS",
+    "READINGS",
     "BlankPictureError",
     "Cut",
     "PictureError",
@@ -37,8 +38,10 @@ __all__ = [
     "is_picture",
     "preprocess",
     "read_colours",
+    "readings",
 ]
 
+READINGS = 2  # of a digit
 OVERLAP = 0.4  # of the narrower one's width: parts that overlap so much are one digit
 STRONG = 0.8  # contrast of ink that is believed although the picture as a whole looks like the other polarity
 TALL = 0.7  # of the tallest digit's height: digits of one hand are as tall as that
@@ -61,11 +64,16 @@ class _Written(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """A digit cut out of a picture: its box in the colours that were worked on, its ink there, its pixels (784,)."""
+    """A digit cut out of a picture: its box in the colours that were worked on, its ink there, readings (2, 784)."""
 
     box: Box
     ink: Floats
-    pixels: NDArray[np.uint8]
+    readings: NDArray[np.uint8]
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The first of them (784,), which is shown."""
+        return np.asarray(self.readings[0])
 
 
 def preprocess(picture: Source) -> NDArray[np.uint8]:
@@ -88,9 +96,14 @@ def preprocess(picture: Source) -> NDArray[np.uint8]:
     >>> predict(pixels)
     1
     """
+    return np.asarray(readings(picture)[0])
+
+
+def readings(picture: Source) -> NDArray[np.uint8]:
+    """Grey levels (2, 784) of a picture, which is read in two ways: as `preprocess` makes it, and by `fit_twice`."""
     colours = read_colours(picture)
     try:
-        return cut_out(colours).pixels
+        return cut_out(colours).readings
     except PictureError as error:
         raise type(error)(f"{name_of(picture)}{error}") from error
 
@@ -176,7 +189,7 @@ def _cuts(written: _Written, parts: list[Part], judge: Judge | None) -> list[Cut
     cuts = []
     for top, left, ink in pieces:
         (height, width), (y, x) = ink.shape, (cut.box.top + top, cut.box.left + left)
-        cuts.append(Cut(Box(y, y + height, x, x + width), ink, fit(ink).reshape(-1)))
+        cuts.append(Cut(Box(y, y + height, x, x + width), ink, fit_twice(ink)))
     return cuts
 
 
@@ -220,4 +233,4 @@ def _cut(written: _Written, parts: list[Part], stretched: bool) -> Cut:
     own = np.zeros(int(numbers.max()) + 1, bool)
     own[[0, *(part.number for part in parts)]] = True
     digit = np.where(own[numbers], ink[place], 0)
-    return Cut(box, digit, fit(digit, stretched).reshape(-1))
+    return Cut(box, digit, fit_twice(digit, stretched))

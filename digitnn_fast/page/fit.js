@@ -1,11 +1,11 @@
 // The digit's ink -> the 28x28 that MNIST would have made of it, step by step as in images/fit.py; reasons stand there.
 
 const BOX = 20, FINE = 5, THINNEST = 2, THICKEST = 2.5, MARGIN = 12, DEEPEST = 40, NEARBY = 0.4, TINY = 1e-9;
-const USUAL = [0.5, 0.55, 0.75];
+const USUAL = [0.5, 0.55, 0.75], WIDER = 1.1;
 
-function resized(g, side) {
+function resized(g, side, wide = 1) {
   const scale = side / longer(g), length = (old) => Math.max(1, Math.floor(old * scale + 0.5 + TINY));
-  return sized(g, length(g.height), length(g.width));
+  return sized(g, length(g.height), length(g.width * wide));
 }
 
 function sized(g, height, width) {
@@ -103,20 +103,20 @@ function cropped(g, { top, bottom, left, right }) {
 }
 
 // The rows and columns that have ink; bottom is 0 if none has.
-function boxOf(ink) {
+function boxOf(ink, least = 0.5) {
   const box = { top: Infinity, bottom: 0, left: Infinity, right: 0 };
   for (let y = 0; y < ink.height; y++)
     for (let x = 0; x < ink.width; x++) {
-      if (ink.values[y * ink.width + x] < 0.5 - TINY) continue;
+      if (ink.values[y * ink.width + x] < least - TINY) continue;
       box.top = Math.min(box.top, y); box.bottom = y + 1;
       box.left = Math.min(box.left, x); box.right = Math.max(box.right, x + 1);
     }
   return box;
 }
 
-function centred(ink) {
-  const box = boxOf(ink);
-  const small = resized(cropped(ink, box), BOX), total = sum(small.values);
+function centred(ink, wide) {
+  const box = boxOf(ink, Math.min(0.5, 0.9 * largest(ink.values)));
+  const small = resized(cropped(ink, box), BOX, wide), total = sum(small.values);
   const corner = (length, place) => {
     const middle = sum(small.values.map((value, i) => value * (place(i) + 0.5))) / total;
     return Math.min(Math.max(Math.floor(SIDE / 2 - middle + 0.5 + TINY), 0), SIDE - length);
@@ -132,7 +132,17 @@ function centred(ink) {
 
 // Pixels (784,) of a grid of ink, 0..1, that fills its box, and may have been stretched to fill its picture.
 function fit(given, stretched) {
+  return centred(restroked(fineOf(given, stretched)));
+}
+
+// The two readings of the same ink, pixels (784,) each.
+function fitTwice(given, stretched) {
+  const fine = fineOf(given, stretched);
+  return [centred(restroked(fine)), centred(fine, WIDER)];
+}
+
+function fineOf(given, stretched) {
   const ink = thickened(given), { height, width } = ink, usual = !stretched || (USUAL[0] * height <= width && width <= USUAL[2] * height);
-  const side = FINE * BOX, fine = usual ? resized(ink, side) : sized(ink, side, Math.floor(USUAL[1] * side + 0.5 + TINY));
-  return centred(restroked(fine));
+  const side = FINE * BOX;
+  return usual ? resized(ink, side) : sized(ink, side, Math.floor(USUAL[1] * side + 0.5 + TINY));
 }

@@ -158,8 +158,6 @@ function inkOf({ ink, labels }, parts) {
   return cropped(like(ink, (value, i) => (own.has(labels[i]) ? value : 0)), around(parts));
 }
 
-const cutOut = (found, parts, stretched) => fit(inkOf(found, parts), stretched);
-
 // Groups of parts from left to right, those together that lie above each other by a share of their width.
 function columnsOf(parts) {
   const groups = [];
@@ -186,9 +184,15 @@ function countOf(parts) {
   return Math.max(countTall(all, Math.max(...all), GROUPS.readable), sum(counts.filter((count) => count > 1)));
 }
 
-// Pixels (784,) of a picture {width, height, data: RGBA} of at most 512 x 512; null if nothing is written on it.
-function preprocess(picture) {
+// The digit in a picture {width, height, data: RGBA} of at most 512 x 512: {ink, fills}; null if nothing is written on it.
+function oneDigit(picture) {
   const found = findWritten(unrepeated(picture)), count = found && countOf(found.written);
   if (count >= GROUPS.many) throw new RangeError(`there seem to be ${count} digits, not one`);
-  return found && cutOut(found, choose(found.written), found.fills);
+  return found && { ink: inkOf(found, choose(found.written)), fills: found.fills };
+}
+
+// Pixels (784,) of it.
+function preprocess(picture) {
+  const digit = oneDigit(picture);
+  return digit && fit(digit.ink, digit.fills);
 }

@@ -1,5 +1,6 @@
 // A picture file -> its colours, and the digits that `image` reads in it.
 
+const LEAST = 1e-12, SURER = 1.1; // of the probabilities of two readings; strokes drawn on the page are even, and read once
 const LOOSE = { length: 0.6, near: 0.2, slight: 0.01 }, LARGEST_CANVAS = 16e6, MOST_PIXELS = 120e6;
 
 // Colours {width, height, data: RGBA} of a file, upright and at most WORK pixels long; throws if it can't be read.
@@ -15,8 +16,8 @@ async function coloursOf(file) {
   return unrepeated(onPaper(reduced(pen.getImageData(0, 0, canvas.width, canvas.height))));
 }
 
-// The digits in colours as {digits, problem}: {box, pixels} of each from left to right, or why there are none.
-// Of only one it is what `preprocess` makes.
+// The digits in colours as {digits, problem}: {box, readings} of each from left to right, or why there are none.
+// Of only one the first reading is what `preprocess` makes.
 function digitsIn(colours) {
   const found = findWritten(colours);
   if (!found) return { digits: [], problem: "Nothing is written on it" };
@@ -24,7 +25,7 @@ function digitsIn(colours) {
   const parts = choose(found.written), box = around(parts);
   const many = countTall(heights) > 1 || countOf(found.written) >= GROUPS.many;
   if (many || box.right - box.left > TOUCHING.number * heightOf(box)) return numberIn(found, groups);
-  return { digits: [{ box, pixels: cutOut(found, parts, found.fills) }] };
+  return { digits: [{ box, readings: fitTwice(inkOf(found, parts), found.fills) }] };
 }
 
 // The digits of a number in groups of parts.
@@ -61,8 +62,17 @@ function digitsOf(found, parts) {
   const box = around(parts);
   return apart(inkOf(found, parts)).map(({ top, left, ink }) => ({
     box: { top: box.top + top, bottom: box.top + top + ink.height, left: box.left + left, right: box.left + left + ink.width },
-    pixels: fit(ink),
+    readings: fitTwice(ink),
   }));
+}
+
+// Probabilities (10,) of readings, pixels (784,) each, as `predict_readings` in predictor.py.
+function together(readings) {
+  const each = readings.map((pixels) => forward(MODEL, prepared(MODEL, pixels)));
+  if (each.length === 1) return each[0];
+  const logs = each.map((shares) => shares.map((share) => Math.log(Math.max(share, LEAST))));
+  const powers = each[0].map((_, digit) => Math.exp(SURER * sum(logs.map((own) => own[digit])) / each.length));
+  return powers.map((power) => power / sum(powers));
 }
 
 // Digits that touch each other, step by step as in images/touching.py; reasons stand there.

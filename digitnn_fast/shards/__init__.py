@@ -135,6 +135,9 @@ def _write(contents: Contents, result: str, predictor: Predictor, options: Optio
 
 
 def _answers(images: NDArray[np.uint8], predictor: Predictor, options: Options) -> Answers:
+    if images.ndim == 3:  # readings
+        shares = predictor.predict_readings(images)
+        return Answers(shares.argmax(axis=1).astype(np.uint8), shares if options.probabilities else NO_PROBABILITIES)
     if options.probabilities:
         return Answers(*predictor.predict_both(images))
     return Answers(predictor.predict_many(images), NO_PROBABILITIES)

@@ -21,7 +21,10 @@ ROW = "row"  # what identifies an image that has no id: its number in the shard,
 
 
 class Rows(NamedTuple):
-    """Images (m, 784), their ids, or None, and why some can't be read, else ""; None if that can't be."""
+    """Images (m, 784), or readings (m, 2, 784) of pictures, and their ids, or None.
+
+    And why some can't be read, else ""; None if that can't be.
+    """
 
     images: NDArray[np.uint8]
     ids: Any

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.files import is_hidden
-from digitnn_fast.images import PictureError, is_picture, preprocess
+from digitnn_fast.images import READINGS, PictureError, is_picture, readings
 from digitnn_fast.kaggle.table import UTF16
 from digitnn_fast.shards import store
 from digitnn_fast.shards.store import ShardError
@@ -20,7 +20,7 @@ from digitnn_fast.sizes import PIXELS
 MAX_PICTURE_BYTES = 1 << 28
 MAX_LIST_BYTES = 1 << 30
 BLOCK = 256
-NOTHING = np.zeros(PIXELS, np.uint8)  # in the place of a picture that can't be read
+NOTHING = np.zeros((READINGS, PIXELS), np.uint8)  # in the place of a picture that can't be read
 
 
 class Pictures:
@@ -44,23 +44,23 @@ class Pictures:
         return store.Stamp(total, text and hashlib.sha256(text.encode()).hexdigest())
 
     def blocks(self) -> Iterator[tuple[NDArray[np.uint8], list[str], list[str]]]:
-        """Images (m, 784), their names, and why those that are blank or damaged can't be read, else "".
+        """Readings (m, 2, 784), their names, and why those that are blank or damaged can't be read, else "".
 
         Results are UTF-8: of a name that is not, each byte that does not fit is written as `\\udcff`.
         """
         self._hash = hashlib.sha256()
         for first in range(0, len(self.names), BLOCK):
             names = self.names[first : first + BLOCK]
-            images, reasons = zip(*(self._pixels(name) for name in names), strict=True)
+            images, reasons = zip(*(self._readings(name) for name in names), strict=True)
             texts = [name.encode(errors="backslashreplace").decode() for name in names]
             yield np.stack(images), texts, list(reasons)
 
-    def _pixels(self, name: str) -> tuple[NDArray[np.uint8], str]:
+    def _readings(self, name: str) -> tuple[NDArray[np.uint8], str]:
         content = self._content(name)
         if content is None:
             return NOTHING, "no such file"
         try:
-            return preprocess(io.BytesIO(content)), ""
+            return readings(io.BytesIO(content)), ""
         except PictureError as error:
             return NOTHING, str(error)
 

@@ -37,7 +37,7 @@ def folder(tmp_path):
 
 
 def expected(folder, index):
-    return PREDICTOR.predict_proba(preprocess(folder / f"{index}.png"))
+    return PREDICTOR.predict_proba(folder / f"{index}.png")
 
 
 def test_label_confidence_and_what_else(command, folder):

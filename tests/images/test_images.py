@@ -13,8 +13,8 @@ from picture_files import CLEAR, DIGITS, GREY, LABELS, PREDICTOR, WIDE, ink_of, 
 from PIL import Image, ImageDraw
 
 from digitnn_fast import preprocess
-from digitnn_fast.images import BlankPictureError, cut_out, cut_out_number, read_colours
-from digitnn_fast.images.fit import SIDE, _sized, fit, stroke_width
+from digitnn_fast.images import BlankPictureError, cut_out, cut_out_number, read_colours, readings
+from digitnn_fast.images.fit import SIDE, _sized, fit, fit_twice, stroke_width
 from digitnn_fast.images.ink import is_dark_on_light
 from digitnn_fast.images.lines import without_lines
 from digitnn_fast.images.parts import FRAME, label, measured
@@ -134,6 +134,17 @@ def test_box_centre_of_mass_and_stroke_weight(pen, size):
         assert abs(np.average(np.arange(28) + 0.5, weights=image.sum(axis=axis)) - 14) <= 0.75
     assert image.max() >= 240
     assert 1.4 <= stroke_width(image >= 128) <= 3.2, "MNIST's strokes are 1.8 to 3.5 pixels wide"
+
+
+def test_the_second_reading_has_the_strokes_as_they_are():
+    page = Image.new("L", (220, 220), 0)
+    ImageDraw.Draw(page).ellipse((60, 40, 160, 180), outline=255, width=30)
+    first, second = readings(page).reshape(2, 28, 28)
+    np.testing.assert_array_equal(first.reshape(-1), preprocess(page))
+    assert stroke_width(first >= 128) <= 3.2 < 4 <= stroke_width(second >= 128)
+    assert np.ptp(np.flatnonzero((second >= 128).any(axis=0))) > np.ptp(np.flatnonzero((first >= 128).any(axis=0)))
+    faint = np.full((9, 5), 0.4)  # no pixel is more ink than paper
+    assert all(reading.any() for reading in fit_twice(faint))
 
 
 @given(arrays.arrays(np.float64, st.tuples(st.integers(1, 40), st.integers(1, 40)), elements=st.floats(0.5, 1)))

@@ -15,7 +15,7 @@ from bench.made_drawings import KINDS
 from bench.made_numbers import NUMBERS, SHEETS
 from bench.made_pictures import large_photo
 from digitnn_fast import Predictor, preprocess
-from digitnn_fast.images import BlankPictureError, PictureError, cut_out_number, read_colours
+from digitnn_fast.images import BlankPictureError, PictureError, cut_out_number, read_colours, readings
 from digitnn_fast.sample import load_sample
 
 SAMPLE = load_sample()
@@ -24,8 +24,10 @@ PREDICTOR = Predictor.load(threads=1)
 READ = """
 const bytes = Uint8ClampedArray.from(atob(arguments[0]), (c) => c.charCodeAt(0));
 try {
-  const pixels = preprocess(onPaper(reduced({width: arguments[1], height: arguments[2], data: bytes})));
-  return pixels && {pixels: Array.from(pixels), probabilities: forward(MODEL, prepared(MODEL, pixels))};
+  const digit = oneDigit(onPaper(reduced({width: arguments[1], height: arguments[2], data: bytes})));
+  if (!digit) return null;
+  const readings = fitTwice(digit.ink, digit.fills);
+  return {readings: readings.map((pixels) => Array.from(pixels)), probabilities: together(readings)};
 } catch (error) {
   return error.message;
 }
@@ -59,9 +61,8 @@ def test_pictures_of_the_sample(browser, side, dark):
         levels = np.asarray(picture, int)[..., None] + random.integers(-8, 9, (side + 7, side, 3))
         picture = Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
         theirs = read_in(browser, picture)
-        pixels = preprocess(picture)
-        np.testing.assert_array_equal(theirs["pixels"], pixels)
-        np.testing.assert_allclose(theirs["probabilities"], PREDICTOR.predict_proba(pixels), atol=1e-4)
+        np.testing.assert_array_equal(theirs["readings"], readings(picture))
+        np.testing.assert_allclose(theirs["probabilities"], PREDICTOR.predict_proba(picture), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", [kind.__name__ for kind in KINDS])
@@ -70,7 +71,7 @@ def test_pictures_as_people_take_them(browser, name):
     random = np.random.default_rng(1)
     for digit in SAMPLE.test_images[:4]:
         picture = kind(random, digit)
-        np.testing.assert_array_equal(read_in(browser, picture)["pixels"], preprocess(picture))
+        np.testing.assert_array_equal(read_in(browser, picture)["readings"], readings(picture))
 
 
 @pytest.mark.parametrize("name", [name for name in CROPS if "2,000" not in name])
@@ -81,7 +82,7 @@ def test_digits_that_fill_their_picture(browser, name):
         if theirs is None or isinstance(theirs, str):
             assert theirs == refused(picture)
         else:
-            np.testing.assert_array_equal(theirs["pixels"], preprocess(picture))
+            np.testing.assert_array_equal(theirs["readings"], readings(picture))
 
 
 @pytest.mark.parametrize("name", BLANKS)
@@ -91,7 +92,7 @@ def test_blank_is_blank_where_it_is_in_python(browser, name):
         if theirs is None or isinstance(theirs, str):
             assert theirs == refused(picture)
         else:
-            np.testing.assert_array_equal(theirs["pixels"], preprocess(picture))
+            np.testing.assert_array_equal(theirs["readings"], readings(picture))
 
 
 @pytest.mark.parametrize("name", SHEETS)
@@ -181,7 +182,7 @@ def test_a_file_with_a_number(browser, tmp_path, start, overlap):
     Image.fromarray(page).resize((5 * page.shape[1], 140), how).save(path)
     shown, cuts = opened(browser, path), cut_out_number(read_colours(path), PREDICTOR.predict_proba)
     assert shown["boxes"] == [list(cut.box) for cut in cuts]
-    text = "".join(str(PREDICTOR.predict(cut.pixels)) for cut in cuts)
+    text = "".join(map(str, PREDICTOR.predict_readings(np.stack([cut.readings for cut in cuts])).argmax(axis=1)))
     assert shown["answer"].removeprefix("A guess: ").startswith(f"{text} (")
 
 
@@ -189,7 +190,7 @@ NUMBER = """
 const bytes = Uint8ClampedArray.from(atob(arguments[0]), (c) => c.charCodeAt(0));
 const {digits, problem} = digitsIn({width: arguments[1], height: arguments[2], data: bytes});
 return {problem, boxes: digits.map(({box}) => [box.top, box.bottom, box.left, box.right]),
-  pixels: digits.map((digit) => Array.from(digit.pixels))};
+  readings: digits.map((digit) => digit.readings.map((pixels) => Array.from(pixels)))};
 """
 
 
@@ -203,7 +204,7 @@ def cut_alike(browser, colours):
         assert theirs["problem"] == "This is no number"
         return
     assert theirs["boxes"] == [list(cut.box) for cut in cuts]
-    np.testing.assert_array_equal(theirs["pixels"], [cut.pixels for cut in cuts])
+    np.testing.assert_array_equal(theirs["readings"], [cut.readings for cut in cuts])
 
 
 @pytest.mark.parametrize("name", NUMBERS)
