@@ -44,7 +44,7 @@ class LearningOptions(Options):
     inputs: str | None = None
     hidden: int | None = None
     train: str | None = None
-    seed: int = 0
+    seed: int | None = None  # by default 0
     seeds: int | None = None
     threads: int | None = None
 
@@ -64,8 +64,9 @@ class LearningOptions(Options):
             raise ValueError("--seeds goes with --inputs: a network that is there is not trained again")
         if self.hidden and not self.inputs:
             raise ValueError("--hidden goes with --inputs: a trained network stays as wide as it is")
-        if self.train and not self.learns:
-            raise ValueError("--train goes with --bits 4 or 2, or --inputs: 8 bits need no fine-tuning")
+        for name, given in (("train", self.train), ("seed", self.seed)):
+            if given is not None and not self.learns:
+                raise ValueError(f"--{name} goes with --bits 4 or 2, or --inputs: 8 bits need no fine-tuning")
 
     @property
     def learns(self) -> bool:
@@ -111,19 +112,20 @@ def _learned(network: Network, options: LearningOptions) -> tuple[Network, list[
     if not len(labels):
         raise ValueError(f"{name}: there are no digits to learn from")
     facts, source = [], f"on {len(labels):,} rows of {name}"
-    common: dict[str, Any] = {"seed": options.seed, "threads": options.threads, "on_epoch": options.on_epoch}
+    seed = options.seed or 0
+    common: dict[str, Any] = {"seed": seed, "threads": options.threads, "on_epoch": options.on_epoch}
     if options.inputs:
         recipe = recipe_for(options.inputs, options.hidden or network.hidden)
         options.check_width(recipe.hidden)  # rather than after minutes
         tried = [
-            train(images, labels, recipe, heldout=0, **common | {"seed": options.seed + number})
+            train(images, labels, recipe, heldout=0, **common | {"seed": seed + number})
             for number in range(options.tries(recipe.hidden))
         ]
         losses = [float(one.training.history[-1][0]) for one in tried if one.training]
         network = tried[int(np.argmin(losses))]
         facts.append(("trained", f"for {options.inputs} inputs, {network.hidden} hidden units, {source}"))
         if len(tried) > 1:
-            kept = options.seed + int(np.argmin(losses))
+            kept = seed + int(np.argmin(losses))
             each = ", ".join(f"{loss:.4f}" for loss in losses)
             facts.append(("seeds", f"{len(tried)}, with training losses of {each}; kept is that of seed {kept}"))
     if options.bits < 8:

@@ -64,6 +64,7 @@ def test_limits(command, tmp_path, limit, what):
         (("--inputs", "16x16", "--train", "x.csv", "--hidden", "0"), "--hidden"),
         (("--hidden", "32", "--bits", "2"), "--hidden goes with --inputs"),
         (("--seeds", "2"), "--seeds goes with --inputs"),
+        (("--seed", "3"), "--seed goes with --bits 4 or 2, or --inputs"),
         (("--seeds", "0"), "--seeds"),
         (("--clock", "0"), "--clock"),
         (("--clock", "nan"), "--clock must be a number of MHz, not nan"),
