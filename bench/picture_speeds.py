@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from bench.made_pictures import large_photo
+from bench.measure import machine
 from digitnn_fast import Predictor
 from digitnn_fast.sample import load_sample
 
@@ -31,7 +32,7 @@ def speeds(predictor: Predictor) -> list[str]:
         }
         seconds = {name: statistics.median(_seconds(work) for _ in range(5)) for name, work in works.items()}
     lines = [f"- {name}: {time:.3f} s" for name, time in seconds.items()]
-    return ["From file to answer in a running process:", "", *lines]
+    return [f"From file to answer in a running process, {machine()}:", "", *lines]
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -133,7 +133,7 @@ def onnx_float32(network: Network) -> bytes:
 def onnx_int8(network: Network) -> bytes:
     """Our own integers in the first layer, which is 98 % of the work: MatMulInteger; the second one in float32.
 
-    Without VNNI onnxruntime multiplies int8 by an instruction that saturates, and gives other labels; uint8 it does not.
+    Without VNNI onnxruntime multiplies uint8 by int8 with an instruction that saturates, and gives other labels.
     """
     parts = quantize(network.parameters)
     weights = [parts.W1]
