@@ -3,8 +3,7 @@
 As in `inference.py`, but four pixels at a time: a group of four that is not all zero (56 of 196) adds four products
 in each lane. Blocks, tiles and bands are the same, and for the same reasons.
 
-Only VNNI multiplies bytes so. Other processors multiply two int16 at a time, for which the first call widens the weights:
-to do that for each image takes twice as long.
+Only VNNI multiplies bytes so. Other processors multiply two int16 at a time, for which the first call widens the weights.
 """
 
 from digitnn_fast.kernels.inference import softmax_lanes
