@@ -148,18 +148,16 @@ class Deskewing(NamedTuple):
 class DescribeScratch(NamedTuple):
     """One thread's memory for `directions.describe`."""
 
-    padded: Annotated[Bytes, "992"]  # an image with a pixel of paper around it, and what is read beside it
-    slopes: Annotated[Integers, "896"]  # the gradient of each pixel, x and y in 16 bits each
-    edges: Annotated[Integers, "28"]  # of each row: bit c tells whether the gradient of column c is not zero
-    sums: Annotated[Integers, "1296"]  # 9 by 9 cells of 16 directions
+    # Of rows of cells, the first one above the image, 16 directions in 32 lanes each, weighted down but not across.
+    sums: Annotated[Shorts, "9*16*32 + 4"]
 
 
 class CellsScratch(NamedTuple):
     """One thread's memory for `cells.describe`."""
 
-    padded: Annotated[Bytes, "992"]  # as in DescribeScratch
-    slopes: Annotated[Integers, "896"]
-    edges: Annotated[Integers, "28"]
+    padded: Annotated[Bytes, "992"]  # an image with a pixel of paper around it, and what is read beside it
+    slopes: Annotated[Integers, "896"]  # the gradient of each pixel, x and y in 16 bits each
+    edges: Annotated[Integers, "28"]  # of each row: bit c tells whether the gradient of column c is not zero
     line: Annotated[Integers, "144"]  # up to 9 cells of 16 directions: of a row of pixels
     sums: Annotated[Integers, "1296"]  # up to 9 by 9 of them
     values: Annotated[Bytes, "800"]  # cell by cell, and 16 more

@@ -5,7 +5,6 @@ Slower than `directions`, since the shares of a pixel are looked up: four multip
 
 import numpy as np
 
-from digitnn_fast.kernels.directions import STRIDE, find_slopes
 from digitnn_fast.kernels.machine.jit import helper
 from digitnn_fast.kernels.vectors.bytes import lowest_bit
 from digitnn_fast.kernels.vectors.floats import LANES
@@ -14,15 +13,41 @@ from digitnn_fast.kernels.vectors.integers import (
     least_or_zero,
     load_int,
     multiply_add_int,
+    roots,
     splat_int,
     splat_int_at,
+    store_bytes_int,
     store_int,
-    store_roots,
 )
+from digitnn_fast.kernels.vectors.rows import add_levels, copy_row, load_levels, store_quarters, subtract_levels
 from digitnn_fast.reference.directions import FAINT
 from digitnn_fast.sizes import PIXELS, SIDE
 
+STRIDE = 32  # of a row in `padded` and in `slopes`
+COLUMNS = (1 << SIDE) - 1
 ZERO = np.int32(0)
+
+
+@helper
+def find_slopes(images, image, padded, slopes, edges):
+    """A quarter of Sobel's gradient of images[image] at each pixel, x and y in one word; bit c of edges[row]: not zero."""
+    for row in range(SIDE):
+        copy_row(images, image * PIXELS + row * SIDE, padded, (row + 1) * STRIDE + 1)
+    steep_above, wide_above = slope_of_row(padded, 0)
+    steep, wide = slope_of_row(padded, STRIDE)
+    for row in range(SIDE):
+        steep_below, wide_below = slope_of_row(padded, (row + 2) * STRIDE)
+        x = add_levels(add_levels(steep_above, steep_below), add_levels(steep, steep))
+        y = subtract_levels(wide_below, wide_above)
+        edges[row] = store_quarters(x, y, slopes, row * STRIDE) & COLUMNS
+        steep_above, wide_above, steep, wide = steep, wide, steep_below, wide_below
+
+
+@helper
+def slope_of_row(padded, at):
+    """right - left and left + 2 middle + right of a row's pixels, the first one's left neighbour at `at`."""
+    left, middle, right = load_levels(padded, at), load_levels(padded, at + 1), load_levels(padded, at + 2)
+    return subtract_levels(right, left), add_levels(add_levels(left, right), add_levels(middle, middle))
 
 
 @helper
@@ -78,7 +103,8 @@ def describe(scratch, layout, mapped):
         at = 0
         for row in range(1, layout.rows + 1):
             for column in range(LANES, wide - LANES, LANES):
-                store_roots(values, at, load_int(sums, row * wide + column), layout.shift, FAINT)
+                found = load_int(sums, row * wide + column)
+                store_bytes_int(values, at, roots(found, layout.shift, FAINT))
                 at += layout.directions
         for k in range(sums.size):
             sums[k] = 0

@@ -43,6 +43,21 @@ def test_no_gradient_leaves_its_bits(cells, bits):
     assert row * column * max(parts) < 2**bits
 
 
+def test_rows_of_parts_leave_16_bits_to_their_sum():
+    """As the compiled kernel needs it: Sobel's components are not both that large."""
+    corners = (np.arange(512)[:, None] >> np.arange(9) & 1).reshape(-1, 3, 3) * 255
+    sobel = np.outer([1, 2, 1], [-1, 0, 1])
+    both = [np.abs((corners * weights).sum((1, 2)) + 2 >> 2) for weights in (sobel, sobel.T)]
+    assert max(both[0] + both[1]) == 383
+    x, y = np.meshgrid(np.arange(256), np.arange(256))
+    x, y = x[x + y <= 383], y[x + y <= 383]
+    cells = directions.FINE
+    cross = [ux * y - uy * x for ux, uy in zip(*cells.units(), strict=True)]
+    parts = [np.minimum(cross[k - 1], -cross[(k + 1) % 16]).max() for k in range(16)]
+    assert cells.windows()[0].sum(axis=1).max() * max(parts) < 2**15
+    assert max(16 * 255, max(parts) * 5) < 2**15
+
+
 def test_no_moment_leaves_its_bits():
     levels = np.full((SIDE, SIDE), 255 >> 3)
     around = (levels * (Y - 13.5) ** 2).sum() + levels.sum() / 4

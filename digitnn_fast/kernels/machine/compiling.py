@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -67,7 +68,7 @@ def compile_here(
 
     dispatcher: Any = numba.njit(signature, **OPTIONS)(function)
     optimize(dispatcher.overloads[dispatcher.signatures[0]].library)
-    module = llvm.parse_assembly(dispatcher.inspect_llvm(dispatcher.signatures[0]))
+    module = llvm.parse_assembly(_aligned_stack(dispatcher.inspect_llvm(dispatcher.signatures[0])))
     [kernel] = [
         defined for defined in module.functions if not defined.is_declaration and defined.linkage.name == "external"
     ]
@@ -82,6 +83,15 @@ def compile_here(
     if unknown:  # LLVM would link these to address 0
         raise RuntimeError(f"{symbol} calls {', '.join(unknown)}, which is not there without numba")
     return bytes(machine.emit_object(module))
+
+
+def _aligned_stack(code: str) -> str:
+    """LLVM assembly of functions that align their stack, where vectors lie that registers do not hold.
+
+    LLVM does so by itself only if it knows of such vectors before it gives out registers. Where they lie in two cache
+    lines, in half of all processes, describing took 1.17 times as long with AVX2.
+    """
+    return re.sub(r"^(define .*) \{$", r'\1 "stackrealign" {', code, flags=re.MULTILINE)
 
 
 def _entry_code(symbol: str, kinds: Sequence[str], triple: str) -> str:

@@ -26,20 +26,22 @@ LANES = 16
 TINY = 2.0**-120
 
 
-class _VectorType(types.Type):
+class VectorType(types.Type):
+    """numba's type of a vector in registers, of `lanes` elements of an LLVM type."""
+
     def __init__(self, name: str, element: Any, lanes: int) -> None:
         self.ir_type = ir.VectorType(element, lanes)
         super().__init__(name)
 
 
-@register_model(_VectorType)
+@register_model(VectorType)
 class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
-    def __init__(self, manager: Any, vector: _VectorType) -> None:
+    def __init__(self, manager: Any, vector: VectorType) -> None:
         super().__init__(manager, vector, vector.ir_type)
 
 
-F32x16, I32x16 = _VectorType("F32x16", ir.FloatType(), LANES), _VectorType("I32x16", ir.IntType(32), LANES)
-I16x32 = _VectorType("I16x32", ir.IntType(16), 2 * LANES)
+F32x16, I32x16 = VectorType("F32x16", ir.FloatType(), LANES), VectorType("I32x16", ir.IntType(32), LANES)
+I16x32 = VectorType("I16x32", ir.IntType(16), 2 * LANES)
 _ZERO = ir.Constant(F32x16.ir_type, None)
 
 

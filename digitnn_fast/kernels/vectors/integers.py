@@ -146,45 +146,54 @@ def least_or_zero(builder: Any, a: Any, b: Any) -> Any:
     return builder.select(builder.icmp_signed(">", least, each(0)), least, each(0))
 
 
-def _roots_twin(array: Any, index: int, sums: Any, shift: int, least: int) -> None:
-    roots = np.sqrt((sums >> shift).astype(np.float32))
-    array.reshape(-1)[index : index + LANES] = np.where(roots < least, 0, np.minimum(roots, 255))
+def _roots_twin(sums: Any, shift: int, least: int) -> Any:
+    roots = np.sqrt((sums >> shift).astype(np.float32)).astype(np.int32)
+    return np.where(roots < least, 0, np.minimum(roots, 255))
 
 
-def _whole_roots(builder: Any, squares: Any) -> Any:
-    """Square roots rounded down, exact below 256**2, for larger ones at least 255.
+@operation(I32x16, _roots_twin)
+def roots(builder: Any, sums: Any, shift: Any, least: Any) -> Any:
+    """Square roots of sums >> shift, which are 0 to 2**24, rounded down and at most 255; below `least` 0.
 
-    A processor takes 18 cycles for exact roots in float32, which never round up to the next integer. AVX-512 gives
-    1 / root with 14 bits in two cycles: a root that is too large by 2**-6 at most. Then its square tells.
-    """
-    vector = F32x16.ir_type
-    exact = builder.sitofp(squares, vector)
-    if not has_feature("avx512f"):
-        return builder.fptosi(call(builder, "llvm.sqrt.v16f32", vector, exact), WORD)
-    all_lanes = ir.Constant(ir.IntType(LANES), 2**LANES - 1)
-    positive = call(
-        builder, "llvm.maxnum.v16f32", vector, exact, ir.Constant(vector, [ir.Constant(ir.FloatType(), 1.0)] * LANES)
-    )
-    inverse = call(builder, "llvm.x86.avx512.rsqrt14.ps.512", vector, positive, ir.Constant(vector, None), all_lanes)
-    above = ir.Constant(vector, [ir.Constant(ir.FloatType(), 2.0**-6)] * LANES)
-    whole = builder.fptosi(builder.fadd(builder.fmul(exact, inverse), above), WORD)
-    root = builder.sitofp(whole, vector)
-    too_large = builder.fcmp_ordered(">", builder.fmul(root, root), exact)
-    return builder.add(whole, builder.sext(too_large, WORD))
-
-
-@operation(types.void, _roots_twin)
-def store_roots(builder: Any, data: Any, index: Any, sums: Any, shift: Any, least: Any) -> Any:
-    """Write the square roots of sums >> shift, which are 0 to 2**24, to a uint8 array.
-
-    Rounded down and at most 255; those below `least`, which is positive, as 0.
+    Exact: in float32 a root of so small a number never rounds up to the next integer.
     """
     shift, least = (splat_scalar(builder, builder.trunc(number, ir.IntType(32))) for number in (shift, least))
-    whole = _whole_roots(builder, builder.lshr(sums, shift))
+    squares = builder.sitofp(builder.lshr(sums, shift), F32x16.ir_type)
+    whole = builder.fptosi(call(builder, "llvm.sqrt.v16f32", squares.type, squares), WORD)
     clipped = builder.select(builder.icmp_signed("<", whole, each(255)), whole, each(255))
-    clipped = builder.select(builder.icmp_signed("<", clipped, least), each(0), clipped)
-    narrow = ir.VectorType(ir.IntType(8), LANES)
-    builder.store(builder.trunc(clipped, narrow), vector_at(builder, data, index, narrow), align=1)
+    return builder.select(builder.icmp_signed("<", clipped, least), each(0), clipped)
+
+
+def _pack_twin(a: Any, b: Any, c: Any, d: Any) -> Any:
+    return np.stack([a, b, c, d], 1).astype(np.uint8).view(np.int32).ravel()
+
+
+@operation(I32x16, _pack_twin)
+def pack_four(builder: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """The lanes of four, which are 0 to 255, as bytes of one."""
+    for place, more in enumerate((b, c, d), start=1):
+        a = builder.or_(a, builder.shl(more, each(8 * place)))
+    return a
+
+
+def _seven_twin(out: Any, index: int, first: Any, second: Any) -> None:
+    cells = np.stack([first.reshape(4, 2, 2), second.reshape(4, 2, 2)]).transpose(1, 3, 0, 2)
+    out.reshape(-1)[index : index + 112] = cells.copy().view(np.uint8).ravel()[:112]
+
+
+@operation(types.void, _seven_twin)
+def store_seven(builder: Any, data: Any, index: Any, first: Any, second: Any) -> Any:
+    """Write 7 times 16 bytes to a uint8 array: of one cell after the other two words of `first` and two of `second`.
+
+    In these there are the first words of two cells, then their second ones, then the first ones of the next two.
+    """
+    cell_type = ir.VectorType(ir.IntType(32), 4)
+    for cell in range(7):
+        word = cell // 2 * 4 + cell % 2
+        order = ir.Constant(cell_type, [word, word + 2, word + LANES, word + LANES + 2])
+        place = builder.add(index, ir.Constant(index.type, 16 * cell))
+        words = builder.shuffle_vector(first, second, order)
+        builder.store(words, vector_at(builder, data, place, cell_type), align=1)
 
 
 def _pairs_twin(total: Any, hidden: Any, unit: int, weights: Any, index: int) -> Any:
