@@ -25,7 +25,7 @@ from bench.measure import HERE, World, require
 from digitnn_fast.kernels.machine.jit import LEVELS
 from digitnn_fast.preprocessing import prepare
 
-PROCESSORS = {  # LLVM's name of each, the level of its extensions, and how many images these kernels take at a time
+PROCESSORS = {  # LLVM's name of each, the level of its extensions, and how many images int8 takes at a time
     "AMD Zen 3": ("znver3", "x86-64-v3", 1),
     "AMD Zen 4": ("znver4", "x86-64-v4-vnni", 2),
     "Intel Ice Lake": ("icelake-server", "x86-64-v4-vnni", 2),
@@ -75,8 +75,8 @@ def _report(seen: dict[str, np.ndarray], mca: str, folder: Path) -> Iterator[str
         f"By `python -m bench.counts` with llvm-mca {version}: what one visit takes in the first layer, for 64 hidden "
         "units and a value that is not zero, or in int8 a group of four. Cycles are those of LLVM's model of the "
         "processor, with everything in the nearest cache. Where its busiest unit, by LLVM's name, is busy in nearly "
-        "all of them, only fewer visits help, or less for that unit to do. With AVX-512 a visit serves two images, "
-        "and either is not zero there."
+        "all of them, only fewer visits help, or less for that unit to do. In int8 with AVX-512 a visit serves two "
+        "images, and either is not zero there."
     )
     what = "".join(f" {name}: visits an image, cycles |" for name in seen)
     yield from ("", f"| processor | network | instructions | loads | multiply-adds | cycles | busiest unit |{what}")
@@ -84,7 +84,7 @@ def _report(seen: dict[str, np.ndarray], mca: str, folder: Path) -> Iterator[str
     for name, (model, level, together) in PROCESSORS.items():
         for precision, (kernel, group) in NETWORKS.items():
             loop = _loop(_machine_code(kernel, model, level, folder), model, mca)
-            visits = [_visits(images, group, together) for images in seen.values()]
+            visits = [_visits(images, group, together if group > 1 else 1) for images in seen.values()]
             yield (
                 f"| {name} | {precision} | {loop.instructions:.1f} | {loop.loads:.1f} | {loop.multiplies:.0f} | "
                 f"**{loop.cycles:.1f}** | {loop.busiest} |"

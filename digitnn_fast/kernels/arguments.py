@@ -56,8 +56,8 @@ class Weights(NamedTuple):
 class ForwardScratch(NamedTuple):
     """One thread's memory for `inference.forward`; room is for 784 pixels of each image and 128 more."""
 
-    places: Annotated[Words, "room"]  # of the pixels that are not zero, of a pair of images in either
-    values: Annotated[Floats, "room"]  # their grey levels; from the middle on those of each pair's second image
+    places: Annotated[Words, "room"]  # of the pixels that are not zero
+    values: Annotated[Floats, "room"]  # their grey levels
     bytes_: Annotated[Bytes, "room"]  # the same as bytes
     starts: Annotated[Counts, "6*block + 1"]  # where each band begins in the lists
     hidden: Annotated[Floats, "block*64"]  # one tile

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from digitnn_fast.kernels.layout import BAND, BANDS
+from digitnn_fast.kernels.layout import BANDS
 from digitnn_fast.kernels.layout import TRAINING_BLOCK as BLOCK
 from digitnn_fast.kernels.machine.jit import helper
 from digitnn_fast.kernels.vectors.bytes import (
@@ -10,7 +10,6 @@ from digitnn_fast.kernels.vectors.bytes import (
     HAS_SHUFFLE,
     ORDERS,
     byte_at,
-    compress_either,
     compress_nonzero,
     copy_bytes,
     load_bytes,
@@ -60,33 +59,6 @@ def list_chunk(data, index, place, skip, places, bytes_, at):
 
 
 @helper
-def list_either(data, index, other, place, skip, places, bytes_, at, half):
-    """As `list_chunk`, of 64 uint8 at `index` and 64 at `other`: the places where either is not zero.
-
-    The values of the second ones go to bytes_[half + at].
-    """
-    if HAS_COMPRESS:
-        return compress_either(data, index, other, place, skip, places, bytes_, at, half)
-    if HAS_SHUFFLE:
-        mask = nonzero_mask(data, index) | nonzero_mask(data, other)
-        for lane in range(skip, 64, 8):
-            some = np.int64(mask >> np.uint64(lane) & np.uint64(255))
-            pack_eight(data, index + lane, some, ORDERS, bytes_, at)
-            pack_eight(data, other + lane, some, ORDERS, bytes_, half + at)
-            at = place_eight(some, place + lane, ORDERS, places, at)
-        return at
-    mask = (nonzero_mask(data, index) | nonzero_mask(data, other)) >> np.uint64(skip)
-    while mask != 0:
-        lane = skip + lowest_bit(mask)
-        places[at] = place + lane
-        bytes_[at] = byte_at(data, index + lane)
-        bytes_[half + at] = byte_at(data, other + lane)
-        at += 1
-        mask &= mask - np.uint64(1)
-    return at
-
-
-@helper
 def list_band(images, image, band, bands, places, bytes_, at):
     """List the non-zero pixels of one of an image's 2, 3, 4, 6 or 12 bands from `at` on; where they end."""
     row, width = image * PIXELS, PIXELS // bands // 64 * 64
@@ -104,25 +76,6 @@ def list_nonzero(images, image, bands, places, values, bytes_, starts, first):
         starts[first + band + 1] = list_band(images, image, band, bands, places, bytes_, starts[first + band])
     for k in range(starts[first], starts[first + bands], 16):
         store(values, k, load_bytes(bytes_, k))
-
-
-@helper
-def list_pair(images, image, other, places, values, bytes_, starts, first):
-    """As `list_nonzero`, of two images: the pixels that are not zero in either.
-
-    What they are in the second image goes to the second half of values.
-    """
-    row, second, last, half = image * PIXELS, other * PIXELS, PIXELS - 64, values.size // 2
-    at = starts[first]
-    for band in range(BANDS):
-        for pixel in range(band * BAND, (band + 1) * BAND, 64):
-            at = list_either(images, row + pixel, second + pixel, pixel, 0, places, bytes_, at, half)
-        if band == BANDS - 1:
-            at = list_either(images, row + last, second + last, last, 48, places, bytes_, at, half)
-        starts[first + band + 1] = at
-    for k in range(starts[first], at, 16):
-        store(values, k, load_bytes(bytes_, k))
-        store(values, half + k, load_bytes(bytes_, half + k))
 
 
 @helper

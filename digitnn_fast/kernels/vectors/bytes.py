@@ -88,33 +88,6 @@ def lowest_bit(builder: Any, mask: Any) -> Any:
     return builder.cttz(mask, ir.Constant(ir.IntType(1), 0))
 
 
-def _compress(builder: Any, chunks: Any, mask: Any, skip: Any, place: Any, places: Any, lists: Any, at: Any) -> Any:
-    """Append the lanes of each chunk that the mask holds to its list, and their places; the lists' new length."""
-    bits = builder.and_(builder.bitcast(mask, ir.IntType(64)), builder.shl(ir.Constant(ir.IntType(64), -1), skip))
-    mask = builder.bitcast(bits, mask.type)
-    zero = ir.Constant(_BYTES, None)
-    lanes = ir.Constant(_BYTES, list(range(64)))
-    *packed, numbers = (
-        call(builder, "llvm.x86.avx512.mask.compress.v64i8", _BYTES, vector, zero, mask) for vector in (*chunks, lanes)
-    )
-    count = builder.ctpop(bits)
-
-    def write(first: int) -> None:
-        half = ir.Constant(ir.VectorType(ir.IntType(32), 32), list(range(first, first + 32)))
-        end = builder.add(at, ir.Constant(at.type, first))
-        for data, vector in zip(lists, packed, strict=True):
-            some = builder.shuffle_vector(vector, vector, half)
-            builder.store(some, vector_at(builder, data, end, some.type), align=1)
-        wide = builder.zext(builder.shuffle_vector(numbers, numbers, half), ir.VectorType(ir.IntType(16), 32))
-        wide = builder.add(wide, splat_scalar(builder, builder.trunc(place, ir.IntType(16)), 32))
-        builder.store(wide, vector_at(builder, places, end, wide.type), align=2)
-
-    write(0)
-    with builder.if_then(builder.icmp_unsigned(">", count, ir.Constant(count.type, 32)), likely=False):
-        write(32)
-    return builder.add(at, count)
-
-
 @operation(types.int64, lambda *_: None)  # VBMI2 only, never called without
 def compress_nonzero(
     builder: Any, pixels: Any, index: Any, place: Any, skip: Any, places: Any, bytes_: Any, at: Any
@@ -125,29 +98,28 @@ def compress_nonzero(
     over. All 64 lanes are written at `at`: both lists need 64 places more than they will hold.
     """
     chunk, mask = _chunk(builder, pixels, index)
-    return _compress(builder, [chunk], mask, skip, place, places, [bytes_], at)
+    bits = builder.and_(builder.bitcast(mask, ir.IntType(64)), builder.shl(ir.Constant(ir.IntType(64), -1), skip))
+    mask = builder.bitcast(bits, mask.type)
+    lanes = ir.Constant(_BYTES, list(range(64)))
+    packed, numbers = (
+        call(builder, "llvm.x86.avx512.mask.compress.v64i8", _BYTES, vector, ir.Constant(_BYTES, None), mask)
+        for vector in (chunk, lanes)
+    )
+    count = builder.ctpop(bits)
 
+    def write(first: int) -> None:
+        half = ir.Constant(ir.VectorType(ir.IntType(32), 32), list(range(first, first + 32)))
+        end = builder.add(at, ir.Constant(at.type, first))
+        some = builder.shuffle_vector(packed, packed, half)
+        builder.store(some, vector_at(builder, bytes_, end, some.type), align=1)
+        wide = builder.zext(builder.shuffle_vector(numbers, numbers, half), ir.VectorType(ir.IntType(16), 32))
+        wide = builder.add(wide, splat_scalar(builder, builder.trunc(place, ir.IntType(16)), 32))
+        builder.store(wide, vector_at(builder, places, end, wide.type), align=2)
 
-@operation(types.int64, lambda *_: None)  # VBMI2 only, never called without
-def compress_either(
-    builder: Any,
-    pixels: Any,
-    index: Any,
-    other: Any,
-    place: Any,
-    skip: Any,
-    places: Any,
-    bytes_: Any,
-    at: Any,
-    half: Any,
-) -> Any:
-    """As `compress_nonzero`, of 64 uint8 at `index` and 64 at `other`: the places where either is not zero.
-
-    The values of the second ones go to another list, which begins at bytes_[half].
-    """
-    (chunk, mask), (second, also) = (_chunk(builder, pixels, start) for start in (index, other))
-    lists = bytes_, builder.gep(bytes_, [half])
-    return _compress(builder, [chunk, second], builder.or_(mask, also), skip, place, places, lists, at)
+    write(0)
+    with builder.if_then(builder.icmp_unsigned(">", count, ir.Constant(count.type, 32)), likely=False):
+        write(32)
+    return builder.add(at, count)
 
 
 def load_order(builder: Any, orders: Any, mask: Any) -> Any:

@@ -1,10 +1,8 @@
 """Four vectors at once: a tile of 64 hidden units, or the logits of four images. They stay in registers."""
 
-from digitnn_fast.kernels.machine.jit import has_feature, helper
+from digitnn_fast.kernels.machine.jit import helper
 from digitnn_fast.kernels.vectors.floats import fma, load, store
 from digitnn_fast.kernels.vectors.integers import load_int, store_int
-
-TOGETHER = 2 if has_feature("avx512f") else 1  # images whose tiles the registers hold: what is read serves both
 
 
 @helper
