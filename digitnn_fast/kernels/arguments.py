@@ -133,7 +133,6 @@ class DistortScratch(NamedTuple):
 class DeskewScratch(NamedTuple):
     """One thread's memory for `deskewing.deskew_next`."""
 
-    sums: Annotated[Integers, "96"]  # three moments of each column
     padded: Annotated[Bytes, "28*96"]  # an image with paper on both sides
 
 

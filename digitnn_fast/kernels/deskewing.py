@@ -4,17 +4,22 @@ import numpy as np
 
 from digitnn_fast.kernels.machine.jit import helper
 from digitnn_fast.kernels.vectors.floats import atomic_add
-from digitnn_fast.kernels.vectors.integers import (
-    add_int,
-    load_bytes_int,
-    shift_right_int,
-    splat_int,
-    store_int,
+from digitnn_fast.kernels.vectors.integers import splat_int, sum_int
+from digitnn_fast.kernels.vectors.rows import (
+    add_levels,
+    add_products,
+    copy_row,
+    no_levels,
+    shift_levels,
+    slide_row,
 )
-from digitnn_fast.kernels.vectors.rows import copy_row, slide_row
 from digitnn_fast.sizes import PIXELS, SIDE
 
 MARGIN, STRIDE = 32, 96  # of a row in `padded`: no row slides further than 30 pixels
+ONES, PLACES = (
+    np.ones(32, np.int16),
+    np.arange(-14, 18, dtype=np.int16),
+)  # of columns; behind 28 of them there are zeros
 ZERO = np.int32(0)
 
 
@@ -27,37 +32,27 @@ def divide(numerator, denominator):
 
 
 @helper
-def add_up(images, image, sums):
-    """Per column, the sum a of the grey levels >> 3, the sum b of its running sums, and the sum of those of b.
+def copy_image(images, image, padded):
+    """Copy images[image] to the middle of `padded`; its moments m00, m10, m01, m11 and m02 around pixel (14, 14).
 
-    They go to sums[0:28], [32:60], [64:92]. Additions alone: so b weights a row by 28 - row, c by (28 - row) (29 - row) / 2.
+    Moments of the grey levels >> 3. Of each column a is the sum, b the sum of its running sums, which weight a row by
+    28 - row; of all columns c is the sum of those of b, which weight it by (28 - row) (29 - row) / 2.
     """
-    for column in range(0, 24, 12):  # two runs of 16, which overlap in columns 12 to 15
-        a = b = c = splat_int(ZERO)
-        for row in range(SIDE):
-            a = add_int(a, shift_right_int(load_bytes_int(images, image * PIXELS + row * SIDE + column), 3))
-            b = add_int(b, a)
-            c = add_int(c, b)
-        store_int(sums, column, a)
-        store_int(sums, column + 32, b)
-        store_int(sums, column + 64, c)
+    a, b, c, zero = no_levels(), no_levels(), splat_int(ZERO), splat_int(ZERO)
+    for row in range(SIDE):
+        levels = copy_row(images, image * PIXELS + row * SIDE, padded, row * STRIDE + MARGIN)
+        a = add_levels(a, shift_levels(levels, 3))
+        b = add_levels(b, a)
+        c = add_products(c, b, ONES)
+    m00, m10 = sum_int(add_products(zero, a, ONES)), sum_int(add_products(zero, a, PLACES))
+    down, across = sum_int(add_products(zero, b, ONES)), sum_int(add_products(zero, b, PLACES))
+    return m00, m10, 14 * m00 - down, 14 * m10 - across, 196 * m00 - 29 * down + 2 * sum_int(c)
 
 
 @helper
-def deskew(images, image, sums, padded, out, target):
+def deskew(images, image, padded, out, target):
     """Write a deskewed copy of images[image] to out[target]."""
-    for row in range(SIDE):
-        copy_row(images, image * PIXELS + row * SIDE, padded, row * STRIDE + MARGIN)
-    add_up(images, image, sums)
-    m00 = m10 = b = bx = c = np.int32(0)
-    for column in range(SIDE):
-        x = np.int32(column - 14)
-        m00 += sums[column]
-        m10 += sums[column] * x
-        b += sums[column + 32]
-        bx += sums[column + 32] * x
-        c += sums[column + 64]
-    m01, m11, m02 = 14 * m00 - b, 14 * m10 - bx, 196 * m00 - 29 * b + 2 * c
+    m00, m10, m01, m11, m02 = copy_image(images, image, padded)
     mean_x = divide(256 * m10, m00)
     mean_y = divide(256 * m01, m00)
     near_x, near_y = mean_x + 128 >> 8, mean_y + 128 >> 8
@@ -84,11 +79,11 @@ def deskew_next(scratch, deskewing):
 
     Any number of threads may do it together: see `arguments.Deskewing` and `arguments.DeskewScratch`.
     """
-    sums, padded = scratch
+    (padded,) = scratch
     taken, images, out = deskewing
     for k in range(padded.size):
         padded[k] = 0
     first = atomic_add(taken, 0, out.shape[0])
     for image in range(first, min(first + out.shape[0], images.shape[0])):
-        deskew(images, image, sums, padded, out, image - first)
+        deskew(images, image, padded, out, image - first)
     return first

@@ -97,13 +97,16 @@ class PreparedCall:
             return
         taken, pixels, labels, probabilities = last
         self._make_room(min(len(pixels), AT_ONCE))
-        while (first := self._picture(taken, pixels, self._upright) or 0) < len(pixels):
+        ready, first = 0, self._picture(taken, pixels, self._upright) or 0
+        while first < len(pixels):
             part = slice(first, first + len(self._upright))
             count = len(labels[part])
+            seen = () if count == ready else (self._upright[:count], self._seen)  # else the same arrays as before
             if self._view:
-                self._view(self._upright[:count], self._seen)
+                self._view(*seen)
             self._own[0] = 0
-            self._forward(self._own, self._seen[:count], labels[part], probabilities[part])
+            self._forward(*(seen and (self._own, self._seen[:count])), labels[part], probabilities[part])
+            ready, first = count, self._picture() or 0
 
     def _make_room(self, images: int) -> None:
         if len(self._upright) < images:

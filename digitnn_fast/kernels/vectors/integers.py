@@ -84,6 +84,12 @@ def subtract_int(builder: Any, a: Any, b: Any) -> Any:
     return builder.sub(a, b)
 
 
+@operation(types.int32, lambda a: a.sum(dtype=np.int32))
+def sum_int(builder: Any, a: Any) -> Any:
+    """The sum of all lanes."""
+    return reduce_lanes(builder, a, builder.add)
+
+
 def _halves_twin(a: Any, b: Any) -> Any:
     a, b = (pairs.astype(np.int32).view(np.int16).reshape(LANES, 2).astype(np.int32) for pairs in (a, b))
     return (a * b).sum(1, dtype=np.int32)

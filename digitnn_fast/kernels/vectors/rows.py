@@ -29,21 +29,26 @@ WORD, MASK = I32x16.ir_type, ir.IntType(LANES)
 BYTES, LANES_OF_BYTES = ir.VectorType(ir.IntType(8), 4 * LANES), ir.VectorType(ir.IntType(32), 4 * LANES)
 
 
-def _row_twin(source: Any, index: int, target: Any, at: int) -> None:
-    target.reshape(-1)[at : at + SIDE] = source.reshape(-1)[index : index + SIDE]
+def _row_twin(source: Any, index: int, target: Any, at: int) -> Any:
+    row = np.pad(source.reshape(-1)[index : index + SIDE], (0, 2 * LANES - SIDE))
+    target.reshape(-1)[at : at + 2 * LANES] = row
+    return row.astype(np.int16)
 
 
-@operation(types.void, _row_twin)
+@operation(I16x32, _row_twin)
 def copy_row(builder: Any, source: Any, index: Any, target: Any, at: Any) -> Any:
-    """Copy 28 uint8 from flat index `index` to flat index `at`: LLVM makes a loop over single bytes of that."""
-    chunk = ir.VectorType(ir.IntType(8), LANES)
-    for first in (0, SIDE - LANES):  # two chunks, which overlap
-        start, end = (builder.add(place, ir.Constant(place.type, first)) for place in (index, at))
-        builder.store(
-            builder.load(vector_at(builder, source, start, chunk), align=1),
-            vector_at(builder, target, end, chunk),
-            align=1,
-        )
+    """Copy 28 uint8 from flat index `index` to flat index `at`, and 4 zeros behind them; they are returned as int16."""
+    half, words = (ir.VectorType(ir.IntType(bits), LANES) for bits in (8, 32))
+    first, last = (
+        builder.load(vector_at(builder, source, builder.add(index, ir.Constant(index.type, start)), half), align=1)
+        for start in (0, SIDE - LANES)  # which overlap
+    )
+    rest = ir.Constant(words, list(range(2 * LANES - SIDE, 2 * LANES - SIDE + LANES)))
+    last = builder.shuffle_vector(last, ir.Constant(half, None), rest)
+    both = ir.Constant(ir.VectorType(ir.IntType(32), 2 * LANES), list(range(2 * LANES)))
+    row = builder.shuffle_vector(first, last, both)
+    builder.store(row, vector_at(builder, target, at, row.type), align=1)
+    return builder.zext(row, I16x32.ir_type)
 
 
 def _levels_twin(pixels: Any, index: int) -> Any:
@@ -65,6 +70,29 @@ def add_levels(builder: Any, a: Any, b: Any) -> Any:
 @operation(I16x32, lambda a, b: a - b)
 def subtract_levels(builder: Any, a: Any, b: Any) -> Any:
     return builder.sub(a, b)
+
+
+@operation(I16x32, lambda: np.zeros(2 * LANES, np.int16))
+def no_levels(builder: Any) -> Any:
+    """0 in all lanes."""
+    return ir.Constant(I16x32.ir_type, None)
+
+
+@operation(I16x32, lambda a, bits: a >> bits)
+def shift_levels(builder: Any, a: Any, bits: Any) -> Any:
+    """Divided by 2**bits, rounded down; none is negative."""
+    return builder.lshr(a, splat_scalar(builder, builder.trunc(bits, ir.IntType(16)), 2 * LANES))
+
+
+def _products_twin(total: Any, levels: Any, weights: Any) -> Any:
+    return total + (levels.astype(np.int32) * weights).reshape(LANES, 2).sum(1, dtype=np.int32)
+
+
+@operation(I32x16, _products_twin)
+def add_products(builder: Any, total: Any, levels: Any, weights: Any) -> Any:
+    """total + levels * weights, which are 32 int16, for two neighbouring lanes each."""
+    weights = builder.load(vector_at(builder, weights, ir.Constant(ir.IntType(64), 0), WORD), align=2)
+    return builder.add(total, dot_halves_of(builder, builder.bitcast(levels, WORD), weights))
 
 
 def _thirds_twin(levels: Any) -> Any:
