@@ -16,10 +16,8 @@ from digitnn_fast.kernels.vectors.rows import (
 from digitnn_fast.sizes import PIXELS, SIDE
 
 MARGIN, STRIDE = 32, 96  # of a row in `padded`: no row slides further than 30 pixels
-ONES, PLACES = (
-    np.ones(32, np.int16),
-    np.arange(-14, 18, dtype=np.int16),
-)  # of columns; behind 28 of them there are zeros
+ONES = np.ones(32, np.int16)
+PLACES = np.arange(-14, 18, dtype=np.int16)  # of columns; levels behind the 28th are 0
 ZERO = np.int32(0)
 
 

@@ -37,12 +37,11 @@ def _every(value: int) -> Any:
     return ir.Constant(SHORTS, [value] * WIDTH)
 
 
-@operation(
-    Shorts,
-    lambda pixels, index: np.concatenate([pixels.reshape(-1)[np.add(index + at, COLUMNS)] for at in HALVES]).astype(
-        np.int16
-    ),
-)
+def _blocks_twin(pixels: Any, index: int) -> Any:
+    return np.concatenate([pixels.reshape(-1)[np.add(index + at, COLUMNS)] for at in HALVES]).astype(np.int16)
+
+
+@operation(Shorts, _blocks_twin)
 def load_blocks(builder: Any, pixels: Any, index: Any) -> Any:
     """Blocks of a uint8 array from flat index `index`; a pixel behind the next block is read, too."""
     half = ir.VectorType(ir.IntType(8), LANES)
