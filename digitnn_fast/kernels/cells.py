@@ -104,7 +104,7 @@ def describe(scratch, layout, mapped):
         for row in range(1, layout.rows + 1):
             for column in range(LANES, wide - LANES, LANES):
                 found = load_int(sums, row * wide + column)
-                store_bytes_int(values, at, roots(found, layout.shift, FAINT))
+                store_bytes_int(values, at, roots(found, layout.shift))
                 at += layout.directions
         for k in range(sums.size):
             sums[k] = 0
@@ -112,4 +112,5 @@ def describe(scratch, layout, mapped):
             out[image, k] = 0
         for row in range(at // layout.across):
             for column in range(layout.across):
-                out[image, SIDE * row + column] = values[layout.across * row + column]
+                value = values[layout.across * row + column]
+                out[image, SIDE * row + column] = value if value >= FAINT else 0

@@ -135,14 +135,14 @@ def add_columns(images, start, at, sums):
 @helper
 def values_of(sums, at):
     """Of a row of cells the values of the direction that begins at `at`, and of that a quarter turn further."""
-    return roots(sum_cells(sums, at, at + 4 * STRIDE), SHIFT, FAINT)
+    return roots(sum_cells(sums, at, at + 4 * STRIDE), SHIFT)
 
 
 @helper
 def half_turn(sums, at):
     """The values of eight directions as bytes."""
     first, second = values_of(sums, at), values_of(sums, at + STRIDE)
-    return pack_four(first, second, values_of(sums, at + 2 * STRIDE), values_of(sums, at + 3 * STRIDE))
+    return pack_four(first, second, values_of(sums, at + 2 * STRIDE), values_of(sums, at + 3 * STRIDE), FAINT)
 
 
 def describe(scratch, mapped):

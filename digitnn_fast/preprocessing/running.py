@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
 
 
-AT_ONCE = 256  # images that are prepared together: 200 kB, which the L2 cache holds until the network reads them
+# Images that are prepared together: 400 kB, which a cache of 1 MB holds until the network has read them. With 256, int8
+# takes 1.07 times as long.
+AT_ONCE = 512
 
 
 def prepare(images: Bytes, preprocessing: str) -> Bytes:

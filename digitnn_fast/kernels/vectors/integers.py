@@ -152,34 +152,32 @@ def least_or_zero(builder: Any, a: Any, b: Any) -> Any:
     return builder.select(builder.icmp_signed(">", least, each(0)), least, each(0))
 
 
-def _roots_twin(sums: Any, shift: int, least: int) -> Any:
-    roots = np.sqrt((sums >> shift).astype(np.float32)).astype(np.int32)
-    return np.where(roots < least, 0, np.minimum(roots, 255))
-
-
-@operation(I32x16, _roots_twin)
-def roots(builder: Any, sums: Any, shift: Any, least: Any) -> Any:
-    """Square roots of sums >> shift, which are 0 to 2**24, rounded down and at most 255; below `least` 0.
+@operation(I32x16, lambda sums, shift: np.minimum(np.sqrt((sums >> shift).astype(np.float32)), 255).astype(np.int32))
+def roots(builder: Any, sums: Any, shift: Any) -> Any:
+    """Square roots of sums >> shift, which are 0 to 2**24, rounded down and at most 255.
 
     Exact: in float32 a root of so small a number never rounds up to the next integer.
     """
-    shift, least = (splat_scalar(builder, builder.trunc(number, ir.IntType(32))) for number in (shift, least))
+    shift = splat_scalar(builder, builder.trunc(shift, ir.IntType(32)))
     squares = builder.sitofp(builder.lshr(sums, shift), F32x16.ir_type)
     whole = builder.fptosi(call(builder, "llvm.sqrt.v16f32", squares.type, squares), WORD)
-    clipped = builder.select(builder.icmp_signed("<", whole, each(255)), whole, each(255))
-    return builder.select(builder.icmp_signed("<", clipped, least), each(0), clipped)
+    return builder.select(builder.icmp_signed("<", whole, each(255)), whole, each(255))
 
 
-def _pack_twin(a: Any, b: Any, c: Any, d: Any) -> Any:
-    return np.stack([a, b, c, d], 1).astype(np.uint8).view(np.int32).ravel()
+def _pack_twin(a: Any, b: Any, c: Any, d: Any, least: int) -> Any:
+    packed = np.stack([a, b, c, d], 1).astype(np.uint8)
+    return np.where(packed < least, np.uint8(0), packed).view(np.int32).ravel()
 
 
 @operation(I32x16, _pack_twin)
-def pack_four(builder: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
-    """The lanes of four, which are 0 to 255, as bytes of one."""
+def pack_four(builder: Any, a: Any, b: Any, c: Any, d: Any, least: Any) -> Any:
+    """The lanes of four, which are 0 to 255, as bytes of one; those below `least` as 0."""
     for place, more in enumerate((b, c, d), start=1):
         a = builder.or_(a, builder.shl(more, each(8 * place)))
-    return a
+    packed = builder.bitcast(a, ir.VectorType(ir.IntType(8), 4 * LANES))
+    least = splat_scalar(builder, builder.trunc(least, ir.IntType(8)), 4 * LANES)
+    kept = builder.select(builder.icmp_unsigned("<", packed, least), ir.Constant(packed.type, None), packed)
+    return builder.bitcast(kept, WORD)
 
 
 def _seven_twin(out: Any, index: int, first: Any, second: Any) -> None:
