@@ -54,13 +54,6 @@ def splat_int_at(builder: Any, data: Any, index: Any) -> Any:
     return splat_scalar(builder, builder.load(builder.gep(data, [index])))
 
 
-@operation(I32x16, _int_load_twin)
-def load_bytes_int(builder: Any, data: Any, index: Any) -> Any:
-    """16 values of a uint8 array from flat index `index`, as int32."""
-    row = builder.load(vector_at(builder, data, index, ir.VectorType(ir.IntType(8), LANES)), align=1)
-    return builder.zext(row, WORD)
-
-
 @operation(types.void, _int_store_twin)
 def store_bytes_int(builder: Any, data: Any, index: Any, vector: Any) -> Any:
     """Write 16 values, which are 0 to 255, to a uint8 array from flat index `index`."""
@@ -72,16 +65,6 @@ def store_bytes_int(builder: Any, data: Any, index: Any, vector: Any) -> Any:
 def splat_int(builder: Any, value: Any) -> Any:
     """An int32 in all lanes."""
     return splat_scalar(builder, value)
-
-
-@operation(I32x16, lambda a, b: a + b)
-def add_int(builder: Any, a: Any, b: Any) -> Any:
-    return builder.add(a, b)
-
-
-@operation(I32x16, lambda a, b: a - b)
-def subtract_int(builder: Any, a: Any, b: Any) -> Any:
-    return builder.sub(a, b)
 
 
 @operation(types.int32, lambda a: a.sum(dtype=np.int32))
