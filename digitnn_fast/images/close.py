@@ -42,12 +42,16 @@ def close_up(lights: Sequence[Levels]) -> tuple[Floats, NDArray[np.int64], list[
     """Ink (h, w), the numbers (h, w) of its parts, and the parts, if a digit fills a picture.
 
     `lights` (h, w) are what is `reflected` by the picture and by its negative. If both the dark and the light could be
-    one, it is what covers less of the frame, as strokes do.
+    one, it is what has fewer parts, then what covers less of the frame: strokes leave several spots of paper.
     """
-    ways = [(*way, light) for light in lights if (way := _two_levels(light))]
-    for frame, mask, shares, light in sorted(ways, key=lambda way: way[0]):
+    digits = []
+    for light in lights:
+        way = _two_levels(light)
         # What covers the whole frame is paper around ink, and what the others say no to would only take longer.
-        if frame == 1 or not _reaches_frame(mask, FADED):
+        if way is None or way[0] == 1:
+            continue
+        frame, mask, shares = way
+        if not _reaches_frame(mask, FADED):
             continue
         if np.count_nonzero(mask) < MOSTLY * mask.size and not _reaches_frame(mask, NEAR):
             continue
@@ -56,8 +60,9 @@ def close_up(lights: Sequence[Levels]) -> tuple[Floats, NDArray[np.int64], list[
         parts = [part for part, _ in found]
         main = max(parts, key=lambda part: part.mass)
         if _is_digit(mask, main, frame) or _is_stretched(mask, frame):
-            return share, labels, [part for part in parts if part.mass >= SMALLEST * main.mass]
-    return None
+            kept = [part for part in parts if part.mass >= SMALLEST * main.mass]
+            digits.append((len(kept), frame, (share, labels, kept)))
+    return min(digits, key=lambda way: way[:2])[2] if digits else None
 
 
 def _two_levels(light: Levels) -> tuple[float, Mask, Floats] | None:

@@ -10,14 +10,17 @@ function closeUp(picture) {
     const mask = like(ink, (value) => +(value >= EDGE - TINY));
     return { ink, mask, frame: frameShare(mask) };
   });
-  for (const { ink, mask, frame } of ways.sort((a, b) => a.frame - b.frame)) {
+  const digits = [];
+  for (const { ink, mask, frame } of ways) {
     if (frame === 1 || !reachesFrame(mask, CLOSE.faded)) continue;
     if (sum(mask.values) < CLOSE.mostly * mask.values.length && !reachesFrame(mask, CLOSE.near)) continue;
     const { labels, parts } = findParts(ink), main = parts.reduce((a, b) => (b.mass > a.mass ? b : a));
-    if (isDigit(mask, main, frame) || isStretched(mask, frame))
-      return { fills: true, ink, labels, written: parts.filter((part) => part.mass >= SMALLEST * main.mass) };
+    if (!isDigit(mask, main, frame) && !isStretched(mask, frame)) continue;
+    const written = parts.filter((part) => part.mass >= SMALLEST * main.mass);
+    digits.push({ frame, found: { fills: true, ink, labels, written } });
   }
-  return null;
+  digits.sort((a, b) => a.found.written.length - b.found.written.length || a.frame - b.frame);
+  return digits.length ? digits[0].found : null;
 }
 
 function twoLevels(light) {
