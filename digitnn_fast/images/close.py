@@ -27,7 +27,8 @@ EDGY = 32  # pixels of the longer side: smaller pictures are mostly edges of str
 MAIN = 0.5  # of the ink, that is in the largest part; thin strokes break
 STRAIGHT, RIM = 0.95, 0.02  # of a side of the ink's box, and of its longer side: a border covers so much of two sides
 THICK, LONGEST = 0.3, 4.5  # of the longer side: strokes are narrower, and no longer
-COVERED = 0.6  # of the frame, at most, where strokes reach it
+COVERED = 0.6  # of the frame, at most, where strokes reach it; and a pixel of the longer side
+AROUND = 0.9  # of the frame: what covers more is paper around ink
 SHADOW = 0.85  # of a side of the frame: one that lies over a side of the picture covers more
 HOLES = 2, 0.01  # an 8 has so many; smaller shares of the picture are no holes
 SOLID = 0.35  # of the shorter side of its box: so wide is the stroke of a 1 that fills it
@@ -47,10 +48,10 @@ def close_up(lights: Sequence[Levels]) -> tuple[Floats, NDArray[np.int64], list[
     digits = []
     for light in lights:
         way = _two_levels(light)
-        # What covers the whole frame is paper around ink, and what the others say no to would only take longer.
-        if way is None or way[0] == 1:
+        if way is None or way[0] > AROUND:
             continue
         frame, mask, shares = way
+        # `_is_digit` would say no to these, too, but takes longer.
         if not _reaches_frame(mask, FADED):
             continue
         if np.count_nonzero(mask) < MOSTLY * mask.size and not _reaches_frame(mask, NEAR):
@@ -135,7 +136,8 @@ def _is_digit(mask: Mask, main: Part, frame: float, near: tuple[float, float] = 
     if main.area < MAIN * inked or sum(ends) < ENDS or not _reaches_frame(mask, near):
         return False
     thin = main.width <= THICK * main.box.longer and main.area <= LONGEST * main.width * main.box.longer
-    thin, solid = thin and frame <= COVERED, main.width >= SOLID * main.box.shorter and inked >= MOSTLY * mask.size
+    thin = thin and frame <= COVERED + 1 / max(height, width)
+    solid = main.width >= SOLID * main.box.shorter and inked >= MOSTLY * mask.size
     if not (thin or solid):
         return False
     papers, _ = label(~mask)

@@ -2,7 +2,7 @@
 
 const CLOSE = { near: [0.12, 0.12], faded: [0.12, 0.34], usual: [0.5, 0.65, 0.7], shadow: 0.85,
   ends: 3, plain: 0.25, main: 0.5, straight: 0.95, rim: 0.02, thick: 0.3, holes: [2, 0.01],
-  solid: 0.35, slim: 1.5, icon: 64, narrow: 2.5, mostly: 0.3, both: 0.8, little: 0.02, longest: 4.5, covered: 0.6, two: 0.76, edgy: 32 };
+  solid: 0.35, slim: 1.5, icon: 64, narrow: 2.5, mostly: 0.3, both: 0.8, little: 0.02, longest: 4.5, covered: 0.6, around: 0.9, two: 0.76, edgy: 32 };
 
 // Ink, and the parts of a digit that fills the picture; null if none does.
 function closeUp(picture) {
@@ -12,7 +12,7 @@ function closeUp(picture) {
   });
   const digits = [];
   for (const { ink, mask, frame } of ways) {
-    if (frame === 1 || !reachesFrame(mask, CLOSE.faded)) continue;
+    if (frame > CLOSE.around || !reachesFrame(mask, CLOSE.faded)) continue;
     if (sum(mask.values) < CLOSE.mostly * mask.values.length && !reachesFrame(mask, CLOSE.near)) continue;
     const { labels, parts } = findParts(ink), main = parts.reduce((a, b) => (b.mass > a.mass ? b : a));
     if (!isDigit(mask, main, frame) && !isStretched(mask, frame)) continue;
@@ -92,7 +92,7 @@ function isDigit(mask, main, frame, near = CLOSE.near) {
     main.left <= columns, main.right >= mask.width - columns].filter(Boolean).length;
   if (main.area < CLOSE.main * inked || ends < CLOSE.ends || !reachesFrame(mask, near)) return false;
   const narrow = main.stroke <= CLOSE.thick * box && main.area <= CLOSE.longest * main.stroke * box;
-  const thin = narrow && frame <= CLOSE.covered;
+  const thin = narrow && frame <= CLOSE.covered + 1 / longer(mask);
   const solid = main.stroke >= CLOSE.solid * shorter(main) && inked >= CLOSE.mostly * size;
   if (!thin && !solid) return false;
   const papers = findParts(like(mask, (value) => 1 - value)).parts, holes = papers.filter((paper) => !paper.atEdge);
