@@ -1,9 +1,9 @@
 """Train the bundled models and make the submission, each with a card of figures.
 
 Usage: python -m bench.models [--data FOLDER] [--threads N] [--checkpoint FILE] [--model FILE] [--seconds] NAME ...
-NAME is a bundled model, another recipe, which is only measured, or `submission`, by the bundled `accurate` or another
-model FILE. All but the quick recipes take minutes, `committee` an hour. With --seconds a recipe is trained once, on all
-rows: for when training takes another time, but gives the same weights.
+NAME is a bundled model as `small.npz`, a recipe, which is only measured, or `submission`, by the bundled `accurate` or
+another model FILE. All but the quick recipes take minutes, `committee` an hour. With --seconds a recipe is trained
+once, on all rows: for when training takes another time, but gives the same weights.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from digitnn_fast import Network, Predictor, __version__, kaggle, train
 from digitnn_fast.benchmark import cpu_name
 from digitnn_fast.bundled import MODELS
 from digitnn_fast.commands.report import shape_text, validated_text, validation_facts
+from digitnn_fast.record import TrainingRecord
 from digitnn_fast.training.crossvalidation import cross_validate, train_validated
 from digitnn_fast.training.measured import FILE, measurements
-from digitnn_fast.training.recipes import RECIPES
+from digitnn_fast.training.recipes import RECIPES, changed_recipe
 from digitnn_fast.writing import replacing
 
 ROOT = Path(__file__).parent.parent
@@ -43,7 +44,7 @@ def make_model(name: str, data: Path, threads: int, checkpoint: str | None) -> N
     network, validation = train_validated(
         images,
         labels,
-        name,
+        changed_recipe(name, **MODELS[name].changes),
         folds=FOLDS,
         threads=threads,
         checkpoint=checkpoint,
@@ -55,14 +56,11 @@ def make_model(name: str, data: Path, threads: int, checkpoint: str | None) -> N
     network.save(MODELS[name].file)
     record = network.training
     assert record is not None
-    if final == final:
-        measured = json.loads(FILE.read_text(encoding="utf-8"))
-        _keep({**measured, name: _measured(record.cross_validated_accuracy, len(labels), final)})
     _write_card(
         MODELS[name].file.with_suffix(".md"),
         f"bundled model `{name}`",
         [
-            ("command", f"`{_training_command(name, f'{name}.npz')}`"),
+            ("command", f"`{MODELS[name].command}`"),
             ("network", f"{shape_text(network)}, pixels {network.preprocessing}"),
             ("recipe", ", ".join(f"{key} {value}" for key, value in record.settings.items())),
             ("training data", f"Kaggle's train.csv, {record.training_rows:,} rows, SHA-256 {record.data_digest}"),
@@ -75,7 +73,7 @@ def make_model(name: str, data: Path, threads: int, checkpoint: str | None) -> N
 
 
 def measure_recipe(name: str, data: Path, threads: int, seconds_only: bool) -> None:
-    """One training on all rows and five folds of a recipe that is no bundled model, and what those cards say."""
+    """One training on all rows and five folds of a recipe, for README."""
     if seconds_only and name not in measurements():
         sys.exit(f"bench: {name} has no accuracy in {FILE.name} yet: first without --seconds")
     images, labels = kaggle.read_train(find(data, "train.csv"))
@@ -129,7 +127,7 @@ def make_submission(data: Path, model: Path) -> None:
         SUBMISSION.with_name("README.md"),
         "submission for Kaggle's Digit Recognizer",
         [
-            ("training", f"`{_training_command(record.recipe, 'model.npz')}`"),
+            ("training", f"`{_training_command(record, 'model.npz')}`"),
             ("command", "`digitnn-fast submit --model model.npz --test test.csv --out submission.csv`"),
             ("network", shape_text(network)),
             ("model", f"{model.stat().st_size:,} bytes, SHA-256 {_digest(model)}"),
@@ -141,8 +139,10 @@ def make_submission(data: Path, model: Path) -> None:
     )
 
 
-def _training_command(recipe: str, out: str) -> str:
-    return f"digitnn-fast train --train train.csv --recipe {recipe} --folds {FOLDS} --out {out}"
+def _training_command(record: TrainingRecord, out: str) -> str:
+    own = RECIPES[record.recipe].settings()
+    changes = "".join(f" --{name} {value}" for name, value in record.settings.items() if own.get(name) != value)
+    return f"digitnn-fast train --train train.csv --recipe {record.recipe}{changes} --folds {FOLDS} --out {out}"
 
 
 def _write_card(path: Path, title: str, facts: list[tuple[str, str]]) -> None:
@@ -168,13 +168,14 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--checkpoint", help="as of `digitnn-fast train`")
     parser.add_argument("--model", type=Path, help="of the submission")
     parser.add_argument("--seconds", action="store_true", help="accuracies stay as they are")
-    parser.add_argument("names", nargs="+", choices=[*RECIPES, "submission"], metavar="NAME")
+    names = [*(f"{name}.npz" for name in MODELS), *RECIPES, "submission"]
+    parser.add_argument("names", nargs="+", choices=names, metavar="NAME")
     chosen = parser.parse_args(arguments)
     for name in chosen.names:
         if name == "submission":
             make_submission(chosen.data, chosen.model or MODELS["accurate"].file)
-        elif name in MODELS and not chosen.seconds:
-            make_model(name, chosen.data, chosen.threads, chosen.checkpoint)
+        elif name.endswith(".npz"):
+            make_model(name.removesuffix(".npz"), chosen.data, chosen.threads, chosen.checkpoint)
         else:
             measure_recipe(name, chosen.data, chosen.threads, chosen.seconds)
 

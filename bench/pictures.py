@@ -36,6 +36,7 @@ from digitnn_fast.bundled import MODELS
 from digitnn_fast.images import BlankPictureError, PictureError, cut_out_number, read_colours
 from digitnn_fast.page import write_page
 from digitnn_fast.sample import load_sample
+from digitnn_fast.training.recipes import changed_recipe
 
 RESULTS = Path(__file__).with_name("PICTURES.md")
 PHOTOS = 100  # per kind
@@ -57,12 +58,13 @@ Predictors = dict[str, Predictor]
 
 
 def never_seen(path: str, kept: Kept) -> tuple[Predictors, list[Digit]]:
-    """Networks by the recipes of the bundled models that learned from nine tenths of train.csv, and other rows."""
+    """Networks that learned as the bundled models did, from nine tenths of train.csv, and other rows."""
     images, labels = kaggle.read_train(path)
     hidden = np.arange(len(labels)) % HIDDEN == 0
     predictors = {}
-    for name in MODELS:
-        network = kept.network(name, lambda name=name: train(images[~hidden], labels[~hidden], name, heldout=0))
+    for name, model in MODELS.items():
+        recipe = changed_recipe(name, **model.changes)
+        network = kept.network(name, lambda recipe=recipe: train(images[~hidden], labels[~hidden], recipe, heldout=0))
         predictors[name] = Predictor(network)
     rows = [row for row in np.flatnonzero(hidden) if row >= LOOKED_AT]
     return predictors, [(images[row], int(labels[row])) for row in rows]
@@ -238,9 +240,9 @@ own_digits and optdigits are other people's, read by the bundled models."""
 SEEN = "the embedded sample's digits, which may be among those that a model was trained on"
 UNSEEN = "rows of train.csv that the networks never learned from and nobody looked at"
 CROPPED = """Digits cut out at their bounding box, as tutorials do, and stretched: {count} rows of train.csv of each
-kind, half of them light on dark. Networks made by the recipes of the bundled models learned from nine rows of ten;
-these are among the others, and nobody looked at one of them while the rules were made. A digit that is called blank is
-wrong."""
+kind, half of them light on dark. Networks learned as the bundled models did from nine rows of ten, and from crops of a
+share of these, which `training/pictures.py` makes otherwise; these are among the others, and nobody looked at one of
+them while the rules were made. A digit that is called blank is wrong."""
 NUMBER = """Numbers of two to five digits, all of which must be right, by `--number`; and what is neither a digit nor a
 number, and must be refused where one digit is asked for."""
 STROKE = """Strokes made up here, drawn on the page in Chromium; the last five are ways to write a digit that MNIST's

@@ -18,7 +18,7 @@ from digitnn_fast.sizes import CLASSES, PIXELS
 from digitnn_fast.training import DEFAULT, train
 from digitnn_fast.training.recipes import Recipe, find_recipe
 
-OVERRIDES = "hidden", "epochs", "learning_rate", "batch", "weight_decay", "smoothing"
+OVERRIDES = "hidden", "epochs", "learning_rate", "batch", "weight_decay", "smoothing", "pictures"
 
 
 def _many(X: Any) -> Any:
@@ -72,6 +72,7 @@ class DigitClassifier:
         batch: int | None = None,
         weight_decay: float | None = None,
         smoothing: float | None = None,
+        pictures: float | None = None,
         threads: int | None = None,
         precision: Precision = "float32",
     ) -> None:
@@ -83,6 +84,7 @@ class DigitClassifier:
         self.batch = batch
         self.weight_decay = weight_decay
         self.smoothing = smoothing
+        self.pictures = pictures
         self.threads = threads
         self.precision = precision
 

@@ -101,6 +101,7 @@ def test_a_score_needs_a_class_of_each_image(fitted):
         ("learning_rate", -1.0, r"the learning rate must be more than 0, got -1\.0"),
         ("learning_rate", "fast", "the learning rate must be more than 0, got fast"),
         ("weight_decay", np.inf, "the weight decay must be 0 or more, got inf"),
+        ("pictures", -1, r"pictures must be a share from 0 to less than 1, got -1"),
         ("smoothing", 1.5, r"the smoothing must be from 0 to less than 1, got 1\.5"),
     ],
 )

@@ -69,6 +69,14 @@ Preprocessing = Annotated[
     str | None,
     typer.Option("--preprocessing", metavar="NAME", help="Instead of the recipe's: raw, deskewed, directions, ..."),
 ]
+Pictures = Annotated[
+    float | None,
+    typer.Option(
+        "--pictures",
+        metavar="SHARE",
+        help="Share of the digits that is learned from as in pictures, too: 0.1 for photos.",
+    ),
+]
 Seed = Annotated[int | None, _number("--seed", "The same seed gives the same network; by default 0.", 0)]
 Patience = Annotated[
     int | None, _number("--patience", "Stop when the loss on held-out rows has not fallen for N epochs.", 1)

@@ -20,6 +20,7 @@ from digitnn_fast.commands.options import (
     Named,
     Out,
     Patience,
+    Pictures,
     Plot,
     Preprocessing,
     Rate,
@@ -64,6 +65,7 @@ def submit(
     rate: Rate = None,
     batch: Batch = None,
     preprocessing: Preprocessing = None,
+    pictures: Pictures = None,
     model: Annotated[
         str | None, file_option("--model", "Do not train: a model file, or a bundled one such as accurate.")
     ] = None,
@@ -89,7 +91,7 @@ def submit(
     from digitnn_fast.utils import get_accuracy
 
     model = one_model(named, model)
-    changes = _changes(hidden, epochs, rate, batch, preprocessing)
+    changes = _changes(hidden, epochs, rate, batch, preprocessing, pictures)
     of_training = train, labels, seed, recipe, model_out, plot, report, *changes.values()
     if model is not None and any(value is not None for value in of_training):
         others = "--train, --labels, --seed, --recipe and what changes it, --model-out, --plot and --report"
@@ -160,11 +162,16 @@ def _write_report(path: str, done: Submitted, threads: int | None) -> None:
 
 
 def _changes(
-    hidden: int | None, epochs: int | None, rate: float | None, batch: int | None, preprocessing: str | None
+    hidden: int | None,
+    epochs: int | None,
+    rate: float | None,
+    batch: int | None,
+    preprocessing: str | None,
+    pictures: float | None,
 ) -> dict[str, int | float | str | None]:
     """What takes the place of the recipe's own, by the names of its fields."""
     named = {"hidden": hidden, "epochs": epochs, "learning_rate": rate, "batch": batch}
-    return {**named, "preprocessing": preprocessing}
+    return {**named, "preprocessing": preprocessing, "pictures": pictures}
 
 
 def train(
@@ -177,6 +184,7 @@ def train(
     rate: Rate = None,
     batch: Batch = None,
     preprocessing: Preprocessing = None,
+    pictures: Pictures = None,
     seed: Seed = None,
     heldout: Annotated[
         float, typer.Option("--heldout", metavar="SHARE", help="Share of the rows that only measure.")
@@ -205,7 +213,7 @@ def train(
         train,
         out,
         watch,
-        recipe=changed_recipe(recipe, **_changes(hidden, epochs, rate, batch, preprocessing)),
+        recipe=changed_recipe(recipe, **_changes(hidden, epochs, rate, batch, preprocessing, pictures)),
         heldout=heldout,
         seed=seed or 0,
         folds=folds,

@@ -121,11 +121,12 @@ def train_on(
     else:
         known, within = labels, np.zeros(len(labels), bool)
         within[learned] = True
+        within = within[views.rows]
     for member in range(len(state.done), chosen.members):
         own_seed = seed + (member << 32)
         start = initialize_parameters(own_seed, chosen.hidden, chosen.deviation)
         start.W1[PREPROCESSINGS[chosen.preprocessing].never_ink] = 0  # nobody would ever change them
-        descent = descent_for(chosen, start, views.images, known, threads)
+        descent = descent_for(chosen, start, views.images, known[views.rows], threads)
         descent.restore(state.descent)
         epochs = _epochs(chosen, descent, views, within, own_seed, len(state.history) - state.begun)
         for loss, accuracy in () if _stalled(state, patience) else epochs:

@@ -53,6 +53,7 @@ class Recipe:
     adam: bool = False  # Adam (Kingma and Ba 2015) with cosine decay; else plain gradient descent
     deviation: float | None = None  # of the first weights; None: He et al.
     distortion: Distortion | None = None
+    pictures: float = 0.0  # share of the images that are also learned from as they are read in pictures, cut out
     preprocessing: str = "raw"
     weight_decay: float = 0.0  # of a weight per step, times the learning rate (Loshchilov and Hutter 2019)
     smoothing: float = 0.0  # share of each label that is spread over all digits (Szegedy et al. 2016)
@@ -71,6 +72,7 @@ class Recipe:
         rate, decay, smoothing = self.learning_rate, self.weight_decay, self.smoothing
         require(_is_within(rate, 0, math.inf) and rate > 0, f"the learning rate must be more than 0, got {rate}")
         require(_is_within(decay, 0, math.inf), f"the weight decay must be 0 or more, got {decay}")
+        require(_is_within(self.pictures, 0, 1), f"pictures must be a share from 0 to less than 1, got {self.pictures}")
         require(_is_within(smoothing, 0, 1), f"the smoothing must be from 0 to less than 1, got {smoothing}")
         there = ", ".join(PREPROCESSINGS)
         known = self.preprocessing in list(PREPROCESSINGS)

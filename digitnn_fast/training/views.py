@@ -5,10 +5,11 @@ from __future__ import annotations
 from threading import Barrier
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from digitnn_fast.preprocessing import PREPROCESSINGS, picture_of, prepare, view_distorted
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from digitnn_fast.training.recipes import Recipe
@@ -17,15 +18,24 @@ if TYPE_CHECKING:
 
 
 class Views:
-    """What is seen of images (n, 784), made by so many threads."""
+    """What is seen of images (n, 784), made by so many threads: the images, and readings of some of them as pictures.
+
+    `rows` (m,) says of which image each is.
+    """
 
     def __init__(self, images: NDArray[np.uint8], recipe: Recipe, threads: int) -> None:
+        self.rows = np.arange(len(images))
+        if recipe.pictures:
+            from digitnn_fast.training.pictures import read_anew  # and so Pillow, which few recipes need
+
+            rows, readings = read_anew(images, recipe.pictures)
+            self.rows, images = np.concatenate([self.rows, rows]), np.concatenate([images, readings])
         self.images = (picture_of if recipe.distortion else prepare)(images, recipe.preprocessing)
         self._limits = recipe.distortion.limits() if recipe.distortion else None
         self._preprocessing, self._threads = recipe.preprocessing, threads
 
     def of(self, key: int) -> Seen:
-        """Images (n, 784) of an epoch, and the limits within which the network's kernel has still to distort them."""
+        """Images (m, 784) of an epoch, and the limits within which the network's kernel has still to distort them."""
         if self._limits is None or not PREPROCESSINGS[self._preprocessing].view:
             return self.images, self._limits
         return view_distorted(self.images, self._preprocessing, key, self._limits, self._threads), None

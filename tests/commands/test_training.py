@@ -252,13 +252,13 @@ def test_the_main_job_on_kaggles_files(kaggle_files, command, tmp_path):
 
 
 def test_what_takes_the_place_of_a_recipes_own(command, folder, tmp_path):
-    changes = "--hidden", 8, "--epochs", 2, "--rate", 0.01, "--batch", 32, "--preprocessing", "raw"
+    changes = "--hidden", 8, "--epochs", 2, "--rate", 0.01, "--batch", 32, "--preprocessing", "raw", "--pictures", 0.2
     files = "--train", folder.path / "train.csv", "--out", tmp_path / "m.npz"
     outcome = command("train", *files, *changes)
     assert outcome.code == 0
     assert outcome.fact("network").startswith("784-8-10 ")
     record = Network.load(tmp_path / "m.npz").training
-    expected = {"hidden": 8, "epochs": 2, "learning_rate": 0.01, "batch": 32}
+    expected = {"hidden": 8, "epochs": 2, "learning_rate": 0.01, "batch": 32, "pictures": 0.2}
     assert {name: record.settings[name] for name in expected} == expected
     assert (record.recipe, record.settings.get("preprocessing", "raw")) == ("fast", "raw")
     outcome = command("submit", "--test", folder.path / "test.csv", *files[:2], "--out", tmp_path / "s.csv", *changes)
@@ -271,6 +271,7 @@ def test_what_takes_the_place_of_a_recipes_own(command, folder, tmp_path):
     [
         (("--preprocessing", "none"), "no preprocessing 'none': there are raw, deskewed"),
         (("--rate", "-1"), "the learning rate must be more than 0, got -1.0"),
+        (("--pictures", "1"), "pictures must be a share from 0 to less than 1, got 1.0"),
         (("--rate", "nan"), "the learning rate must be more than 0, got nan"),
         (
             ("--recipe", "committee", "--hidden", "16384"),
