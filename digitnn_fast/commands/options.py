@@ -74,7 +74,7 @@ Pictures = Annotated[
     typer.Option(
         "--pictures",
         metavar="SHARE",
-        help="Share of the digits that is learned from as in pictures, too: 0.1 for photos.",
+        help="Share of the digits to learn from as cut out of pictures, too: 0.1 to read photos.",
     ),
 ]
 Seed = Annotated[int | None, _number("--seed", "The same seed gives the same network; by default 0.", 0)]
