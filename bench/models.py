@@ -35,6 +35,7 @@ from digitnn_fast.writing import replacing
 ROOT = Path(__file__).parent.parent
 SUBMISSION = ROOT / "submission" / "submission.csv"
 FOLDS = 5
+OPTIONS = {"learning_rate": "rate"}  # that are not called as the settings that they change
 
 
 def make_model(name: str, data: Path, threads: int, checkpoint: str | None) -> None:
@@ -140,8 +141,10 @@ def make_submission(data: Path, model: Path) -> None:
 
 
 def _training_command(record: TrainingRecord, out: str) -> str:
-    own = RECIPES[record.recipe].settings()
-    changes = "".join(f" --{name} {value}" for name, value in record.settings.items() if own.get(name) != value)
+    own = {"seed": 0, **RECIPES[record.recipe].settings()}
+    given = {"seed": record.seed, **record.settings}
+    changed = {name: value for name, value in given.items() if own.get(name) != value}
+    changes = "".join(f" --{OPTIONS.get(name, name)} {value}" for name, value in changed.items())
     return f"digitnn-fast train --train train.csv --recipe {record.recipe}{changes} --folds {FOLDS} --out {out}"
 
 

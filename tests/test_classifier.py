@@ -110,6 +110,12 @@ def test_settings_that_nothing_can_be_trained_with(name, value, message):
         DigitClassifier(**{name: value}).fit(X[:20], Y[:20])
 
 
+@pytest.mark.parametrize("change", [{"pictures": np.float32(0.25)}, {"learning_rate": np.float64(0.01)}])
+def test_settings_may_be_numbers_of_numpy(change):
+    network = DigitClassifier(epochs=np.int64(1), hidden=8, **change).fit(X[:200], Y[:200]).network_
+    assert network.training.settings | change == network.training.settings
+
+
 def test_int8(fitted):
     model = DigitClassifier(epochs=8, hidden=32, precision="int8").fit(X, Y)
     assert np.mean(model.predict(X_TEST) == fitted.predict(X_TEST)) > 0.99

@@ -74,7 +74,7 @@ Pictures = Annotated[
     typer.Option(
         "--pictures",
         metavar="SHARE",
-        help="Share of the digits to learn from as cut out of pictures, too: 0.1 to read photos.",
+        help="Share of the digits, less than 1, to learn from as crops of pictures, too.",
     ),
 ]
 Seed = Annotated[int | None, _number("--seed", "The same seed gives the same network; by default 0.", 0)]

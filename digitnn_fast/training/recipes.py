@@ -97,6 +97,8 @@ class Recipe:
         settings: dict[str, int | float | str] = {}
         for one in fields(self):
             value = getattr(self, one.name)
+            if isinstance(value, np.generic):
+                value = value.item()
             if isinstance(value, Distortion):
                 settings |= {f"{one.name}_{key}": limit for key, limit in asdict(value).items()}
             elif value != one.default and one.name not in ("name", "summary"):
