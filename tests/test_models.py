@@ -38,6 +38,7 @@ def test_a_bundled_model_is_what_its_card_says(name):
         shape_text(network),
     ):
         assert fact in card
+    assert f"`{name}` ({accuracy.split()[0]})" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_bundled_models_are_small():
