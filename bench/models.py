@@ -61,7 +61,7 @@ def make_model(name: str, data: Path, threads: int, checkpoint: str | None) -> N
         MODELS[name].file.with_suffix(".md"),
         f"bundled model `{name}`",
         [
-            ("command", f"`{MODELS[name].command}`"),
+            ("command", f"`{_training_command(record, f'{name}.npz')}`"),
             ("network", f"{shape_text(network)}, pixels {network.preprocessing}"),
             ("recipe", ", ".join(f"{key} {value}" for key, value in record.settings.items())),
             ("training data", f"Kaggle's train.csv, {record.training_rows:,} rows, SHA-256 {record.data_digest}"),

@@ -20,12 +20,6 @@ class Bundled(NamedTuple):
     changes: Mapping[str, float]
 
     @property
-    def command(self) -> str:
-        """How it was trained."""
-        changes = "".join(f" --{name} {value}" for name, value in self.changes.items())
-        return f"digitnn-fast train --train train.csv --recipe {self.name}{changes} --folds 5 --out {self.name}.npz"
-
-    @property
     def file(self) -> Path:
         """The model file."""
         return HOME / "models" / f"{self.name}.npz"
