@@ -8,12 +8,20 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from digitnn_fast.kernels import KERNELS, Call
-from digitnn_fast.kernels.arguments import ForwardScratch, Int8Scratch, Int8Weights, Weights
+from digitnn_fast.kernels import FIXED, FORWARD, KERNELS, Call
+from digitnn_fast.kernels.arguments import (
+    FixedScratch,
+    FixedWeights,
+    ForwardScratch,
+    Int8Scratch,
+    Int8Weights,
+    Weights,
+)
 from digitnn_fast.kernels.layout import BLOCK, NO_CLASS, TILE, aligned
 from digitnn_fast.kernels.machine.arguments import allocate
 from digitnn_fast.network import Network
-from digitnn_fast.preprocessing import NO_IMAGES, PREPROCESSINGS, PreparedCall
+from digitnn_fast.preprocessing import NO_IMAGES, PREPROCESSINGS, PreparedCall, predicting
+from digitnn_fast.reference.fixed_point import BITS, in_steps
 from digitnn_fast.reference.quantization import quantize
 from digitnn_fast.sizes import CLASSES, PIXEL_SCALE, PIXELS
 from digitnn_fast.utils import Parameters
@@ -44,17 +52,32 @@ class Float32:
         for tile in range(tiles):  # one by one: the whole in float64 would take twice as much memory again
             own = W1[:, tile * TILE : (tile + 1) * TILE]
             rows[tile, :, : own.shape[1]] = own * np.float64(PIXEL_SCALE)
-        bias, outgoing, last = aligned(tiles * TILE), aligned((tiles * TILE, 16)), aligned(16)
-        bias[: len(b1)] = b1
-        outgoing[: len(b1), :CLASSES] = W2
-        last[:] = NO_CLASS
-        last[:CLASSES] = b2
-        self._weights = Weights(rows.ravel(), bias, outgoing.ravel(), last)
+        self._weights = Weights(rows.ravel(), _padded(b1), *_outgoing(W2, b2))
 
     def call(self, most: int = BLOCK) -> Call:
         block = _block(most)
         scratch = allocate(ForwardScratch, block=block, room=block * PIXELS + 128)
         return KERNELS["inference.forward"].bind(self._weights, scratch, *NO_IMAGES)
+
+
+class Fixed:
+    """W1 in pairs of pixels, as int16 in each unit's steps of 2**(exponent - 15): see kernels/fixed.py."""
+
+    def __init__(self, parameters: Parameters, exponents: NDArray[np.int32]) -> None:
+        W1, b1, W2, b2 = parameters
+        tiles = -(-len(b1) // TILE)
+        pairs = aligned((tiles, PIXELS // 2, TILE, 2), np.int16)
+        for tile in range(tiles):
+            units = slice(tile * TILE, (tile + 1) * TILE)
+            whole = in_steps(W1[:, units], exponents[units]).reshape(PIXELS // 2, 2, -1)
+            pairs[tile, :, : whole.shape[2]] = whole.transpose(0, 2, 1)
+        scale = _padded(np.ldexp(PIXEL_SCALE, exponents - BITS))
+        self._weights = FixedWeights(pairs.ravel(), scale, _padded(b1), *_outgoing(W2, b2))
+
+    def call(self, most: int = BLOCK) -> Call:
+        block = _block(most)
+        scratch = allocate(FixedScratch, block=block, room=block * PIXELS // 2 + 32)
+        return KERNELS[FIXED].bind(self._weights, scratch, *NO_IMAGES)
 
 
 class Int8:
@@ -79,7 +102,7 @@ class Int8:
     def call(self, most: int = BLOCK, out: NDArray[np.int32] = NO_LOGITS) -> Call:
         """As `Engine` says, and it also fills the logits `out` (n, 10) unless that has no rows."""
         block = _block(most)
-        scratch = allocate(Int8Scratch, block=block, room=block * PIXELS // 4 + 32)
+        scratch = allocate(Int8Scratch, block=block, room=block * PIXELS // 2 + 32)
         return KERNELS["int8.forward"].bind(self._weights, scratch, out, *NO_IMAGES)
 
 
@@ -93,14 +116,45 @@ class Prepared:
         return PreparedCall(self._engine.call(most), self._preprocessing)
 
 
-ENGINES: dict[str, Callable[[Parameters], Engine]] = {"float32": Float32, "int8": Int8}
+def _float32(network: Network) -> Engine:
+    if network.exponents is None:
+        return Float32(network.parameters)
+    return Fixed(network.parameters, network.exponents)
+
+
+ENGINES: dict[str, Callable[[Network], Engine]] = {
+    "float32": _float32,
+    "int8": lambda network: Int8(network.parameters),
+}
 
 
 def engine_for(network: Network, precision: str) -> Engine:
     """The engine for images as they are: it prepares them for the network first."""
-    engine = ENGINES[precision](network.parameters)
+    engine = ENGINES[precision](network)
     steps = PREPROCESSINGS[network.preprocessing].steps
     return Prepared(engine, network.preprocessing) if steps else engine
+
+
+def kernels_for(network: Network, *precisions: str, table: bool = True) -> tuple[str, ...]:
+    """The kernels that the network's answers need: see `preprocessing.predicting`."""
+    chosen = FORWARD if network.exponents is None else {**FORWARD, "float32": FIXED}
+    return predicting(network.preprocessing, *(chosen[precision] for precision in precisions), table=table)
+
+
+def _padded(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Values (H,) of the hidden units, with zeros behind them to whole tiles."""
+    padded = aligned(-(-len(values) // TILE) * TILE)
+    padded[: len(values)] = values
+    return padded
+
+
+def _outgoing(W2: NDArray[np.float32], b2: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """W2 and b2 of `Weights`."""
+    outgoing, last = aligned((-(-len(W2) // TILE) * TILE, 16)), aligned(16)
+    outgoing[: len(W2), :CLASSES] = W2
+    last[:] = NO_CLASS
+    last[:CLASSES] = b2
+    return outgoing.ravel(), last
 
 
 def _block(most: int) -> int:

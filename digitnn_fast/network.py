@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -19,6 +20,7 @@ from digitnn_fast.checks import reason_of, require, shortened
 from digitnn_fast.npz import Form, ModelFileError, accept, check_directory, read_arrays
 from digitnn_fast.preprocessing import PREPROCESSINGS
 from digitnn_fast.record import ACCURACIES, HISTORY_COLUMNS, TrainingRecord, frozen, record_of
+from digitnn_fast.reference.fixed_point import exponents_of, fixed_point
 from digitnn_fast.sizes import CLASSES, MAX_HIDDEN, PIXELS
 from digitnn_fast.utils import Parameters, check_labels
 from digitnn_fast.writing import replacing
@@ -120,11 +122,23 @@ class Network:
         share = np.float32(1 / temperature)
         return Network(W1, b1, W2 * share, b2 * share, self.preprocessing, self.training)
 
+    @cached_property
+    def exponents(self) -> NDArray[np.int32] | None:
+        """(H,) if W1 is in fixed point, as after `fixed_point`: see `reference.fixed_point.exponents_of`; else None."""
+        return exponents_of(self.W1)
+
+    def fixed_point(self) -> Network:
+        """The network with W1 rounded to fixed point, 16 bits, in which predicting is exact and faster."""
+        return Network(fixed_point(self.W1), *self.parameters[1:], self.preprocessing, self.training)
+
     def rounded(self) -> Network:
-        """The network with weights rounded to float16, 11 bits, for a file of half the size; ValueError above 65504."""
+        """The network with weights rounded to float16, 11 bits, for a file of half the size; ValueError above 65504.
+
+        W1 is in fixed point, too.
+        """
         with np.errstate(over="ignore"):  # what becomes infinite is refused
             W1, b1, W2, b2 = (array.astype(np.float16).astype(np.float32) for array in self.parameters)
-        return Network(W1, b1, W2, b2, self.preprocessing, self.training)
+        return Network(W1, b1, W2, b2, self.preprocessing, self.training).fixed_point()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file: the same bytes for the same network, an older file replaced all at once.

@@ -134,15 +134,15 @@ def verify(
     These are the specifications in NumPy, the kernels, and each target of "export". Exit code 1 if one of them differs.
     """
     from digitnn_fast import verification
+    from digitnn_fast.engines import kernels_for
     from digitnn_fast.formats import DigitFile
     from digitnn_fast.kernels import FORWARD
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
-    from digitnn_fast.preprocessing import predicting
 
     network = Network.load(model_path(one_model(named, model)))
     file = DigitFile(data)
-    compile_kernels(*predicting(network.preprocessing, *FORWARD, table=file.is_table))
+    compile_kernels(*kernels_for(network, *FORWARD, table=file.is_table))
     with bytes_shown("reading") as progress:
         images = file.read(threads, progress)
     verdicts = []

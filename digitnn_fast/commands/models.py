@@ -107,14 +107,14 @@ def _read(
     model: str | None, data: str, labels: str | None, threads: int | None
 ) -> tuple[Network, NDArray[np.uint8], NDArray[np.uint8]]:
     """The network and the digits that measure it, while its kernels compile."""
+    from digitnn_fast.engines import kernels_for
     from digitnn_fast.formats import DigitFile
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
-    from digitnn_fast.preprocessing import predicting
 
     network = Network.load(model_path(model))
     file = DigitFile(data, labels)
-    compile_kernels(*predicting(network.preprocessing, "float32", table=file.is_table))
+    compile_kernels(*kernels_for(network, "float32", table=file.is_table))
     with bytes_shown("reading") as progress:
         return network, *file.read_labelled(threads, progress)
 
@@ -144,13 +144,13 @@ def bench(named: Named = None, model: Model = None, as_json: Json = False, threa
     everything, against more rivals.
     """
     from digitnn_fast import benchmark
+    from digitnn_fast.engines import kernels_for
     from digitnn_fast.kernels import FORWARD
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
-    from digitnn_fast.preprocessing import predicting
 
     network = Network.load(model_path(one_model(named, model)))
-    compile_kernels(*predicting(network.preprocessing, *FORWARD, table=False))
+    compile_kernels(*kernels_for(network, *FORWARD, table=False))
     if as_json:
         speeds = [{**speed._asdict(), "credible": speed.credible} for speed in benchmark.measure(network, threads)]
         print_json({"cpu": benchmark.cpu_name(), "hidden": network.hidden, "speeds": speeds})

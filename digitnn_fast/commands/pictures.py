@@ -32,9 +32,9 @@ def image(
     Says which digit it is, how sure that is, and what else it might be. Exit code 2 if a picture could not be read.
     """
     from digitnn_fast.commands import reading
+    from digitnn_fast.engines import kernels_for
     from digitnn_fast.network import Network
     from digitnn_fast.predictor import model_path
-    from digitnn_fast.preprocessing import predicting
     from digitnn_fast.writing import check_output
 
     if as_csv and as_json:
@@ -43,7 +43,7 @@ def image(
     if show is not None:
         check_output(show, [*files, model], device=False)
     network = Network.load(model_path(model))
-    compile_kernels(*predicting(network.preprocessing, "float32", table=False))
+    compile_kernels(*kernels_for(network, "float32", table=False))
     readings, problems = reading.read(files, network, number, show=show is not None)
     if as_csv:
         reading.print_csv(readings, sys.stdout)

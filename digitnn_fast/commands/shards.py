@@ -109,13 +109,13 @@ def _run(
     scheduler: str | None,
     workers: int | None,
 ) -> Generator[Outcome, None, None]:
+    from digitnn_fast.engines import kernels_for
     from digitnn_fast.kernels import FORWARD
     from digitnn_fast.predictor import Predictor
-    from digitnn_fast.preprocessing import predicting
     from digitnn_fast.shards import clusters
 
     if precision in FORWARD:
-        compile_kernels(*predicting(network.preprocessing, precision))
+        compile_kernels(*kernels_for(network, precision))
     predictor = Predictor(network, threads=1, precision=precision)  # type: ignore[arg-type]  # it says what is wrong
     if engine is Runner.local:
         return clusters.run_local(tasks, predictor, options, workers)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from digitnn_fast import kaggle
+from digitnn_fast.engines import kernels_for
 from digitnn_fast.files import STANDARD
 from digitnn_fast.formats import DigitFile
 from digitnn_fast.jobs.sources import form_of, predictor_for
 from digitnn_fast.network import Network
 from digitnn_fast.predictor import model_path
-from digitnn_fast.preprocessing import predicting
 from digitnn_fast.writing import check_output
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def predict(
     given = kaggle.read_form(sample) if sample is not None else None
     network = Network.load(model_path(model))
     file = DigitFile(test)
-    watch.compile(*predicting(network.preprocessing, "float32", table=file.is_table))
+    watch.compile(*kernels_for(network, "float32", table=file.is_table))
     predictor = predictor_for(file, network, threads)
     function = predictor.predict_proba if probabilities else predictor.predict_many
     with watch.stages("predict"), watch.bytes("predicting") as progress:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from digitnn_fast import kaggle
+from digitnn_fast.engines import kernels_for
 from digitnn_fast.formats import DigitFile
 from digitnn_fast.jobs.sources import find_source, form_of
 from digitnn_fast.network import Network
 from digitnn_fast.predictor import model_path
-from digitnn_fast.preprocessing import predicting
 from digitnn_fast.training import DEFAULT, loop
 from digitnn_fast.training.estimation import train_estimated
 from digitnn_fast.training.recipes import Recipe, find_recipe
@@ -106,7 +106,7 @@ def _submit_with(
     """The same with an existing network."""
     network = Network.load(model_path(model))
     source = find_source(None, test, trains=False)
-    watch.compile(*predicting(network.preprocessing, "float32", table=source.is_table))
+    watch.compile(*kernels_for(network, "float32", table=source.is_table))
     with watch.stages("predict"), watch.bytes("predicting") as progress:
         answers, ids = source.predict(network, threads, progress)
     with watch.stages("write and validate"):

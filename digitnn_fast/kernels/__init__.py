@@ -19,6 +19,7 @@ KERNELS = {
     for kernel in (
         Kernel("csv.parse_rows", things.Text, things.Rows, returns=True),
         Kernel("inference.forward", things.Weights, things.ForwardScratch, things.Batch),
+        Kernel("fixed.forward", things.FixedWeights, things.FixedScratch, things.Batch),
         Kernel("distortion.distort_all", things.Distortion, things.DistortScratch, things.Mapped),
         Kernel("deskewing.deskew_next", things.DeskewScratch, things.Deskewing, returns=True),
         Kernel("directions.describe", things.DescribeScratch, things.Mapped),
@@ -43,6 +44,7 @@ KERNELS = {
 
 
 FORWARD = {"float32": "inference.forward", "int8": "int8.forward"}
+FIXED = "fixed.forward"  # float32, of a network whose W1 is in fixed point: as all are that were trained here
 
 
 def start_compiling(*names: str) -> bool:

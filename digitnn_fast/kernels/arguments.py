@@ -64,6 +64,28 @@ class ForwardScratch(NamedTuple):
     logits: Annotated[Floats, "block*16"]
 
 
+class FixedWeights(NamedTuple):
+    """A network with 16-bit weights in its first layer, packed by `engines.Fixed`; H is padded to whole tiles with zeros."""
+
+    W1: Annotated[Shorts, "tiles*392*64*2"]  # tile by tile; two pixels' weights of a unit lie together
+    scale: Annotated[Floats, "tiles*64"]  # times it a unit's sums are those of the float32 network
+    b1: Annotated[Floats, "tiles*64"]
+    W2: Annotated[Floats, "tiles*64*16"]  # in rows of 16, the last six of them 0
+    b2: Annotated[Floats, "16"]  # the last six NO_CLASS
+
+
+class FixedScratch(NamedTuple):
+    """One thread's memory for `fixed.forward`; room is for 392 pairs of each image and 32 more."""
+
+    places: Annotated[Words, "room"]  # of the pairs of pixels that are not both zero
+    pairs: Annotated[Words, "room"]  # their two grey levels
+    levels: Annotated[Integers, "room"]  # the same as int16
+    starts: Annotated[Counts, "4*block + 1"]  # where each band begins in the lists
+    sums: Annotated[Integers, "block*64"]  # hidden units of one tile, before scale and bias
+    hidden: Annotated[Floats, "block*64"]
+    logits: Annotated[Floats, "block*16"]
+
+
 class Int8Weights(NamedTuple):
     """A quantised network, packed by `engines.Int8`; H is padded to whole tiles with zeros."""
 
@@ -73,16 +95,18 @@ class Int8Weights(NamedTuple):
     b2: Annotated[Integers, "16"]  # the last six the least int32
     shift: Number  # bits by which the hidden units are shifted to the right
     scale: Annotated[float, "float32"]  # of the logits: times it they are those of the float32 network
-    pairs: Annotated[Shorts, "tiles*196*64*4"]  # W1 for where two int16 are multiplied at a time; filled at first use
-    widened: Annotated[Counts, "1"]  # how often `pairs` has been filled; 0 at first
+    wide: Annotated[Shorts, "tiles*392*64*2"]  # W1 for where two int16 are multiplied at a time; filled at first use
+    widened: Annotated[Counts, "1"]  # how often `wide` has been filled; 0 at first
 
 
 class Int8Scratch(NamedTuple):
-    """One thread's memory for `int8.forward`; room is for 196 groups of each image and 32 more."""
+    """One thread's memory for `int8.forward`; room is for 392 pairs of each image and 32 more."""
 
-    groups: Annotated[Integers, "room"]  # places of the groups of four pixels that are not all zero
-    quads: Annotated[Integers, "room"]  # their four grey levels; from the middle on of each pair's second image
-    levels: Annotated[Shorts, "4*room"]  # the same as int16, for `Int8Weights.pairs`
+    places: Annotated[Words, "room"]  # as in `FixedScratch`: where two int16 are multiplied at a time
+    pairs: Annotated[Words, "room"]
+    levels: Annotated[Integers, "room"]
+    groups: Annotated[Integers, "room"]  # elsewhere: places of the groups of four pixels that are not all zero
+    quads: Annotated[Integers, "room"]  # their four grey levels; from the middle on those of the next image
     starts: Annotated[Counts, "4*block + 1"]  # where each band begins in the lists
     sums: Annotated[Integers, "block*64"]  # hidden units of one tile before their ReLU
     hidden: Annotated[Shorts, "block*64"]

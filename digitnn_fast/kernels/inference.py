@@ -71,6 +71,16 @@ def softmax_lanes(logits):
 
 
 @helper
+def answer(logits, first, size, batch):
+    """Fill the labels of batch.images[first : first + size] and, if they are wanted, the probabilities."""
+    for i in range(size):
+        z = load(logits, i * 16)
+        batch.labels[first + i] = find_lane(z, max_lane(z))
+        if batch.probabilities.shape[0] > 0:
+            store_first(batch.probabilities, (first + i) * CLASSES, softmax_lanes(z), CLASSES)
+
+
+@helper
 def forward_block(first, size, weights, scratch, batch):
     """`forward` for batch.images[first : first + size], which are at most BLOCK."""
     W1, b1, W2, b2 = weights
@@ -95,11 +105,7 @@ def forward_block(first, size, weights, scratch, batch):
             store(hidden, unit, relu_lanes(load(hidden, unit)))
         for i in range(0, size, 4):
             add_hidden(hidden, i, W2, tile, logits)
-    for i in range(size):
-        z = load(logits, i * 16)
-        batch.labels[first + i] = find_lane(z, max_lane(z))
-        if batch.probabilities.shape[0] > 0:
-            store_first(batch.probabilities, (first + i) * CLASSES, softmax_lanes(z), CLASSES)
+    answer(logits, first, size, batch)
 
 
 def forward(weights, scratch, batch):

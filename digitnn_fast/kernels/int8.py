@@ -3,14 +3,15 @@
 As in `inference.py`, but four pixels at a time: a group of four that is not all zero (56 of 196) adds four products
 in each lane. Blocks, tiles and bands are the same, and for the same reasons.
 
-Only VNNI multiplies bytes so. Other processors multiply two int16 at a time, for which the first call widens the weights.
+Only VNNI multiplies bytes so. Other processors multiply two int16 at a time, as in `pairs.py`, for which the first call
+widens the weights.
 """
 
 from digitnn_fast.kernels.inference import softmax_lanes
 from digitnn_fast.kernels.layout import BAND, BANDS, BLOCK, NO_CLASS, SHARE, TILE
 from digitnn_fast.kernels.machine.jit import helper
 from digitnn_fast.kernels.nonzero import prefetch_image
-from digitnn_fast.kernels.vectors.bytes import ORDERS
+from digitnn_fast.kernels.pairs import add_pairs, list_images
 from digitnn_fast.kernels.vectors.floats import atomic_add, atomic_load, keep_first, multiply, splat, store_first
 from digitnn_fast.kernels.vectors.fours import load_four_int, store_four_int
 from digitnn_fast.kernels.vectors.integers import (
@@ -22,7 +23,7 @@ from digitnn_fast.kernels.vectors.integers import (
     store_int,
     to_float,
 )
-from digitnn_fast.kernels.vectors.quads import VNNI, dot_bytes, group_at, list_quads, spread_quads
+from digitnn_fast.kernels.vectors.quads import VNNI, dot_bytes, group_at, list_quads
 from digitnn_fast.sizes import CLASSES, PIXELS
 
 GROUPS = PIXELS // 4
@@ -39,42 +40,28 @@ def list_groups(images, image, other, groups, quads, starts, first):
     at = starts[first]
     for band in range(BANDS):
         for pixel in range(band * BAND, (band + 1) * BAND, 64):
-            at = list_quads(images, row + pixel, second + pixel, pixel // 4, 0, ORDERS, groups, quads, at, half)
+            at = list_quads(images, row + pixel, second + pixel, pixel // 4, 0, groups, quads, at, half)
         if band == BANDS - 1:
-            at = list_quads(images, row + last, second + last, GROUPS - 16, 12, ORDERS, groups, quads, at, half)
+            at = list_quads(images, row + last, second + last, GROUPS - 16, 12, groups, quads, at, half)
         starts[first + band + 1] = at
 
 
 @helper
-def widen(W1, pairs):
-    """pairs = W1 as int16: of each group and tile the weights of two pixels for 64 units, then those of the other two."""
+def widen(W1, wide):
+    """wide = W1 as int16: of each group and tile the weights of two pixels for 64 units, then those of the other two."""
     for group in range(W1.size // (TILE * 4)):
         for unit in range(TILE):
             for pixel in range(4):
                 half = (2 * group + pixel // 2) * TILE * 2
-                pairs[half + 2 * unit + pixel % 2] = W1[(group * TILE + unit) * 4 + pixel]
+                wide[half + 2 * unit + pixel % 2] = W1[(group * TILE + unit) * 4 + pixel]
 
 
 @helper
-def add_groups(pairs, tile, groups, levels, first, last, sums, image):
-    """sums[image] += pixels @ W1 for one tile of 64 units and the listed groups."""
-    base = tile * GROUPS * TILE * 4
-    unit = image * TILE
-    s0, s1, s2, s3 = load_four_int(sums, unit)
-    for k in range(first, last):
-        row = base + group_at(groups, k) * TILE * 4
-        for half in range(2):
-            x, w = 4 * k + 2 * half, row + half * TILE * 2
-            s0 = dot_pair(s0, levels, x, pairs, w)
-            s1 = dot_pair(s1, levels, x, pairs, w + 32)
-            s2 = dot_pair(s2, levels, x, pairs, w + 64)
-            s3 = dot_pair(s3, levels, x, pairs, w + 96)
-    store_four_int(sums, unit, (s0, s1, s2, s3))
+def add_groups(W1, tile, groups, quads, first, last, sums, image):
+    """sums += pixels @ W1 of an image and the next one, by VNNI, for one tile of 64 units and the listed groups.
 
-
-@helper
-def add_groups_of_two(W1, tile, groups, quads, first, last, sums, image):
-    """`add_groups` of an image and the next one, by VNNI: what is read from W1 serves both."""
+    What is read from W1 serves both.
+    """
     base = tile * GROUPS * TILE * 4
     unit, half = image * TILE, quads.size // 2
     s0, s1, s2, s3 = load_four_int(sums, unit)
@@ -112,15 +99,15 @@ def add_logits(hidden, image, W2, tile, logits):
 @helper
 def forward_block(images, first, size, weights, scratch):
     """The logits of images[first : first + size], which are at most BLOCK."""
-    W1, b1, W2, b2, shift, _, pairs, _ = weights
-    groups, quads, levels, starts, sums, hidden, logits = scratch
-    starts[0] = 0
-    for i in range(0, size, TOGETHER):
-        other = first + min(i + TOGETHER - 1, size - 1)
-        list_groups(images, first + i, other, groups, quads, starts, i // TOGETHER * BANDS)
-    if not VNNI:
-        for k in range(0, starts[size * BANDS], 16):
-            spread_quads(quads, k, levels)
+    W1, b1, W2, b2, shift, _, wide, _ = weights
+    places, pairs, levels, groups, quads, starts, sums, hidden, logits = scratch
+    if VNNI:
+        starts[0] = 0
+        for i in range(0, size, TOGETHER):
+            other = first + min(i + TOGETHER - 1, size - 1)
+            list_groups(images, first + i, other, groups, quads, starts, i // TOGETHER * BANDS)
+    else:
+        list_images(images, first, size, (places, pairs, levels), starts)
     for i in range(size):
         store_int(logits, i * 16, load_int(b2, 0))
     for tile in range(b1.size // TILE):
@@ -130,9 +117,9 @@ def forward_block(images, first, size, weights, scratch):
             for i in range(0, size, TOGETHER):
                 start = i // TOGETHER * BANDS + band
                 if VNNI:
-                    add_groups_of_two(W1, tile, groups, quads, starts[start], starts[start + 1], sums, i)
+                    add_groups(W1, tile, groups, quads, starts[start], starts[start + 1], sums, i)
                 else:
-                    add_groups(pairs, tile, groups, levels, starts[start], starts[start + 1], sums, i)
+                    add_pairs(wide, tile, places, levels, starts[start], starts[start + 1], sums, i)
                 if band < TOGETHER:
                     prefetch_image(images, first + BLOCK + i + band)
         for unit in range(0, size * TILE, 16):
@@ -148,7 +135,7 @@ def forward(weights, scratch, result, batch):
     """
     n, out, logits, probabilities = batch.images.shape[0], result.out, scratch.logits, batch.probabilities
     if not VNNI and atomic_load(weights.widened, 0) == 0:
-        widen(weights.W1, weights.pairs)  # two threads may do it at once: then both write the same
+        widen(weights.W1, weights.wide)  # two threads may do it at once: then both write the same
         atomic_add(weights.widened, 0, 1)
     share = atomic_add(batch.taken, 0, SHARE)
     while share < n:

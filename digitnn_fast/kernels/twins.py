@@ -36,6 +36,14 @@ def forward(weights: things.Weights, _: things.ForwardScratch, batch: things.Bat
         _answer(batch, part, logits)
 
 
+def forward_fixed(weights: things.FixedWeights, _: things.FixedScratch, batch: things.Batch) -> None:
+    """`fixed.forward`."""
+    W1, W2 = _kept(weights.W1, _pairs), weights.W2.reshape(-1, 16)[:, :CLASSES]
+    for part in _taken(batch):
+        sums = batch.images[part].astype(np.float32) @ W1
+        _answer(batch, part, relu(sums * weights.scale + weights.b1) @ W2 + weights.b2[:CLASSES])
+
+
 def forward_integers(
     weights: things.Int8Weights, _: things.Int8Scratch, result: things.Logits, batch: things.Batch
 ) -> None:
@@ -58,6 +66,11 @@ def _kept(array: Any, make: Callable[[Any], Any]) -> Any:
     if not found or found[0]() is not array:
         found = KEPT[key] = weakref.ref(array, lambda _: KEPT.pop(key, None)), make(array)
     return found[1]
+
+
+def _pairs(W1: Any) -> Any:
+    """(784, H) of `FixedWeights.W1`, in float32, in which matrices are multiplied fast."""
+    return W1.reshape(-1, PIXELS // 2, TILE, 2).transpose(1, 3, 0, 2).reshape(PIXELS, -1).astype(np.float32)
 
 
 def _rows(W1: Any) -> Any:
@@ -121,6 +134,7 @@ def _describer(layout: things.CellsLayout) -> Callable[..., Any]:
 TWINS: dict[str, Callable[..., int | None]] = {
     "csv.parse_rows": lambda text, rows: parse_rows(text.buffer[text.position : text.end], *rows),
     "inference.forward": forward,
+    "fixed.forward": forward_fixed,
     "distortion.distort_all": distort_all,
     "deskewing.deskew_next": deskew_next,
     "directions.describe": lambda _, mapped: _map(directions.describe, *mapped),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from digitnn_fast.kernels import FORWARD
 from digitnn_fast.preprocessing.steps import DESCRIBE, DESCRIBE_COARSE, DESCRIBE_COARSER, DESKEW, POOL, Step
 from digitnn_fast.reference.directions import COARSE, COARSER, FINE, Cells
 from digitnn_fast.reference.pooling import INSIDE
@@ -138,7 +137,7 @@ PREPROCESSINGS = {
 }
 
 
-def predicting(preprocessing: str, *precisions: str, table: bool = True) -> tuple[str, ...]:
-    """The kernels that a network's answers need, to a `table` of text; what takes longest to compile comes first."""
+def predicting(preprocessing: str, *forward: str, table: bool = True) -> tuple[str, ...]:
+    """The kernels that answers need by those of the network, to a `table` of text: the slowest to compile first."""
     preparing = (step.kernel for step in reversed(PREPROCESSINGS[preprocessing].steps))
-    return (*(FORWARD[precision] for precision in precisions), *preparing, *["csv.parse_rows"] * table)
+    return (*forward, *preparing, *["csv.parse_rows"] * table)

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from digitnn_fast.checks import reason_of
-from digitnn_fast.kernels import FORWARD, KERNELS, start_compiling
+from digitnn_fast.kernels import FIXED, FORWARD, KERNELS, start_compiling
 from digitnn_fast.kernels.machine.jit import DISABLE_JIT
 from digitnn_fast.network import Network
 from digitnn_fast.predictor import Precision, Predictor
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 AHEAD = 8  # tasks that wait for each thread, so that none is idle while the scheduler thinks
 CONNECT = "10s"
 FIRST_WORKER = 60  # seconds
-PREDICTING = tuple(dict.fromkeys(kernel for kind in PREPROCESSINGS for kernel in predicting(kind, *FORWARD)))
+PREDICTING = tuple(
+    dict.fromkeys(kernel for kind in PREPROCESSINGS for kernel in predicting(kind, *FORWARD.values(), FIXED))
+)
 # Each worker has one thread: what libraries would start besides only gets in the way of the other workers.
 ONE_THREAD = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 

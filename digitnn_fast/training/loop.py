@@ -188,7 +188,7 @@ def _network(recipe: Recipe, members: list[Parameters]) -> Network:
     if not all(np.isfinite(array).all() for array in joined):
         raise ValueError(f"the training diverged: the learning rate of {recipe.learning_rate:g} is too high")
     network = Network(*joined, recipe.preprocessing)
-    return network.rounded() if recipe.half else network
+    return network.rounded() if recipe.half else network.fixed_point()
 
 
 def rows_digest(learned: NDArray[np.int64]) -> str:

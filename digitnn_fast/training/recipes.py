@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.checks import require, shortened
+from digitnn_fast.kernels import FIXED
 from digitnn_fast.preprocessing import PREPROCESSINGS, predicting
 from digitnn_fast.sizes import MAX_HIDDEN
 
@@ -90,7 +91,7 @@ class Recipe:
             if self.full_batch
             else ("descent.minibatch.epoch",)
         )
-        return (*learn, *predicting(self.preprocessing, "float32", table=table))
+        return (*learn, *predicting(self.preprocessing, FIXED, table=table))
 
     def settings(self) -> dict[str, int | float | str]:
         """The fields that differ from their defaults, as numbers and text: what a training record keeps."""

@@ -189,7 +189,8 @@ def test_a_committee_is_one_wider_network():
 def test_half_precision_weights():
     exact, half = (train(IMAGES, LABELS, replace(SMALL, half=half)) for half in (False, True))
     for one, two in zip(exact.parameters, half.parameters, strict=True):
-        np.testing.assert_array_equal(one.astype(np.float16), two)
+        np.testing.assert_array_equal(two, two.astype(np.float16))
+        np.testing.assert_allclose(two, one, rtol=2.0**-11, atol=2.0**-14 * np.abs(one).max())
 
 
 def test_nothing_held_out():
