@@ -30,7 +30,12 @@ PROCESSORS = {  # LLVM's name of each, the level of its extensions, and how many
     "AMD Zen 4": ("znver4", "x86-64-v4-vnni", 2),
     "Intel Ice Lake": ("icelake-server", "x86-64-v4-vnni", 2),
 }
-NETWORKS = {"float32": ("inference.forward", 1), "int8": ("int8.forward", 4)}  # kernel, and pixels of a visit
+NETWORKS = {  # kernel
+    "float32": "fixed.forward",
+    "float32, weights of any kind": "inference.forward",
+    "int8": "int8.forward",
+}
+PIXELS = {"fixed.forward": 2, "inference.forward": 1, "int8.forward": 4}  # of a visit, where there is VNNI
 EMIT = (
     "import sys; from digitnn_fast.kernels import KERNELS; kernel = KERNELS[sys.argv[1]]\n"
     "sys.stdout.buffer.write(kernel._compiled(kernel._symbol()))"
@@ -38,7 +43,7 @@ EMIT = (
 ITERATIONS = 500
 INSTRUCTION = re.compile(r"^\s+([0-9a-f]+):\t([^#\n]+)", re.MULTILINE)
 JUMP = re.compile(r"^(j\w+)\s+([0-9a-f]+).*")
-MULTIPLIES = ("vfmadd", "vpdpbusd", "vpmaddwd")
+MULTIPLIES = ("vfmadd", "vpdpbusd", "vpdpwssd", "vpmaddwd")
 VISITS = "shl "  # from the place of a value to that of its row of weights
 
 
@@ -73,7 +78,8 @@ def _report(seen: dict[str, np.ndarray], mca: str, folder: Path) -> Iterator[str
     yield from ("# What bounds the networks, counted", "")
     yield (
         f"By `python -m bench.counts` with llvm-mca {version}: what one visit takes in the first layer, for 64 hidden "
-        "units and a value that is not zero, or in int8 a group of four. Cycles are those of LLVM's model of the "
+        "units and a pair of values that is not zero, or a value if its weights have not 16 bits, or in int8 with "
+        "AVX-512 a group of four. Cycles are those of LLVM's model of the "
         "processor, with everything in the nearest cache. Where its busiest unit, by LLVM's name, is busy in nearly "
         "all of them, only fewer visits help, or less for that unit to do. In int8 with AVX-512 a visit serves two "
         "images, and either is not zero there."
@@ -82,9 +88,10 @@ def _report(seen: dict[str, np.ndarray], mca: str, folder: Path) -> Iterator[str
     yield from ("", f"| processor | network | instructions | loads | multiply-adds | cycles | busiest unit |{what}")
     yield f"|---|---|---|---|---|---|---|{'---|' * len(seen)}"
     for name, (model, level, together) in PROCESSORS.items():
-        for precision, (kernel, group) in NETWORKS.items():
+        for precision, kernel in NETWORKS.items():
             loop = _loop(_machine_code(kernel, model, level, folder), model, mca)
-            visits = [_visits(images, group, together if group > 1 else 1) for images in seen.values()]
+            group = min(PIXELS[kernel], 2 * together)  # without VNNI int8 visits pairs, too
+            visits = [_visits(images, group, together if group == 4 else 1) for images in seen.values()]
             yield (
                 f"| {name} | {precision} | {loop.instructions:.1f} | {loop.loads:.1f} | {loop.multiplies:.0f} | "
                 f"**{loop.cycles:.1f}** | {loop.busiest} |"

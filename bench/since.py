@@ -131,8 +131,8 @@ def _report(commit: str, ours: Ask, theirs: Ask, runs: int) -> Iterator[str]:
     yield (
         "Images are those of test.csv, one thread but for the epoch; float32 gives probabilities, int8 labels. Of an "
         f"image's 784 values {filled[0]:.0f} of `directions` were not zero then, {filled[1]:.0f} are now: more work "
-        "from pixels and in the epoch. Networks alone get today's values from both, and have random weights. Each "
-        "version was compared with its own reference first. The others had learned train.csv for three epochs: "
+        "from pixels and in the epoch. Networks alone get today's values from both, and have random weights. Today "
+        "training rounds the first layer's weights to 16 bits, which float32 makes use of. Each version was compared with its own reference first. The others had learned train.csv for three epochs: "
         f"{right[0]} of the rows held out are right then and now with 64 units, {right[1]} with 1,024. Of distorted "
         f"digits in the last epoch before those that are timed: {met}. All CPUs together took "
         f"{max(crowded, crowding()):.1f} times as long as they were at work: 1.0 if nothing else runs."

@@ -62,8 +62,9 @@ def predictor(hidden: int, precision: str) -> Predictor:
 
 @cache
 def alone(hidden: int, precision: str) -> Predictor:
-    """The same of a network without preprocessing, whose weights are random."""
+    """The same of a network without preprocessing, whose weights are random, but rounded as training rounds them."""
     raw = Network(*initialize_parameters(0, hidden))
+    raw = raw.fixed_point() if hasattr(raw, "fixed_point") else raw
     benchmark.check(raw, precision, values[:CHECKED])
     return Predictor(raw, threads=1, precision=precision)
 
