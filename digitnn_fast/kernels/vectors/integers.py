@@ -54,6 +54,19 @@ def splat_int_at(builder: Any, data: Any, index: Any) -> Any:
     return splat_scalar(builder, builder.load(builder.gep(data, [index])))
 
 
+@operation(I32x16, lambda array, index, wanted: np.full(LANES, array[index] if wanted else 0, np.int32))
+def splat_int_if(builder: Any, data: Any, index: Any, wanted: Any) -> Any:
+    """The int32 at `index` in all lanes, or 0 if `wanted` is 0."""
+    value = builder.load(builder.gep(data, [index]))
+    chosen = builder.icmp_signed("!=", wanted, ir.Constant(wanted.type, 0))
+    return splat_scalar(builder, builder.select(chosen, value, ir.Constant(value.type, 0)))
+
+
+@operation(I32x16, lambda a, b: a + b)
+def add_int(builder: Any, a: Any, b: Any) -> Any:
+    return builder.add(a, b)
+
+
 @operation(types.void, _int_store_twin)
 def store_bytes_int(builder: Any, data: Any, index: Any, vector: Any) -> Any:
     """Write 16 values, which are 0 to 255, to a uint8 array from flat index `index`."""
