@@ -3,6 +3,7 @@
 import numpy as np
 
 from digitnn_fast.kernels.machine.jit import helper
+from digitnn_fast.kernels.nonzero import prefetch_image
 from digitnn_fast.kernels.vectors.floats import atomic_add
 from digitnn_fast.kernels.vectors.integers import splat_int, sum_int
 from digitnn_fast.kernels.vectors.rows import (
@@ -16,6 +17,7 @@ from digitnn_fast.kernels.vectors.rows import (
 from digitnn_fast.sizes import PIXELS, SIDE
 
 MARGIN, STRIDE = 32, 96  # of a row in `padded`: no row slides further than 30 pixels
+AHEAD = 4  # images: what memory takes to bring one
 ONES = np.ones(32, np.int16)
 PLACES = np.arange(-14, 18, dtype=np.int16)  # of columns; levels behind the 28th are 0
 ZERO = np.int32(0)
@@ -83,5 +85,6 @@ def deskew_next(scratch, deskewing):
         padded[k] = 0
     first = atomic_add(taken, 0, out.shape[0])
     for image in range(first, min(first + out.shape[0], images.shape[0])):
+        prefetch_image(images, image + AHEAD)
         deskew(images, image, padded, out, image - first)
     return first

@@ -148,52 +148,80 @@ def least_or_zero(builder: Any, a: Any, b: Any) -> Any:
     return builder.select(builder.icmp_signed(">", least, each(0)), least, each(0))
 
 
-@operation(I32x16, lambda sums, shift: np.minimum(np.sqrt((sums >> shift).astype(np.float32)), 255).astype(np.int32))
+@operation(I32x16, lambda sums, shift: np.sqrt((sums >> shift).astype(np.float32)).astype(np.int32))
 def roots(builder: Any, sums: Any, shift: Any) -> Any:
-    """Square roots of sums >> shift, which are 0 to 2**24, rounded down and at most 255.
+    """Square roots of sums >> shift, which are 0 to 2**24, rounded down.
 
     Exact: in float32 a root of so small a number never rounds up to the next integer.
     """
     shift = splat_scalar(builder, builder.trunc(shift, ir.IntType(32)))
     squares = builder.sitofp(builder.lshr(sums, shift), F32x16.ir_type)
-    whole = builder.fptosi(call(builder, "llvm.sqrt.v16f32", squares.type, squares), WORD)
-    return builder.select(builder.icmp_signed("<", whole, each(255)), whole, each(255))
+    return builder.fptosi(call(builder, "llvm.sqrt.v16f32", squares.type, squares), WORD)
 
 
 def _pack_twin(a: Any, b: Any, c: Any, d: Any, least: int) -> Any:
-    packed = np.stack([a, b, c, d], 1).astype(np.uint8)
-    return np.where(packed < least, np.uint8(0), packed).view(np.int32).ravel()
+    packed = np.minimum(np.stack([a, b, c, d], 1), 255).astype(np.uint8)
+    words = np.where(packed < least, np.uint8(0), packed).view(np.int32).reshape(-1, 4)
+    return words[:, [0, 2, 1, 3]].ravel()
+
+
+def _packed(builder: Any, four: tuple[Any, Any, Any, Any]) -> Any:
+    """The lanes of four as 64 bytes, at most 255: of each 128 bits four of the first one, then four of the second one."""
+    bytes_, halves = (ir.VectorType(ir.IntType(bits), lanes) for bits, lanes in ((8, 4 * LANES), (16, 2 * LANES)))
+    if has_feature("avx512bw"):
+        low, high = (call(builder, "llvm.x86.avx512.packusdw.512", halves, x, y) for x, y in (four[:2], four[2:]))
+        return call(builder, "llvm.x86.avx512.packuswb.512", bytes_, low, high)
+    if has_feature("avx2"):
+        parts = []
+        for first in (0, LANES // 2):
+            order = ir.Constant(ir.VectorType(ir.IntType(32), LANES // 2), list(range(first, first + LANES // 2)))
+            a, b, c, d = (builder.shuffle_vector(x, x, order) for x in four)
+            words = ir.VectorType(ir.IntType(16), LANES)
+            low, high = (call(builder, "llvm.x86.avx2.packusdw", words, x, y) for x, y in ((a, b), (c, d)))
+            parts.append(call(builder, "llvm.x86.avx2.packuswb", ir.VectorType(ir.IntType(8), 2 * LANES), low, high))
+        both = ir.Constant(ir.VectorType(ir.IntType(32), 4 * LANES), list(range(4 * LANES)))
+        return builder.shuffle_vector(*parts, both)
+    narrow = ir.VectorType(ir.IntType(8), LANES)
+    a, b, c, d = (
+        builder.trunc(builder.select(builder.icmp_signed("<", x, each(255)), x, each(255)), narrow) for x in four
+    )
+    pairs = [
+        builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(ir.IntType(32), 2 * LANES), list(range(2 * LANES))))
+        for x, y in ((a, b), (c, d))
+    ]
+    order = [LANES * which + 4 * part + lane for part in range(4) for which in range(4) for lane in range(4)]
+    return builder.shuffle_vector(*pairs, ir.Constant(ir.VectorType(ir.IntType(32), 4 * LANES), order))
 
 
 @operation(I32x16, _pack_twin)
 def pack_four(builder: Any, a: Any, b: Any, c: Any, d: Any, least: Any) -> Any:
-    """The lanes of four, which are 0 to 255, as bytes of one; those below `least` as 0."""
-    for place, more in enumerate((b, c, d), start=1):
-        a = builder.or_(a, builder.shl(more, each(8 * place)))
-    packed = builder.bitcast(a, ir.VectorType(ir.IntType(8), 4 * LANES))
+    """The lanes of four, which are at least 0, as bytes of one, at most 255; those below `least` as 0.
+
+    Of four words in a row the second and the third one change places.
+    """
+    packed = _packed(builder, (a, b, c, d))
+    order = [16 * part + lane + 4 * which for part in range(4) for lane in (0, 2, 1, 3) for which in range(4)]
+    packed = builder.shuffle_vector(packed, packed, ir.Constant(ir.VectorType(ir.IntType(32), 4 * LANES), order))
     least = splat_scalar(builder, builder.trunc(least, ir.IntType(8)), 4 * LANES)
     kept = builder.select(builder.icmp_unsigned("<", packed, least), ir.Constant(packed.type, None), packed)
     return builder.bitcast(kept, WORD)
 
 
 def _seven_twin(out: Any, index: int, first: Any, second: Any) -> None:
-    cells = np.stack([first.reshape(4, 2, 2), second.reshape(4, 2, 2)]).transpose(1, 3, 0, 2)
-    out.reshape(-1)[index : index + 112] = cells.copy().view(np.uint8).ravel()[:112]
+    cells = np.stack([first.view(np.int64), second.view(np.int64)], 1)
+    out.reshape(-1)[index : index + 112] = cells.view(np.uint8).ravel()[:112]
 
 
 @operation(types.void, _seven_twin)
 def store_seven(builder: Any, data: Any, index: Any, first: Any, second: Any) -> Any:
-    """Write 7 times 16 bytes to a uint8 array: of one cell after the other two words of `first` and two of `second`.
-
-    In these there are the first words of two cells, then their second ones, then the first ones of the next two.
-    """
-    cell_type = ir.VectorType(ir.IntType(32), 4)
-    for cell in range(7):
-        word = cell // 2 * 4 + cell % 2
-        order = ir.Constant(cell_type, [word, word + 2, word + LANES, word + LANES + 2])
-        place = builder.add(index, ir.Constant(index.type, 16 * cell))
-        words = builder.shuffle_vector(first, second, order)
-        builder.store(words, vector_at(builder, data, place, cell_type), align=1)
+    """Write 7 times 16 bytes to a uint8 array: of one cell after the other two words of `first` and two of `second`."""
+    halves = ir.VectorType(ir.IntType(64), LANES // 2)
+    first, second = builder.bitcast(first, halves), builder.bitcast(second, halves)
+    for start, cells in ((0, (0, 1, 2, 3)), (64, (4, 5, 6))):
+        order = [half for cell in cells for half in (cell, cell + LANES // 2)]
+        some = builder.shuffle_vector(first, second, ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order))
+        place = builder.add(index, ir.Constant(index.type, start))
+        builder.store(some, vector_at(builder, data, place, some.type), align=1)
 
 
 def _pairs_twin(total: Any, hidden: Any, unit: int, weights: Any, index: int) -> Any:
