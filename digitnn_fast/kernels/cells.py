@@ -25,7 +25,7 @@ from digitnn_fast.sizes import PIXELS, SIDE
 
 STRIDE = 32  # of a row in `padded` and in `slopes`
 COLUMNS = (1 << SIDE) - 1
-ZERO = np.int32(0)
+MOST, ZERO = np.int32(255), np.int32(0)
 
 
 @helper
@@ -103,8 +103,8 @@ def describe(scratch, layout, mapped):
         at = 0
         for row in range(1, layout.rows + 1):
             for column in range(LANES, wide - LANES, LANES):
-                found = load_int(sums, row * wide + column)
-                store_bytes_int(values, at, roots(found, layout.shift))
+                found = roots(load_int(sums, row * wide + column), layout.shift)
+                store_bytes_int(values, at, least_or_zero(found, splat_int(MOST)))
                 at += layout.directions
         for k in range(sums.size):
             sums[k] = 0

@@ -18,6 +18,7 @@ from digitnn_fast.sizes import PIXELS, SIDE
 
 MARGIN, STRIDE = 32, 96  # of a row in `padded`: no row slides further than 30 pixels
 AHEAD = 4  # images: what memory takes to bring one
+LAST = sum(1 << row for row in (9, 15, 19, 22, 25, 27))  # with b at most 31 (row + 1) (row + 2) / 2: 30,256 at most
 ONES = np.ones(32, np.int16)
 PLACES = np.arange(-14, 18, dtype=np.int16)  # of columns; levels behind the 28th are 0
 ZERO = np.int32(0)
@@ -36,14 +37,18 @@ def copy_image(images, image, padded):
     """Copy images[image] to the middle of `padded`; its moments m00, m10, m01, m11 and m02 around pixel (14, 14).
 
     Moments of the grey levels >> 3. Of each column a is the sum, b the sum of its running sums, which weight a row by
-    28 - row; of all columns c is the sum of those of b, which weight it by (28 - row) (29 - row) / 2.
+    28 - row; of all columns c is the sum of those of b, which weight it by (28 - row) (29 - row) / 2: of a few rows
+    after the other, as many as 16 bits hold.
     """
-    a, b, c, zero = no_levels(), no_levels(), splat_int(ZERO), splat_int(ZERO)
+    a, b, few, c, zero = no_levels(), no_levels(), no_levels(), splat_int(ZERO), splat_int(ZERO)
     for row in range(SIDE):
         levels = copy_row(images, image * PIXELS + row * SIDE, padded, row * STRIDE + MARGIN)
         a = add_levels(a, shift_levels(levels, 3))
         b = add_levels(b, a)
-        c = add_products(c, b, ONES)
+        few = add_levels(few, b)
+        if LAST >> row & 1:
+            c = add_products(c, few, ONES)
+            few = no_levels()
     m00, m10 = sum_int(add_products(zero, a, ONES)), sum_int(add_products(zero, a, PLACES))
     down, across = sum_int(add_products(zero, b, ONES)), sum_int(add_products(zero, b, PLACES))
     return m00, m10, 14 * m00 - down, 14 * m10 - across, 196 * m00 - 29 * down + 2 * sum_int(c)
