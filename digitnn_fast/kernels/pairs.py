@@ -91,8 +91,8 @@ def add_pairs(W1, tile, places, levels, first, last, sums, image):
     """sums[image] += pixels @ W1 for one tile of 64 units and the listed pairs.
 
     With VNNI every other pair has sums of its own: a product that waits for the one before it takes 5 cycles on Intel's
-    processors. If the number of pairs is odd, the last one comes alone, and else one of nothing: to guess which takes
-    longer.
+    processors. The last pair of an odd number is added in any case, with levels of 0 where the number is even: a branch
+    would be guessed wrong half of the time.
     """
     base = tile * ROWS * TILE * 2
     unit = image * TILE
