@@ -23,8 +23,8 @@ def fixed_point(W1: Floats) -> Floats:
     rounded = np.empty_like(W1)
     for first in range(0, W1.shape[1], AT_ONCE):
         own = slice(first, first + AT_ONCE)
-        exponents = _exponents(W1[:, own])
-        rounded[:, own] = in_steps(W1[:, own], exponents) * _power(exponents - BITS)
+        exponents, steps = _in_finest_steps(W1[:, own])
+        rounded[:, own] = steps * _power(exponents - BITS)
     return rounded
 
 
@@ -36,8 +36,8 @@ def exponents_of(W1: Floats) -> NDArray[np.int32] | None:
     found = []
     for first in range(0, W1.shape[1], AT_ONCE):
         own = W1[:, first : first + AT_ONCE]
-        exponents = _exponents(own)
-        if not np.array_equal(in_steps(own, exponents) * _power(exponents - BITS), own):
+        exponents, steps = _in_finest_steps(own)
+        if not np.array_equal(steps * _power(exponents - BITS), own):
             return None
         found.append(exponents)
     return np.concatenate(found)
@@ -52,13 +52,13 @@ def _power(exponents: NDArray[np.int32]) -> Floats:
     return np.asarray(np.ldexp(np.float32(1), exponents))
 
 
-def _exponents(W1: Floats) -> NDArray[np.int32]:
-    """The least of each unit: its largest weight needs 15 bits, or fewer if all of them together are much."""
+def _in_finest_steps(W1: Floats) -> tuple[NDArray[np.int32], Floats]:
+    """The least exponents (H,), and W1 in these steps: 15 bits for the largest weight, less if all of them are much."""
     exponents: NDArray[np.int32] = np.maximum(np.frexp(np.abs(W1).max(axis=0))[1], LEAST)
-    rest = np.arange(len(exponents))
-    while len(rest):
-        size = np.abs(in_steps(W1[:, rest], exponents[rest]))
-        sums = MAX_PIXEL * size.sum(axis=0, dtype=np.float64)
-        rest = rest[(size.max(axis=0) > MAX_INT16) | (sums > MAX_INT32)]
-        exponents[rest] += 1
-    return exponents
+    while True:
+        steps = in_steps(W1, exponents)
+        size = np.abs(steps)
+        over = (size.max(axis=0) > MAX_INT16) | (MAX_PIXEL * size.sum(axis=0, dtype=np.float64) > MAX_INT32)
+        if not over.any():
+            return exponents, steps
+        exponents += over
