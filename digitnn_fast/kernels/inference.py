@@ -1,5 +1,7 @@
 """The forward pass, fused and without a matrix product; its specification is `reference.forward`.
 
+It takes weights of any kind; those that training has rounded to 16 bits are for `fixed.py`.
+
 Only values that are not zero (150 of 784 pixels, 326 of directions) are visited: each adds value * W1[value's row] to the
 hidden units. These are taken in tiles of 64, which live in registers while an image's values go by.
 

@@ -34,7 +34,7 @@ TOGETHER = 2 if VNNI else 1  # images whose tiles the registers hold
 def list_groups(images, image, other, groups, quads, starts, first):
     """List the groups that are not zero in either of two images from starts[first] on; the next starts: the bands' ends.
 
-    The two may be the same. The second one's pixels go to the second half of quads, if the registers hold both.
+    The two may be the same. The second one's pixels go to the second half of quads.
     """
     row, second, last, half = image * PIXELS, other * PIXELS, PIXELS - 64, quads.size // 2
     at = starts[first]

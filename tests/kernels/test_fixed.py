@@ -1,9 +1,8 @@
 """W1 in fixed point: what rounding does, which networks have it, and sums that are exact."""
 
-import naive
 import numpy as np
 import pytest
-from corners import DIGITS, EXTREMES, IMAGES, SPARSE, SPECIAL, WIDTHS, make
+from corners import DIGITS, EXTREMES, IMAGES, SPECIAL, WIDTHS, make
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -42,14 +41,6 @@ def test_agrees_with_the_reference(images):
 @pytest.mark.parametrize("hidden", WIDTHS)
 def test_any_width_agrees_with_the_reference(hidden):
     check(fixed(hidden), SPECIAL, threads=1)
-
-
-@pytest.mark.parametrize("hidden", [1, 100])
-def test_agrees_with_the_naive_loops(hidden):
-    network, images = fixed(hidden), np.concatenate([DIGITS[:2], SPARSE[:1], SPECIAL[-2:]])
-    for pixels, got in zip(images.tolist(), Predictor(network).predict_proba(images), strict=True):
-        wanted = naive.forward(*(array.tolist() for array in network.parameters), pixels)[2]
-        np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6)
 
 
 def test_the_same_bits_for_any_threads_and_any_cut():

@@ -57,9 +57,9 @@ def test_any_layout_agrees_with_the_reference(images):
     np.testing.assert_array_equal(Predictor(make()).predict_proba(images), Predictor(make()).predict_proba(ROWS))
 
 
-@pytest.mark.parametrize("hidden", [1, 64, 100])
-def test_agrees_with_the_naive_loops(hidden):
-    network, images = make(hidden), np.concatenate([DIGITS[:2], SPARSE[:1], SPECIAL[-2:]])
+@pytest.mark.parametrize("network", [make(1), make(64), make(100), make(1).fixed_point(), make(100).fixed_point()])
+def test_agrees_with_the_naive_loops(network):
+    images = np.concatenate([DIGITS[:2], SPARSE[:1], SPECIAL[-2:]])
     predictor = Predictor(network, threads=1)
     probabilities, labels = predictor.predict_proba(images), predictor.predict(images)
     for pixels, got, label in zip(images.tolist(), probabilities, labels, strict=True):
