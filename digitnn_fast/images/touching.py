@@ -76,6 +76,8 @@ def _path(ink: Floats, expected: float) -> NDArray[np.int64]:
     height, width = ink.shape
     reach = AROUND * height
     first, last = max(1, int(expected - reach + TINY)), min(width - 1, int(expected + reach + TINY))
+    if last < first:  # ink of a few pixels: nothing is left of the path
+        return np.zeros(height, np.int64)
     columns = np.arange(first, last + 1)
     costs = ink[:, first : last + 1] + SLIGHT * np.abs(columns - expected) / height
     sums, steps = costs[0], []

@@ -30,8 +30,7 @@ def share_read(pictures, labels) -> float:
 @pytest.mark.parametrize("name", [name for name in CROPS if "2,000" not in name])
 def test_a_digit_cut_out_closely_is_read_as_one_with_margins(name):
     pictures = [CROPS[name].picture(digit, bool(i % 2)) for i, digit in enumerate(SAMPLE.test_images[:60])]
-    least = 0.85 if "8 high" in name else 0.93  # hardly more than a stroke's width of paper is left inside
-    assert share_read(pictures, SAMPLE.test_labels[:60]) >= least
+    assert share_read(pictures, SAMPLE.test_labels[:60]) >= 0.93
 
 
 @pytest.mark.parametrize("dark", [True, False])
@@ -39,7 +38,7 @@ def test_spots_of_paper_in_a_tiny_zero_are_no_ink(dark):
     """The hole and the corners cover less of the frame than the stroke does, but there are several of them."""
     zeros = SAMPLE.test_images[SAMPLE.test_labels == 0][:20]
     pictures = [CROPS["cropped, 8 high"].picture(digit, dark) for digit in zeros]
-    assert share_read(pictures, [0] * len(zeros)) >= 0.85
+    assert share_read(pictures, [0] * len(zeros)) >= 0.95
 
 
 @pytest.mark.parametrize("times", [2, 7, 16])
@@ -109,6 +108,15 @@ def test_most_pairs_that_touch_are_read():
 def number_in(picture: Image.Image) -> list[int]:
     cuts = cut_out_number(read_colours(picture), PREDICTOR.predict_proba)
     return PREDICTOR.predict_readings(np.stack([cut.readings for cut in cuts])).argmax(axis=1).tolist()
+
+
+@pytest.mark.parametrize("size", [(1, 9), (3, 9)])
+def test_a_number_in_a_few_pixels(size):
+    """Of which too few are left for a path that cuts them apart."""
+    page = np.full((6, 12), 255, np.uint8)
+    page[1 : 1 + size[0], 1 : 1 + size[1]] = 0
+    cuts = cut_out_number(read_colours(Image.fromarray(page)), PREDICTOR.predict_proba)
+    assert 1 <= len(cuts) <= size[1]
 
 
 def test_a_wide_digit_is_not_cut_apart():
