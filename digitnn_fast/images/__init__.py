@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitnn_fast.images.close import close_up
-from digitnn_fast.images.fit import TINY, fit_twice
+from digitnn_fast.images.fit import COARSEST, TINY, fit_twice
 from digitnn_fast.images.ink import Levels, find_ink, is_dark_on_light, reflected
 from digitnn_fast.images.lines import is_form, without_forms, without_lines
 from digitnn_fast.images.parts import EDGE, Box, Part, choose, columns, find_parts, is_dust, measured
@@ -228,6 +228,8 @@ def _box(parts: list[Part]) -> Box:
 
 def _cut(written: _Written, parts: list[Part], stretched: bool) -> Cut:
     (ink, labels, _, _), box = written, _box(parts)
+    if stretched and max(ink.shape) <= COARSEST:
+        box = box.grown(1, ink.shape)  # where it is faint, the strokes end between two pixels
     place = slice(box.top, box.bottom), slice(box.left, box.right)
     numbers = labels[place]
     own = np.zeros(int(numbers.max()) + 1, bool)

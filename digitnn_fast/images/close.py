@@ -6,14 +6,16 @@ The usual way of finding ink looks for paper around it, and takes what runs alon
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitnn_fast.images.fit import TINY
+from digitnn_fast.images.fit import COARSEST, TINY
 from digitnn_fast.images.ink import BINS, NUMBERS, Levels, covered, otsu
-from digitnn_fast.images.parts import EDGE, SMALLEST, Part, label, measured
+from digitnn_fast.images.parts import EDGE, SMALLEST, Box, Part, label, measured
+from digitnn_fast.images.polarity import is_dark_in_light
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -36,6 +38,8 @@ SLIM, ICON = 1.5, 64  # the height by the width, or pixels of the longer side: e
 NARROW = 2.5  # the height by the width: so narrow is nothing but a 1
 MOSTLY = 0.3  # of the picture is then ink at least
 USUAL = 0.5, 0.65, 0.7  # the width by the height of a picture that a digit fills: at least, in the middle, at most
+FEW = 20  # pixels of the longer side of a tiny picture: rules can hardly tell ink from paper
+SPECK = 0.3  # of the longer side of a tiny picture: what is shorter does not fill it
 BOTH, LITTLE = 0.8, 0.02  # of the paper, and of the picture: the paper on one side of such a 1 is less
 
 
@@ -45,6 +49,8 @@ def close_up(lights: Sequence[Levels]) -> tuple[Floats, NDArray[np.int64], list[
     `lights` (h, w) are what is `reflected` by the picture and by its negative. If both the dark and the light could be
     one, it is what has fewer parts, then what covers less of the frame: strokes leave several spots of paper.
     """
+    if max(lights[0].shape) <= FEW:
+        return _tiny(*lights)
     digits = []
     for light in lights:
         way = _two_levels(light)
@@ -64,6 +70,25 @@ def close_up(lights: Sequence[Levels]) -> tuple[Floats, NDArray[np.int64], list[
             kept = [part for part in parts if part.mass >= SMALLEST * main.mass]
             digits.append((len(kept), frame, (share, labels, kept)))
     return min(digits, key=lambda way: way[:2])[2] if digits else None
+
+
+def _tiny(dark: Levels, light: Levels) -> tuple[Floats, NDArray[np.int64], list[Part]] | None:
+    """The same for pictures in which too little of a digit is left for rules that tell ink from paper."""
+    light = dark if is_dark_in_light(dark) else light
+    way = _two_levels(light)
+    if way is None or way[0] > AROUND:
+        return None
+    _, mask, shares = way
+    share = shares.take(light)
+    if max(light.shape) <= COARSEST:  # most pixels are partly ink: only the extremes show what is full ink, what paper
+        low, high = float(light.min()), float(light.max())
+        share = (high - light.astype(np.float64)) / (high - low)
+        mask = share >= EDGE - TINY
+    labels, found = measured(mask, share)
+    most = max(part.mass for part, _ in found)
+    parts = [part for part, _ in found if part.mass >= SMALLEST * most]
+    speck = reduce(Box.with_, (part.box for part in parts)).longer < SPECK * max(mask.shape)
+    return None if speck else (share, labels, parts)
 
 
 def _two_levels(light: Levels) -> tuple[float, Mask, Floats] | None:

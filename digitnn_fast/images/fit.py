@@ -19,6 +19,7 @@ MARGIN = FINE * BOX // 8  # work pixels by which strokes may grow, and some to s
 DEEPEST = 40  # work pixels into the ink that are told apart
 NEARBY = 0.4  # of the stroke's width: how far the middle of a stroke is looked for
 USUAL = 0.5, 0.55, 0.75  # the width of digits by their height: at least, if not known, at most; 1s are narrower
+COARSEST = 12  # pixels of the longer side of a digit that fills its picture: its strokes have no width to measure
 WIDER = 1.1  # times, at the second reading, which then errs less often where the first one does
 TINY = 1e-9  # decides ties, so that another order of additions, as in JavaScript, decides them alike
 
@@ -28,7 +29,7 @@ def fit(ink: Floats, stretched: bool = False) -> NDArray[np.uint8]:
 
     If it may have been stretched to fill a picture and looks so, it gets the usual shape of digits.
     """
-    return _centred(_restroked(_fine(ink, stretched)))
+    return _centred(_ways(ink, stretched)[0])
 
 
 def fit_twice(ink: Floats, stretched: bool = False) -> NDArray[np.uint8]:
@@ -36,17 +37,27 @@ def fit_twice(ink: Floats, stretched: bool = False) -> NDArray[np.uint8]:
 
     Where one of them lost what makes the digit, as the hole of an 8 or a gap, the other often shows it.
     """
-    fine = _fine(ink, stretched)
-    return np.stack([_centred(_restroked(fine)).reshape(-1), _centred(fine, WIDER).reshape(-1)])
+    first, second = _ways(ink, stretched)
+    return np.stack([_centred(first), _centred(second, WIDER)]).reshape(2, -1)
 
 
-def _fine(ink: Floats, stretched: bool) -> Floats:
+def _ways(ink: Floats, stretched: bool) -> tuple[Floats, Floats]:
+    """Ink whose longer side has FINE * BOX work pixels, with strokes of the usual width, and with those that it has.
+
+    Strokes of a few pixels stay as they are. What they make gets the usual shape first, and then the one that it has.
+    """
+    if stretched and max(ink.shape) <= COARSEST:
+        return _fine(ink, True, cubic=True), _fine(ink, False, cubic=True)
+    fine = _fine(_thickened(ink), stretched)
+    return _restroked(fine), fine
+
+
+def _fine(ink: Floats, stretched: bool, cubic: bool = False) -> Floats:
     """Ink whose longer side has FINE * BOX work pixels, in the shape that it had before it was stretched."""
-    ink = _thickened(ink)
-    height, width = ink.shape
+    (height, width), longer = ink.shape, FINE * BOX
     if stretched and not USUAL[0] * height <= width <= USUAL[2] * height:
-        return _sized(ink, FINE * BOX, int(USUAL[1] * FINE * BOX + 0.5 + TINY))
-    return _resized(ink, FINE * BOX)
+        return sized(ink, longer, int(USUAL[1] * longer + 0.5 + TINY), cubic)
+    return _resized(ink, longer, cubic=cubic)
 
 
 def _thickened(ink: Floats) -> Floats:
@@ -119,27 +130,38 @@ def _centred(ink: Floats, wide: float = 1) -> NDArray[np.uint8]:
     return image
 
 
-def _resized(values: Floats, longer: int, wide: float = 1) -> Floats:
+def _resized(values: Floats, longer: int, wide: float = 1, cubic: bool = False) -> Floats:
     """An array (h, w) whose longer side is so long, then made `wide` times as wide."""
     scale = longer / max(values.shape)
     height, width = (max(1, int(length * scale + 0.5 + TINY)) for length in (len(values), values.shape[1] * wide))
-    return _sized(values, height, width)
+    return sized(values, height, width, cubic)
 
 
-def _sized(values: Floats, height: int, width: int) -> Floats:
-    """An array (h, w) at another size: linear interpolation, or, shrunk, the triangle filter that goes with it."""
+def sized(values: Floats, height: int, width: int, cubic: bool = False) -> Floats:
+    """An array (h, w), 0..1, at another size: linear interpolation, or, shrunk, the triangle filter that goes with it.
+
+    Or a cubic one (Keys 1981), which blurs less.
+    """
     for length in (height, width):
-        rows, shares = _weights(len(values), length)  # a matrix would be nearly all zeros
+        rows, shares = _weights(len(values), length, cubic)  # a matrix would be nearly all zeros
         values = np.ascontiguousarray(np.einsum("kn,knw->nw", shares, values[rows]).T)
-    return values
+    return between(values) if cubic else values
 
 
 @lru_cache(maxsize=256)  # of 20 KB at most; many pictures in a row have the same sizes
-def _weights(old: int, new: int) -> tuple[NDArray[np.int64], Floats]:
+def _weights(old: int, new: int, cubic: bool) -> tuple[NDArray[np.int64], Floats]:
     """Old pixels (k, new) that each new one is made of, and their shares (k, new)."""
     scale = old / new
-    reach = max(1.0, scale)
+    step = max(1.0, scale)
+    reach = (1 + cubic) * step
     centres = (np.arange(new) + 0.5) * scale - 0.5
     places = np.floor(centres - reach).astype(np.int64) + 1 + np.arange(int(np.ceil(2 * reach)))[:, None]
-    shares = np.maximum(0, 1 - np.abs(places - centres) / reach) * ((places >= 0) & (places < old))
+    far = np.abs(places - centres) / step
+    shares = (_keys(far) if cubic else np.maximum(0, 1 - far)) * ((places >= 0) & (places < old))
     return places.clip(0, old - 1), shares / shares.sum(axis=0)
+
+
+def _keys(far: Floats) -> Floats:
+    """The cubic convolution kernel of Keys 1981."""
+    near = (1.5 * far - 2.5) * far * far + 1
+    return np.where(far < 1, near, np.where(far < 2, ((2.5 - 0.5 * far) * far - 4) * far + 2, 0))

@@ -66,6 +66,13 @@ class Box(NamedTuple):
             self.top - other.bottom, other.top - self.bottom, self.left - other.right, other.left - self.right, 0
         )
 
+    def grown(self, pixels: int, shape: tuple[int, ...]) -> Box:
+        """The box with so many more on each side, within a picture of that shape."""
+        (top, bottom, left, right), (height, width) = self, shape
+        return Box(
+            max(top - pixels, 0), min(bottom + pixels, height), max(left - pixels, 0), min(right + pixels, width)
+        )
+
     def with_(self, other: Box) -> Box:
         """The box around both."""
         pairs = tuple(zip(self, other, strict=True))

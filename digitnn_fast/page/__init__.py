@@ -1,9 +1,9 @@
 """The network in JavaScript, and the page to draw on: files with the model inside, for use without a connection.
 
 `network.js` is the network, number for number as in Python. `page.html` is the page, for which `digits.js`, `parts.js`,
-`lines.js`, `shadows.js`, `close.js` and `fit.js` do what `images` does; `strokes.js` reads what is drawn on it, and
-`pictures.js` opens files. `module.mjs` turns the network into an ES module, `wasm.mjs` its machine code; `module.d.mts`
-has their types.
+`lines.js`, `shadows.js`, `polarity.js`, `close.js` and `fit.js` do what `images` does; `strokes.js` reads what is drawn
+on it, and `pictures.js` opens files. `module.mjs` turns the network into an ES module, `wasm.mjs` its machine code;
+`module.d.mts` has their types.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from digitnn_fast.network import Network
     from digitnn_fast.reference.quantization import QuantizedParameters
 
-HERE = HOME / "page"
+HERE, WEIGHTS = HOME / "page", HOME / "images" / "polarity.json"
 SCRIPTS = (
     "network.js",
     "digits.js",
     "parts.js",
     "lines.js",
     "shadows.js",
+    "polarity.js",
     "close.js",
     "fit.js",
     "strokes.js",
@@ -122,7 +123,8 @@ def _filled(name: str, texts: dict[str, str]) -> str:
     """A template with each `/*name*/` replaced, also by the file of that name."""
     text = _text(name)
     scripts = {script: _without_comments(_text(script)) for script in SCRIPTS}
-    for mark, content in {**scripts, **texts}.items():
+    weights = {WEIGHTS.name: WEIGHTS.read_text(encoding="utf-8").strip()}
+    for mark, content in {**scripts, **weights, **texts}.items():
         text = text.replace(f"/*{mark}*/", content)
     return text
 

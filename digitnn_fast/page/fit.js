@@ -1,16 +1,16 @@
 // The digit's ink -> the 28x28 that MNIST would have made of it, step by step as in images/fit.py; reasons stand there.
 
 const BOX = 20, FINE = 5, THINNEST = 2, THICKEST = 2.5, MARGIN = 12, DEEPEST = 40, NEARBY = 0.4, TINY = 1e-9;
-const USUAL = [0.5, 0.55, 0.75], WIDER = 1.1;
+const USUAL = [0.5, 0.55, 0.75], WIDER = 1.1, COARSEST = 12;
 
-function resized(g, side, wide = 1) {
+function resized(g, side, wide = 1, cubic = false) {
   const scale = side / longer(g), length = (old) => Math.max(1, Math.floor(old * scale + 0.5 + TINY));
-  return sized(g, length(g.height), length(g.width * wide));
+  return sized(g, length(g.height), length(g.width * wide), cubic);
 }
 
-function sized(g, height, width) {
-  const parts = [partsOf(g.height, height), partsOf(g.width, width)];
-  return alongBoth(g, (line, into, axis) => {
+function sized(g, height, width, cubic = false) {
+  const parts = [partsOf(g.height, height, cubic), partsOf(g.width, width, cubic)];
+  const result = alongBoth(g, (line, into, axis) => {
     for (let i = 0; i < into.length; i++) {
       const { first, weights, all } = parts[axis][i];
       let total = 0;
@@ -18,16 +18,24 @@ function sized(g, height, width) {
       into[i] = total / all;
     }
   }, [height, width]);
+  return cubic ? like(result, clip) : result;
 }
 
 // Of each new pixel the first old one that it is made of, their weights, and the sum of these.
-function partsOf(old, length) {
-  const step = old / length, reach = Math.max(1, step);
+function partsOf(old, length, cubic) {
+  const scale = old / length, step = Math.max(1, scale), weigh = cubic ? keys : triangle, reach = (cubic ? 2 : 1) * step;
   return Array.from({ length }, (_, i) => {
-    const centre = (i + 0.5) * step - 0.5, first = Math.max(0, Math.ceil(centre - reach)), weights = [];
-    for (let j = first; j <= Math.min(old - 1, centre + reach); j++) weights.push(Math.max(0, 1 - Math.abs(j - centre) / reach));
+    const centre = (i + 0.5) * scale - 0.5, first = Math.max(0, Math.ceil(centre - reach)), weights = [];
+    for (let j = first; j <= Math.min(old - 1, centre + reach); j++) weights.push(weigh(Math.abs(j - centre) / step));
     return { first, weights, all: sum(weights) };
   });
+}
+
+const triangle = (far) => Math.max(0, 1 - far);
+
+function keys(far) {
+  if (far >= 2) return 0;
+  return far < 1 ? (1.5 * far - 2.5) * far * far + 1 : ((2.5 - 0.5 * far) * far - 4) * far + 2;
 }
 
 // Of ink, 0..1, or of a mask.
@@ -132,17 +140,23 @@ function centred(ink, wide) {
 
 // Pixels (784,) of a grid of ink, 0..1, that fills its box, and may have been stretched to fill its picture.
 function fit(given, stretched) {
-  return centred(restroked(fineOf(given, stretched)));
+  return centred(waysOf(given, stretched)[0]);
 }
 
 // The two readings of the same ink, pixels (784,) each.
 function fitTwice(given, stretched) {
-  const fine = fineOf(given, stretched);
-  return [centred(restroked(fine)), centred(fine, WIDER)];
+  const [first, second] = waysOf(given, stretched);
+  return [centred(first), centred(second, WIDER)];
 }
 
-function fineOf(given, stretched) {
-  const ink = thickened(given), { height, width } = ink, usual = !stretched || (USUAL[0] * height <= width && width <= USUAL[2] * height);
-  const side = FINE * BOX;
-  return usual ? resized(ink, side) : sized(ink, side, Math.floor(USUAL[1] * side + 0.5 + TINY));
+function waysOf(given, stretched) {
+  if (stretched && longer(given) <= COARSEST) return [true, false].map((usual) => fineOf(given, usual, true));
+  const fine = fineOf(thickened(given), stretched);
+  return [restroked(fine), fine];
+}
+
+function fineOf(ink, stretched, cubic) {
+  const { height, width } = ink, usual = USUAL[0] * height <= width && width <= USUAL[2] * height, side = FINE * BOX;
+  if (usual || !stretched) return resized(ink, side, 1, cubic);
+  return sized(ink, side, Math.floor(USUAL[1] * side + 0.5 + TINY), cubic);
 }

@@ -9,6 +9,7 @@
 /*parts.js*/
 /*lines.js*/
 /*shadows.js*/
+/*polarity.js*/
 /*close.js*/
 /*fit.js*/
 const MODEL = decoded(/*model*/);

@@ -1,5 +1,5 @@
 // Connected parts of the ink, and which of them are the digit, as in images/parts.py and images/__init__.py, where the
-// reasons stand; close.js before them, lines.js and shadows.js between, then fit.js.
+// reasons stand; close.js before them, polarity.js, lines.js and shadows.js between, then fit.js.
 
 const EDGE = 0.5, SMALLEST = 0.05, FAR = 0.6, FRAME = 0.2, STRONG = 0.8, HELD = 0.1, RIM = 0.06, AROUND = 0.8;
 const HOLLOW = 4, SHEET = 0.4, COMPACT = 0.4, SMALL = [8, 1 / 64], SMALLER = [3, 1 / 8], BROKEN = 0.4;
@@ -153,9 +153,16 @@ function findWritten(picture) {
 }
 
 // The ink of parts in their box.
-function inkOf({ ink, labels }, parts) {
+function inkOf({ ink, labels }, parts, box = around(parts)) {
   const own = new Set([0, ...parts.map((part) => part.number)]);
-  return cropped(like(ink, (value, i) => (own.has(labels[i]) ? value : 0)), around(parts));
+  return cropped(like(ink, (value, i) => (own.has(labels[i]) ? value : 0)), box);
+}
+
+// The box of a digit's parts, with the faint pixels around it if it fills a picture of few.
+function digitBox({ ink, fills }, parts) {
+  const { top, bottom, left, right } = around(parts), more = fills && longer(ink) <= COARSEST ? 1 : 0;
+  return { top: Math.max(top - more, 0), bottom: Math.min(bottom + more, ink.height),
+    left: Math.max(left - more, 0), right: Math.min(right + more, ink.width) };
 }
 
 // Groups of parts from left to right, those together that lie above each other by a share of their width.
@@ -188,7 +195,9 @@ function countOf(parts) {
 function oneDigit(picture) {
   const found = findWritten(unrepeated(picture)), count = found && countOf(found.written);
   if (count >= GROUPS.many) throw new RangeError(`there seem to be ${count} digits, not one`);
-  return found && { ink: inkOf(found, choose(found.written)), fills: found.fills };
+  if (!found) return found;
+  const parts = choose(found.written);
+  return { ink: inkOf(found, parts, digitBox(found, parts)), fills: found.fills };
 }
 
 // Pixels (784,) of it.

@@ -22,10 +22,10 @@ function digitsIn(colours) {
   const found = findWritten(colours);
   if (!found) return { digits: [], problem: "Nothing is written on it" };
   const groups = columnsOf(choose(found.written, Infinity)), heights = groups.map((group) => heightOf(around(group)));
-  const parts = choose(found.written), box = around(parts);
+  const parts = choose(found.written), box = digitBox(found, parts);
   const many = countTall(heights) > 1 || countOf(found.written) >= GROUPS.many;
   if (many || box.right - box.left > TOUCHING.number * heightOf(box)) return numberIn(found, groups);
-  return { digits: [{ box, readings: fitTwice(inkOf(found, parts), found.fills) }] };
+  return { digits: [{ box, readings: fitTwice(inkOf(found, parts, box), found.fills) }] };
 }
 
 // The digits of a number in groups of parts.

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from digitnn_fast import preprocess
 from digitnn_fast.images import BlankPictureError, cut_out, cut_out_number, read_colours, readings
-from digitnn_fast.images.fit import SIDE, _sized, fit, fit_twice, stroke_width
+from digitnn_fast.images.fit import SIDE, fit, fit_twice, sized, stroke_width
 from digitnn_fast.images.ink import is_dark_on_light
 from digitnn_fast.images.lines import without_lines
 from digitnn_fast.images.parts import FRAME, label, measured
@@ -189,7 +189,7 @@ def test_parts_are_measured_as_pixel_by_pixel(mask):
 @given(st.integers(1, 60), st.integers(1, 60))
 def test_another_size_is_the_triangle_filter(old, new):
     values, scale = np.random.default_rng(old).random(old), old / new
-    for pixel, value in enumerate(_sized(values[:, None], new, 1)[:, 0]):
+    for pixel, value in enumerate(sized(values[:, None], new, 1)[:, 0]):
         shares = [max(0, 1 - abs(place - (pixel + 0.5) * scale + 0.5) / max(1, scale)) for place in range(old)]
         assert value == pytest.approx(np.average(values, weights=shares))
 
