@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digitnn_fast.images.fit import COARSEST, TINY
+from digitnn_fast.images.fit import COARSEST, TINY, stroke_width
 from digitnn_fast.images.ink import BINS, NUMBERS, Levels, covered, otsu
 from digitnn_fast.images.parts import EDGE, SMALLEST, Box, Part, label, measured
 from digitnn_fast.images.polarity import is_dark_in_light
@@ -40,6 +40,7 @@ MOSTLY = 0.3  # of the picture is then ink at least
 USUAL = 0.5, 0.65, 0.7  # the width by the height of a picture that a digit fills: at least, in the middle, at most
 FEW = 20  # pixels of the longer side of a tiny picture: rules can hardly tell ink from paper
 SPECK = 0.3  # of the longer side of a tiny picture: what is shorter does not fill it
+HALF, FAINT = (2, 1.2), 0.2  # the height by the width, and of the shorter side, a stroke; of a side, what is ink
 BOTH, LITTLE = 0.8, 0.02  # of the paper, and of the picture: the paper on one side of such a 1 is less
 
 
@@ -84,11 +85,22 @@ def _tiny(dark: Levels, light: Levels) -> tuple[Floats, NDArray[np.int64], list[
         low, high = float(light.min()), float(light.max())
         share = (high - light.astype(np.float64)) / (high - low)
         mask = share >= EDGE - TINY
+    if _is_half(mask):
+        return None
     labels, found = measured(mask, share)
     most = max(part.mass for part, _ in found)
     parts = [part for part, _ in found if part.mass >= SMALLEST * most]
     speck = reduce(Box.with_, (part.box for part in parts)).longer < SPECK * max(mask.shape)
     return None if speck else (share, labels, parts)
+
+
+def _is_half(mask: Mask) -> bool:
+    """Whether one side of the picture is dark and the opposite one light, as at the edge of a shadow."""
+    height, width = mask.shape
+    top, bottom, left, right = (np.count_nonzero(side) / len(side) for side in _sides(mask))
+    ways = (top, bottom), (bottom, top), (left, right), (right, left)
+    halved = any(one >= STRAIGHT and other <= FAINT for one, other in ways)
+    return halved and height < HALF[0] * width and stroke_width(mask) > HALF[1] * min(height, width)
 
 
 def _two_levels(light: Levels) -> tuple[float, Mask, Floats] | None:

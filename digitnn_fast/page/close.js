@@ -2,7 +2,7 @@
 
 const CLOSE = { near: [0.12, 0.12], faded: [0.12, 0.34], usual: [0.5, 0.65, 0.7], shadow: 0.85,
   ends: 3, plain: 0.25, main: 0.5, straight: 0.95, rim: 0.02, thick: 0.3, holes: [2, 0.01],
-  solid: 0.35, slim: 1.5, icon: 64, narrow: 2.5, mostly: 0.3, both: 0.8, little: 0.02, few: 20, speck: 0.3, longest: 4.5,
+  solid: 0.35, slim: 1.5, icon: 64, narrow: 2.5, mostly: 0.3, both: 0.8, little: 0.02, few: 20, speck: 0.3, half: [2, 1.2], faint: 0.2, longest: 4.5,
   covered: 0.6, around: 0.9, two: 0.76, edgy: 32 };
 
 // Ink, and the parts of a digit that fills the picture; null if none does.
@@ -31,9 +31,17 @@ function tiny(picture) {
   const levels = twoLevels(light), high = largest(light.values), low = -largest(light.values.map((value) => -value));
   if (!levels || frameShare(like(levels, (value) => +(value >= EDGE - TINY))) > CLOSE.around) return null;
   const ink = longer(light) > COARSEST ? levels : like(light, (value) => (high - value) / (high - low));
+  if (isHalf(like(ink, (value) => +(value >= EDGE - TINY)))) return null;
   const { labels, parts } = findParts(ink);
   const most = Math.max(...parts.map((part) => part.mass)), written = parts.filter((part) => part.mass >= SMALLEST * most);
   return boxSide(around(written)) < CLOSE.speck * longer(light) ? null : { fills: true, ink, labels, written };
+}
+
+function isHalf(mask) {
+  const [top, bottom, left, right] = sidesOf(mask, whole(mask), 1), { height, width } = mask;
+  const halved = [[top, bottom], [bottom, top], [left, right], [right, left]].some(
+    ([one, other]) => one >= CLOSE.straight && other <= CLOSE.faint);
+  return halved && height < CLOSE.half[0] * width && strokeWidth(mask) > CLOSE.half[1] * Math.min(height, width);
 }
 
 function twoLevels(light) {

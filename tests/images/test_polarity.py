@@ -46,6 +46,16 @@ def test_a_speck_in_a_tiny_picture_is_no_digit():
         readings(Image.fromarray(page))
 
 
+@pytest.mark.parametrize("side", [8, 12, FEW])
+def test_the_edge_of_a_shadow_in_a_tiny_picture_is_no_digit(side):
+    level = np.tile(np.linspace(0, 255, side), (side, 1)).astype(np.uint8)
+    dark = np.where(np.arange(side) < side // 2, 40, 230).astype(np.uint8)
+    for light in (level, np.tile(dark, (side, 1))):
+        for picture in (light, light.T, light[:, ::-1], light.T[::-1]):
+            with pytest.raises(BlankPictureError):
+                readings(Image.fromarray(np.ascontiguousarray(picture)))
+
+
 def test_the_faint_edge_of_a_tiny_digit_belongs_to_it():
     """Less than half of a pixel is ink there, but where it ends is all that tells how wide the digit is."""
     page = np.full((12, 8), 255, np.uint8)
