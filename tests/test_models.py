@@ -28,7 +28,7 @@ def test_a_bundled_model_is_what_its_card_says(name):
     record = network.training
     assert (record.recipe, record.settings) == (name, changed_recipe(name, **MODELS[name].changes).settings())
     assert (record.training_rows, record.heldout_rows, record.folds) == (42_000, 0, 5)
-    assert record.cross_validated_accuracy > AT_LEAST[name]
+    assert record.cross_validated_accuracy >= AT_LEAST[name]
     changes = "".join(f" --{option} {value}" for option, value in MODELS[name].changes.items())
     accuracy = percent(record.cross_validated_accuracy, record.cross_validated_standard_error)
     for fact in (

@@ -70,7 +70,7 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     model = tmp_path / "model.npz"
     Network(SMALL.W1[:, :8], SMALL.b1[:8], SMALL.W2[:8], SMALL.b2, SMALL.preprocessing).save(model)
-    command = ["export", str(model), "--to", "micropython", "--out", str(tmp_path / "out")]
+    command = ["export", str(model), "--to", "micropython", "--out", str(tmp_path / "out"), "--max-loss", "1"]
     assert app.run(command) == 0
     text = capsys.readouterr().out
     assert re.search(r"Python, for MicroPython +50 of 50 labels, all integers equal; [\d,]+ of 2,000 labels", text)
