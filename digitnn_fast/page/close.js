@@ -37,6 +37,7 @@ function tiny(picture) {
   return boxSide(around(written)) < CLOSE.speck * longer(light) ? null : { fills: true, ink, labels, written };
 }
 
+// Whether one side is dark and the opposite one light.
 function isHalf(mask) {
   const [top, bottom, left, right] = sidesOf(mask, whole(mask), 1), { height, width } = mask;
   const halved = [[top, bottom], [bottom, top], [left, right], [right, left]].some(
