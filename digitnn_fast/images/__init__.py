@@ -1,7 +1,7 @@
 """Any picture -> the 28x28 grey levels that MNIST would have made of it.
 
-`read` (file to colours), `ink` (colours to ink), `lines` and `parts` (which ink is the digit), `touching` (which of a
-number), `fit` (28x28).
+`read` (file to colours), `ink` (colours to ink), `lines` and `parts` (which ink is the digit), `close` and `polarity`
+(a digit that fills its picture), `touching` (which of a number), `fit` (28x28).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Whether a tiny picture is dark on light: of a digit that fills it, edges of strokes are all that can be seen.
 
-A network of 100-32-1 decides, which `bench/polarity.py` trained. It says of a picture the opposite of what it says of
+A network of 100-64-1 decides, which `bench/polarity.py` trained. It says of a picture the opposite of what it says of
 its negative, since it is the difference between its answers to both. In integers, as in `page/polarity.js`.
 """
 
@@ -42,7 +42,7 @@ def features(light: Levels) -> Integers:
 
 @lru_cache(maxsize=1)
 def _weights() -> tuple[Integers, ...]:
-    """Incoming (100, 32), bias (32,), outgoing (32,)."""
+    """Incoming (100, 64), bias (64,), outgoing (64,)."""
     kept: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
     incoming, outgoing = (
         np.frombuffer(base64.b64decode(kept[name]), np.int8).astype(np.int64) for name in ("incoming", "outgoing")

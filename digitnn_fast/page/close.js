@@ -2,8 +2,8 @@
 
 const CLOSE = { near: [0.12, 0.12], faded: [0.12, 0.34], usual: [0.5, 0.65, 0.7], shadow: 0.85,
   ends: 3, plain: 0.25, main: 0.5, straight: 0.95, rim: 0.02, thick: 0.3, holes: [2, 0.01],
-  solid: 0.35, slim: 1.5, icon: 64, narrow: 2.5, mostly: 0.3, both: 0.8, little: 0.02, few: 20, speck: 0.3, half: [2, 1.2], faint: 0.2, longest: 4.5,
-  covered: 0.6, around: 0.9, two: 0.76, edgy: 32 };
+  solid: 0.35, slim: 1.5, icon: 64, narrow: 2.5, mostly: 0.3, both: 0.8, little: 0.02, longest: 4.5,
+  few: 20, speck: 0.3, half: [2, 1.2], faint: 0.2, covered: 0.6, around: 0.9, two: 0.76, edgy: 32 };
 
 // Ink, and the parts of a digit that fills the picture; null if none does.
 function closeUp(picture) {
