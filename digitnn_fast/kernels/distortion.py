@@ -9,7 +9,7 @@ import numpy as np
 
 from digitnn_fast.kernels.machine.jit import helper
 from digitnn_fast.kernels.vectors.integers import load_int, multiply_add_int, shift_right_int, splat_int, store_int
-from digitnn_fast.kernels.vectors.rows import sample_row
+from digitnn_fast.kernels.vectors.rows import PAIRED, sample_row
 from digitnn_fast.sizes import PIXELS, SIDE
 
 CENTRE = 27 << 15  # 13.5, the middle between pixel 0 and pixel 27
@@ -77,11 +77,23 @@ def displacement(field, axis, row, column):
 
 
 @helper
+def copy_padded(images, source, padded):
+    """Copy images[source] as `sample_row` reads it."""
+    if PAIRED:
+        for pixel in range(PIXELS - SIDE):
+            padded[2 * pixel] = images[source, pixel]
+            padded[2 * pixel + 1] = images[source, pixel + SIDE]
+    else:
+        for pixel in range(PIXELS):
+            padded[pixel] = images[source, pixel]
+
+
+@helper
 def distort(images, source, key, limits, padded, field, out, target):
     """Write a distorted copy of uint8 images[source] (784,) to out[target].
 
     limits (5,): the largest rotation (tangent), relative scale, shear, shift (pixels), and displacement of a point of
-    the lattice (pixels), in 1/65536. padded is scratch for one image and 16 bytes more, field for 512 int32.
+    the lattice (pixels), in 1/65536. padded is scratch for 1,600 bytes, field for 512 int32.
     """
     key = hash64(key + np.uint64(source)) << np.uint64(DRAWS)
     rotation = random_between(key, 0, limits[0])
@@ -94,8 +106,7 @@ def distort(images, source, key, limits, padded, field, out, target):
     elastic = limits[4] > 0
     if elastic:
         draw_field(key, limits[4], field)
-    for pixel in range(PIXELS):
-        padded[pixel] = images[source, pixel]
+    copy_padded(images, source, padded)
     dx = dy = splat_int(ZERO)
     for row in range(SIDE):  # two runs of 16 columns, which overlap in columns 12 to 15
         for column in range(0, 24, 12):

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from digitnn_fast.kernels import KERNELS
+from digitnn_fast.kernels.arguments import DistortScratch
 from digitnn_fast.kernels.layout import aligned
+from digitnn_fast.kernels.machine.arguments import allocate
 from digitnn_fast.preprocessing.steps import NO_IMAGES
 from digitnn_fast.preprocessing.table import PREPROCESSINGS
 from digitnn_fast.sizes import PIXELS
@@ -56,17 +58,13 @@ def view_distorted(images: Bytes, preprocessing: str, key: int, limits: NDArray[
     starts = iter(range(0, len(images), AT_ONCE))  # next() of it is atomic: a thread takes what the others have not
 
     def work() -> None:
-        padded, field, distorted = (
-            aligned(PIXELS + 16, np.uint8),
-            aligned(512, np.int32),
-            np.empty_like(seen[:AT_ONCE]),
-        )
+        scratch, distorted = allocate(DistortScratch), np.empty_like(seen[:AT_ONCE])
         view = step.bind()
         for start in starts:
             part = slice(start, start + AT_ONCE)
             some = distorted[: len(images[part])]
             # An image's random numbers come from key + index.
-            KERNELS["distortion.distort_all"](key + start, limits, padded, field, images[part], some)
+            KERNELS["distortion.distort_all"](key + start, limits, *scratch, images[part], some)
             view(some, seen[part])
 
     run_together([work] * threads)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered in scalar:R
 
 def distorted(images, key, limits):
     out = np.full((len(images) + 2, 784), 77, np.uint8)
-    padded, field = np.full(800, 77, np.uint8), np.full(512, 7777, np.int32)
+    padded, field = np.full(1600, 77, np.uint8), np.full(512, 7777, np.int32)
     KERNELS["distortion.distort_all"](key, np.array(limits, np.int64), padded, field, images, out[1:-1])
     assert (out[[0, -1]] == 77).all(), "wrote outside its output"
     return out[1:-1]

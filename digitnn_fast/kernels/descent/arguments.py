@@ -65,7 +65,7 @@ class EpochScratch(NamedTuple):
     gradients: Annotated[Floats, "tiles*795*tile"]  # of a batch's blocks so far, laid out as the weights
     bias_gradients: Annotated[Floats, "threads*16"]  # the same of the outputs' bias
     outgoing: Annotated[Floats, "tiles*tile*16"]  # W2 once more, in rows of 16
-    padded: Annotated[Bytes, "threads, 800"]  # see DistortScratch
+    padded: Annotated[Bytes, "threads, 1600"]  # see DistortScratch
     fields: Annotated[Integers, "threads, 512"]
     seen: Annotated[Bytes, "2*block, 784"]  # images: one block while the other is prepared
     turned: Annotated[Bytes, "threads, 64*block"]  # 64 pixels of all images of a block
