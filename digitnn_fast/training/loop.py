@@ -15,7 +15,7 @@ from digitnn_fast.inputs import as_digits
 from digitnn_fast.kernels.layout import ADAM, MOMENTUM
 from digitnn_fast.network import Network, TrainingRecord, data_digest, join
 from digitnn_fast.predictor import Predictor
-from digitnn_fast.preprocessing import PREPROCESSINGS
+from digitnn_fast.preprocessing import PREPROCESSINGS, prepare
 from digitnn_fast.record import MOST_SEED
 from digitnn_fast.reference import cross_entropy
 from digitnn_fast.threads import thread_count
@@ -122,6 +122,7 @@ def train_on(
         known, within = labels, np.zeros(len(labels), bool)
         within[learned] = True
         within = within[views.rows]
+    heldout = prepare(images[tested], chosen.preprocessing), labels[tested]
     for member in range(len(state.done), chosen.members):
         own_seed = seed + (member << 32)
         start = initialize_parameters(own_seed, chosen.hidden, chosen.deviation)
@@ -131,7 +132,7 @@ def train_on(
         epochs = _epochs(chosen, descent, views, within, own_seed, len(state.history) - state.begun)
         for loss, accuracy in () if _stalled(state, patience) else epochs:
             network = _network(chosen, [descent.parameters()])
-            state.history.append((loss, accuracy, *_measure(network, images[tested], labels[tested], threads)))
+            state.history.append((loss, accuracy, *_measure(network, *heldout, threads)))
             if on_epoch is not None:
                 on_epoch(EpochReport(len(state.history), chosen.epochs * chosen.members, *state.history[-1]))
             if kept:
@@ -149,7 +150,7 @@ def train_on(
         data_digest=digest,
         training_rows=len(learned),
         heldout_rows=len(tested),
-        heldout_accuracy=_measure(network, images[tested], labels[tested], threads)[1],
+        heldout_accuracy=_measure(network, *heldout, threads)[1],
         history=np.array(state.history),
         settings=chosen.settings(),
     )
@@ -254,8 +255,8 @@ def set_rates(schedule: Schedule, recipe: Recipe, epoch: int) -> None:
 
 
 def _measure(
-    network: Network, images: NDArray[np.uint8], labels: NDArray[np.uint8], threads: int
+    network: Network, prepared: NDArray[np.uint8], labels: NDArray[np.uint8], threads: int
 ) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy; NaN of no rows."""
-    probabilities = Predictor(network, threads=threads).predict_proba(images)
+    """Mean cross-entropy and accuracy on images that are prepared for the network; NaN of no rows."""
+    probabilities = Predictor(Network(*network.parameters), threads=threads).predict_proba(prepared)
     return cross_entropy(probabilities, labels), get_accuracy(get_predictions(probabilities), labels)
