@@ -117,7 +117,7 @@ def test_the_other_twins_do_what_their_kernels_do(name, images):
     kernel = KERNELS[name]
     if name == "distortion.distort_all":
         limits = np.array([9000, 9000, 9000, 90000, 90000])
-        given = 5, limits, np.zeros(800, np.uint8), np.zeros(512, np.int32), images
+        given = 5, limits, np.zeros(1600, np.uint8), np.zeros(512, np.int32), images
         outs = [np.zeros_like(images) for _ in range(2)]
     else:
         values = random.normal(0, 3, (300, 10)).astype(np.float32)

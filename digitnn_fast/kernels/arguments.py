@@ -150,7 +150,7 @@ class Distortion(NamedTuple):
 class DistortScratch(NamedTuple):
     """One thread's memory for `distortion.distort_all`."""
 
-    padded: Annotated[Bytes, "1600"]  # an image as `sample_row` reads it, and what is read beside it
+    padded: Annotated[Bytes, "1600"]  # an image as `sample_row` reads it
     field: Annotated[Integers, "512"]  # the displacements of the lattice, and their splines
 
 

@@ -117,7 +117,7 @@ def train_on(
     kept = Checkpoint(checkpoint, _identity(chosen, seed, digest, learned, patience), chosen) if checkpoint else None
     state = (kept and kept.load()) or State()
     if views is None:
-        views, known, within = Views(images[learned], chosen, threads), labels[learned], None
+        views, known, within = Views(images[learned], labels[learned], chosen, threads), labels[learned], None
     else:
         known, within = labels, np.zeros(len(labels), bool)
         within[learned] = True
@@ -258,5 +258,6 @@ def _measure(
     network: Network, prepared: NDArray[np.uint8], labels: NDArray[np.uint8], threads: int
 ) -> tuple[float, float]:
     """Mean cross-entropy and accuracy on images that are prepared for the network; NaN of no rows."""
-    probabilities = Predictor(Network(*network.parameters), threads=threads).predict_proba(prepared)
+    predictor = Predictor(Network(*network.parameters), threads=threads)
+    probabilities = predictor.predict_readings(prepared[:, None])  # whatever their levels: some are no pictures
     return cross_entropy(probabilities, labels), get_accuracy(get_predictions(probabilities), labels)

@@ -155,10 +155,7 @@ def _sample_twin(pixels: Any, x: Any, y: Any, xx: int, yx: int, dx: Any, dy: Any
 
 
 def _paired(builder: Any, pixels: Any, place: Any, inside: Any) -> Any:
-    """Lanes of four pixels: one at a `place`, the one below, the one right of it, and the one right below.
-
-    Loaded one by one, which takes no longer than a gather on AMD's Zen 4, and less on what was mended in microcode.
-    """
+    """Lanes of four pixels, in one load each: one at a `place`, the one below, the one right of it, and right below."""
     place, four = builder.select(inside, place, each(0)), ir.Constant(WORD, ir.Undefined)
     for lane in map(ir.IntType(32), range(LANES)):
         pair = builder.zext(builder.extract_element(place, lane), ir.IntType(64))
@@ -227,8 +224,8 @@ def sample_row(
 
     All in 1/65536 pixel.
 
-    pixels: uint8 (784,) with 16 more bytes behind, because more is read than is used; if `PAIRED` behind each pixel the
-    one below it.
+    pixels: uint8 (784,) with 16 more bytes behind, because more is read than is used; if `PAIRED` (1512,), behind each
+    pixel but the last 28 the one below it.
     """
 
     def along(start: Any, step: Any, displaced: Any) -> Any:

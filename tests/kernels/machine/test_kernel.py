@@ -36,6 +36,6 @@ def test_wrong_arrays_are_refused(arguments, message):
 @pytest.mark.parametrize("number", [None, [1, 2], 1j, "x", 1.5])
 def test_wrong_numbers_are_refused(number):
     images = np.zeros((1, 784), np.uint8)
-    arrays = np.zeros(5, np.int64), np.zeros(800, np.uint8), np.zeros(512, np.int32)
+    arrays = np.zeros(5, np.int64), np.zeros(1600, np.uint8), np.zeros(512, np.int32)
     with pytest.raises(TypeError):
         KERNELS["distortion.distort_all"](number, *arrays, images, images.copy())
