@@ -246,7 +246,7 @@ the others, and nobody looked at one of them while the rules were made; whether 
 chosen by its share of right answers on 1,500 of them. A digit that is called blank is wrong."""
 NUMBER = """Numbers of two to five digits, all of which must be right, by `--number`; and what is neither a digit nor a
 number, and must be refused where one digit is asked for."""
-STROKE = """Strokes made up here, drawn on the page in Chromium; the last five are ways to write a digit that MNIST's
+STROKE = """Strokes made up here, drawn on the page in Chromium; the last six are ways to write a digit that MNIST's
 writers hardly used."""
 EMPTY = """Pictures on which nothing is written, {count} of each kind, half of them negatives, in three sizes: those
 above without their digit, and others. The rules for what is no ink were made with other random numbers, looking at the

@@ -43,7 +43,7 @@ def train_estimated(
     """
     pixels, digits = as_digits(images, labels)
     chosen, threads = find_recipe(recipe), thread_count(threads)
-    views = shared(pixels, chosen, threads, trainings=2)
+    views = shared(pixels, digits, chosen, threads, trainings=2)
 
     def training(share: float, threads: int, show: OnEpoch | None) -> Callable[[], Network]:
         rows = split(len(digits), share, seed)

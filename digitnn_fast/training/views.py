@@ -14,21 +14,22 @@ if TYPE_CHECKING:
 
     from digitnn_fast.training.recipes import Recipe
 
-    Seen = tuple[NDArray[np.uint8], NDArray[np.int64] | None]
+    Bytes = NDArray[np.uint8]
+    Seen = tuple[Bytes, NDArray[np.int64] | None]
 
 
 class Views:
-    """What is seen of images (n, 784), made by so many threads: the images, and readings of some of them as pictures.
+    """What is seen of images (n, 784) with labels (n,), made by so many threads.
 
-    `rows` (m,) says of which image each is.
+    That is the images, and readings of some of them as pictures; `rows` (m,) says of which image each is.
     """
 
-    def __init__(self, images: NDArray[np.uint8], recipe: Recipe, threads: int) -> None:
+    def __init__(self, images: Bytes, labels: Bytes, recipe: Recipe, threads: int) -> None:
         self.rows = np.arange(len(images))
         if recipe.pictures:
             from digitnn_fast.training.pictures import read_anew  # and so Pillow, which few recipes need
 
-            rows, readings = read_anew(images, recipe.pictures)
+            rows, readings = read_anew(images, labels, recipe.pictures)
             self.rows, images = np.concatenate([self.rows, rows]), np.concatenate([images, readings])
         self.images = (picture_of if recipe.distortion else prepare)(images, recipe.preprocessing)
         self._limits = recipe.distortion.limits() if recipe.distortion else None
@@ -47,8 +48,8 @@ class Views:
 class SharedViews(Views):
     """The same for trainings at the same time that ask for the same epochs: made once, as soon as all have asked."""
 
-    def __init__(self, images: NDArray[np.uint8], recipe: Recipe, threads: int, trainings: int) -> None:
-        super().__init__(images, recipe, threads)
+    def __init__(self, images: Bytes, labels: Bytes, recipe: Recipe, threads: int, trainings: int) -> None:
+        super().__init__(images, labels, recipe, threads)
         self._met = Barrier(trainings, self._make)
 
     def of(self, key: int) -> Seen:
@@ -65,8 +66,12 @@ class SharedViews(Views):
         self._met.abort()
 
 
-def shared(images: NDArray[np.uint8], recipe: Recipe, threads: int, trainings: int) -> Views | None:
+def shared(images: Bytes, labels: Bytes, recipe: Recipe, threads: int, trainings: int) -> Views | None:
     """Views for several trainings, at the same time if there are threads; None if there is nothing to be saved."""
     if not recipe.distortion or not PREPROCESSINGS[recipe.preprocessing].view:
         return None
-    return SharedViews(images, recipe, threads, trainings) if threads > 1 else Views(images, recipe, threads)
+    return (
+        SharedViews(images, labels, recipe, threads, trainings)
+        if threads > 1
+        else Views(images, labels, recipe, threads)
+    )

@@ -63,7 +63,7 @@ def test_the_estimate_of_a_submission_is_of_a_training_without_some_rows(folder,
     images, labels = kaggle.read_train(folder.path / "train.csv")
     quick = replace(RECIPES[recipe], epochs=3)
     network = train_estimated(images, labels, quick, seed=5, threads=threads)
-    views = Views(images, quick, 1) if recipe == "fast" else None
+    views = Views(images, labels, quick, 1) if recipe == "fast" else None
     measured = train_on(images, labels, quick, split(len(labels), 0.1, 5), 5, views=views)
     whole = train(images, labels, quick, seed=5, heldout=0)
     assert network.training.estimated_accuracy == measured.training.heldout_accuracy

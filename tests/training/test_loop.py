@@ -88,7 +88,7 @@ def test_adam_recipe_is_the_reference(recipe):
 def test_views_of_all_images_for_a_training_on_some(batch):
     recipe = replace(SMALL, preprocessing="directions", batch=batch)
     learned, tested = split(300, 0.2, 7)
-    network = train_on(IMAGES, LABELS, recipe, (learned, tested), 4, views=Views(IMAGES, recipe, 1))
+    network = train_on(IMAGES, LABELS, recipe, (learned, tested), 4, views=Views(IMAGES, LABELS, recipe, 1))
     wanted, history = reference_train(recipe, IMAGES, LABELS, 4, learned)
     assert np.quantile(differences(network.parameters, wanted), 0.99) < 1e-4
     np.testing.assert_allclose(network.training.history[:, 0], history[:, 0], rtol=1e-4)
