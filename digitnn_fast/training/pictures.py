@@ -57,9 +57,9 @@ def flagged(levels: Pixels, random: np.random.Generator) -> Pixels:
     top, bottom, height = middles[:3].mean(), middles[-3:].mean(), rows[-1] - rows[0] + 1
     width = max(1.5, ink.sum() / 255 / np.hypot(height, top - bottom))
     length, angle = height * random.uniform(*LENGTHS), random.uniform(*ANGLES)
-    left, down = np.sin(angle) + np.cos(angle) * (top - bottom) / height, np.cos(angle)  # as slanted as the upright
+    slope = (top - bottom) / height  # of the upright, and so of its flag
     start = np.array([top + 0.5, rows[0] + width / 2])
-    ends = start, start - length * np.array([left, -down])
+    ends = start, start + length * np.array([-np.sin(angle) - slope * np.cos(angle), np.cos(angle)])
     canvas, level = Image.new("L", (FINE * ink.shape[1], FINE * ink.shape[0])), int(ink.max())
     draw, pen = ImageDraw.Draw(canvas), FINE * width / 2
     draw.line([tuple(FINE * end) for end in ends], fill=level, width=round(2 * pen))

@@ -70,8 +70,6 @@ def shared(images: Bytes, labels: Bytes, recipe: Recipe, threads: int, trainings
     """Views for several trainings, at the same time if there are threads; None if there is nothing to be saved."""
     if not recipe.distortion or not PREPROCESSINGS[recipe.preprocessing].view:
         return None
-    return (
-        SharedViews(images, labels, recipe, threads, trainings)
-        if threads > 1
-        else Views(images, labels, recipe, threads)
-    )
+    if threads == 1:
+        return Views(images, labels, recipe, threads)
+    return SharedViews(images, labels, recipe, threads, trainings)
