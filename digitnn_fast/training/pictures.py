@@ -22,8 +22,9 @@ HEIGHTS, SIDES = (7, 12), (10, 28)  # pixels, as long as the digit was wide; of 
 AS_IT_IS, STRETCHED = 0.25, 0.2  # shares that keep their size, that are stretched
 CLOSE, MARGIN = 0.5, 3  # share that keeps no paper; pixels of it on a side at most, before the size is changed
 TWO_LEVELS = 0.25  # share that is black and white
-FLAGGED = 0.5  # share of the ones that get a flag: much of the world writes them so, Kaggle's people hardly
+FLAGGED = 0.5  # share of these ones that get a flag: much of the world writes them so, Kaggle's people hardly
 LENGTHS, ANGLES = (0.2, 0.6), (0.4, 0.9)  # of a flag: shares of the digit's height; from the upright, in radians
+BEND = 0.4  # radians at most, between the halves of a flag that bends
 FINE = 8  # points along a pixel where a flag is drawn
 SCALING = Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC
 
@@ -31,16 +32,17 @@ SCALING = Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICU
 def read_anew(images: Pixels, labels: Pixels, share: float) -> tuple[NDArray[np.int64], Pixels]:
     """A share of images (n, 784) as pictures: indices (m,) and readings (m, 784), two of each but of what is refused.
 
-    Some ones, by labels (n,), get a flag. The same images and labels give the same readings; no label changes those of
-    another image.
+    Some ones, by labels (n,), get a flag; and as large a share of all ones comes once more, with flags that bend. The
+    same images and labels give the same readings; no label changes those of another image.
     """
-    chosen = np.sort(np.random.default_rng(len(images)).permutation(len(images))[: round(share * len(images))])
+    order, count = np.random.default_rng(len(images)).permutation(len(images)), round(share * len(images))
+    crops, again = np.sort(order[:count]), np.sort(order[len(images) - count :])
     rows, found = [], []
-    for row in chosen.tolist():
-        levels, random = images[row].reshape(SIDE, SIDE), np.random.default_rng((len(images), row))
+    for row, bend in (*((row, 0.0) for row in crops), *((row, BEND) for row in again[labels[again] == 1])):
+        levels, random = images[row].reshape(SIDE, SIDE), np.random.default_rng((len(images), row, bend > 0))
         if (levels > LEAST).any():
-            if labels[row] == 1 and random.random() < FLAGGED:
-                levels = flagged(levels, random)
+            if labels[row] == 1 and (bend or random.random() < FLAGGED):
+                levels = flagged(levels, random, bend)
             try:
                 found.append(cut_out(_coloured(cropped(levels, random), random)).readings)
             except PictureError:
@@ -49,8 +51,11 @@ def read_anew(images: Pixels, labels: Pixels, share: float) -> tuple[NDArray[np.
     return np.array(rows, np.int64), np.concatenate([images[:0], *found])
 
 
-def flagged(levels: Pixels, random: np.random.Generator) -> Pixels:
-    """The levels (h, w) of a one, with paper around, and with a flag: a stroke from its top to the left and down."""
+def flagged(levels: Pixels, random: np.random.Generator, bend: float = 0.0) -> Pixels:
+    """The levels (h, w) of a one, with paper around, and with a flag: a stroke from its top to the left and down.
+
+    Between its halves it bends by as many radians at most, to either side.
+    """
     ink = np.pad(levels, SIDE // 2)
     rows = np.flatnonzero((ink > LEAST).any(axis=1))
     middles = ink[rows] @ np.arange(ink.shape[1]) / ink[rows].sum(axis=1)
@@ -59,11 +64,14 @@ def flagged(levels: Pixels, random: np.random.Generator) -> Pixels:
     length, angle = height * random.uniform(*LENGTHS), random.uniform(*ANGLES)
     slope = (top - bottom) / height  # of the upright, and so of its flag
     start = np.array([top + 0.5, rows[0] + width / 2])
-    ends = start, start + length * np.array([-np.sin(angle) - slope * np.cos(angle), np.cos(angle)])
+    half = random.uniform(-bend, bend) / 2
+    places = [start]
+    for part in (angle + half, angle - half):
+        places.append(places[-1] + length / 2 * np.array([-np.sin(part) - slope * np.cos(part), np.cos(part)]))
     canvas, level = Image.new("L", (FINE * ink.shape[1], FINE * ink.shape[0])), int(ink.max())
     draw, pen = ImageDraw.Draw(canvas), FINE * width / 2
-    draw.line([tuple(FINE * end) for end in ends], fill=level, width=round(2 * pen))
-    for x, y in FINE * np.array(ends):
+    draw.line([tuple(FINE * place) for place in places], fill=level, width=round(2 * pen))
+    for x, y in FINE * np.array(places):
         draw.ellipse((x - pen, y - pen, x + pen, y + pen), fill=level)
     grown: Pixels = np.maximum(ink, np.asarray(canvas.reduce(FINE)))
     return grown
