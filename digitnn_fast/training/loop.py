@@ -224,11 +224,12 @@ def _epochs(
     rows = len(descent.labels)
     used = rows if within is None else int(within.sum())
     schedule = Schedule.of_batches(used, recipe.batch or used)
-    random = np.random.default_rng((seed, 2))
+    random, key = np.random.default_rng((seed, 2)), 0
     for epoch in range(recipe.epochs):
         set_rates(schedule, recipe, epoch)
         order = np.arange(rows) if recipe.batch is None else random.permutation(rows)
-        key = int(random.integers(2**62))
+        drawn = int(random.integers(2**62))
+        key = key if epoch % recipe.repeats else drawn
         if epoch < first:  # already done, but the random numbers go on
             continue
         descent.images, limits = views.of(key)

@@ -34,7 +34,7 @@ class Distortion:
         return np.asarray(np.rint(limits * 65536), np.int64)
 
 
-WHOLE = "hidden", "epochs", "batch", "members"
+WHOLE = "hidden", "epochs", "batch", "repeats", "members"
 
 
 def _is_within(value: object, least: float, most: float) -> bool:
@@ -54,6 +54,7 @@ class Recipe:
     adam: bool = False  # Adam (Kingma and Ba 2015) with cosine decay; else plain gradient descent
     deviation: float | None = None  # of the first weights; None: He et al.
     distortion: Distortion | None = None
+    repeats: int = 1  # epochs in a row that see the same distortions
     pictures: float = 0.0  # share of the images that are also learned from as they are read in pictures, cut out
     preprocessing: str = "raw"
     weight_decay: float = 0.0  # of a weight per step, times the learning rate (Loshchilov and Hutter 2019)
@@ -120,10 +121,11 @@ DESKEWED = Recipe(
 FAST = Recipe(
     "fast",
     "64 hidden units on directions of edges, trained in seconds",
-    *(64, 20, 0.009),
+    *(64, 16, 0.012),
     batch=128,
     adam=True,
     distortion=Distortion(rotation=0.1, scale=0.1, shear=0.1, shift=0.7, elastic=2.5),
+    repeats=2,
     preprocessing="directions",
     weight_decay=0.03,
 )
@@ -134,6 +136,7 @@ SMALL = replace(
     epochs=150,
     learning_rate=0.006,
     distortion=Distortion(rotation=0.15, scale=0.15, shear=0.15, shift=0.7, elastic=2.0),
+    repeats=1,
 )
 ACCURATE = replace(
     SMALL,

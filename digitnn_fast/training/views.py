@@ -34,12 +34,16 @@ class Views:
         self.images = (picture_of if recipe.distortion else prepare)(images, recipe.preprocessing)
         self._limits = recipe.distortion.limits() if recipe.distortion else None
         self._preprocessing, self._threads = recipe.preprocessing, threads
+        self._key, self._seen = -1, images[:0]
 
     def of(self, key: int) -> Seen:
         """Images (m, 784) of an epoch, and the limits within which the network's kernel has still to distort them."""
         if self._limits is None or not PREPROCESSINGS[self._preprocessing].view:
             return self.images, self._limits
-        return view_distorted(self.images, self._preprocessing, key, self._limits, self._threads), None
+        if key != self._key:  # of the epoch before
+            self._key = key
+            self._seen = view_distorted(self.images, self._preprocessing, key, self._limits, self._threads)
+        return self._seen, None
 
     def stop(self) -> None:
         """Nobody waits here."""
@@ -54,12 +58,12 @@ class SharedViews(Views):
 
     def of(self, key: int) -> Seen:
         """As `Views.of`; BrokenBarrierError after `stop`."""
-        self._key = key
+        self._asked = key
         self._met.wait()
-        return self._seen
+        return self._seen, None
 
     def _make(self) -> None:
-        self._seen = super().of(self._key)
+        super().of(self._asked)
 
     def stop(self) -> None:
         """Let all trainings fail that wait, or will."""

@@ -18,6 +18,7 @@ IMAGES, LABELS = SAMPLE.train_images[:300], SAMPLE.train_labels[:300]
 RECIPE = Recipe(
     "little", "", 40, 4, 0.008, 150, True, distortion=Distortion(0.1, 0.07, 0.07, 1.0, 2.0), weight_decay=0.1, members=2
 )
+TWICE = replace(RECIPE, preprocessing="directions", repeats=2)
 
 
 class Killed(BaseException):
@@ -39,17 +40,18 @@ def network_bytes(network, path):
 
 @pytest.mark.parametrize("killed_at", [1, 2, 4, 5, 8])
 @pytest.mark.parametrize("threads", [(1, 1), (2, 1)])
-def test_a_killed_training_goes_on_to_the_same_bytes(killed_at, threads, tmp_path, monkeypatch):
+@pytest.mark.parametrize("recipe", [RECIPE, TWICE], ids=["anew", "twice"])
+def test_a_killed_training_goes_on_to_the_same_bytes(recipe, killed_at, threads, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "EVERY", 0)
-    wanted = network_bytes(train(IMAGES, LABELS, RECIPE, seed=3), tmp_path / "wanted.npz")
+    wanted = network_bytes(train(IMAGES, LABELS, recipe, seed=3), tmp_path / "wanted.npz")
     state = tmp_path / "state"
     for last, count in ((killed_at, threads[0]), (6, threads[1])):  # twice, unless the sixth is over already
         if killed_at < 8 or last == 8:
             with pytest.raises(Killed):
-                train(IMAGES, LABELS, RECIPE, seed=3, threads=count, checkpoint=state, on_epoch=kill_at(last))
+                train(IMAGES, LABELS, recipe, seed=3, threads=count, checkpoint=state, on_epoch=kill_at(last))
     epochs, out = [], tmp_path / "out.npz"
     network = train(
-        IMAGES, LABELS, RECIPE, seed=3, checkpoint=state, on_epoch=lambda report: epochs.append(report.epoch), out=out
+        IMAGES, LABELS, recipe, seed=3, checkpoint=state, on_epoch=lambda report: epochs.append(report.epoch), out=out
     )
     assert epochs[-1] == 8
     assert epochs[0] == (8 if killed_at == 8 else 6)  # the epoch of the kill was not kept yet

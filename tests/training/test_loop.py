@@ -31,13 +31,14 @@ def reference_train(recipe, images, labels, seed, learned=None):
     history = []
     if recipe.preprocessing != "raw":
         images = deskewing.deskew(images)
-    for _ in range(recipe.epochs):
+    for epoch in range(recipe.epochs):
         order = random.permutation(len(labels)) if recipe.batch else np.arange(len(labels))
         order = order if learned is None else order[np.isin(order, learned)]
         key = int(random.integers(2**62))
-        seen = distortion.distort(images, key, recipe.distortion.limits()) if recipe.distortion else images
-        if beyond:
-            seen = beyond(seen)
+        if epoch % recipe.repeats == 0:
+            seen = distortion.distort(images, key, recipe.distortion.limits()) if recipe.distortion else images
+            if beyond:
+                seen = beyond(seen)
         parameters, *report = reference_epoch(optimizer, parameters, seen, labels, order)
         history.append(report)
     return parameters, np.array(history)
@@ -72,6 +73,8 @@ def test_seed_recipe_is_the_reference():
         replace(SMALL, preprocessing="deskewed", weight_decay=0.5, smoothing=0.1),
         replace(SMALL, preprocessing="directions"),
         replace(SMALL, preprocessing="directions", distortion=None, batch=64),
+        replace(SMALL, preprocessing="directions", repeats=2),
+        replace(SMALL, repeats=2, epochs=4),
         replace(SMALL, preprocessing="pooled", weight_decay=0.5),
     ],
 )
