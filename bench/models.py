@@ -2,8 +2,8 @@
 
 Usage: python -m bench.models [--data FOLDER] [--threads N] [--checkpoint FILE] [--model FILE] [--seconds] NAME ...
 NAME is a bundled model as `small.npz`, a recipe, which is only measured, or `submission`, by the bundled `accurate` or
-another model FILE. All but the quick recipes take minutes, `committee` an hour. With --seconds a recipe is trained
-once, on all rows: for when training takes another time, but gives the same weights.
+another model FILE. All but the quick recipes take minutes, `committee` an hour. With --seconds a recipe is only
+timed, on all rows: for when training takes another time, but gives the same weights.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import math
 import os
 import platform
+import statistics
 import sys
 import time
 from dataclasses import replace
@@ -35,6 +36,7 @@ from digitnn_fast.writing import replacing
 ROOT = Path(__file__).parent.parent
 SUBMISSION = ROOT / "submission" / "submission.csv"
 FOLDS = 5
+TRAININGS = 3  # whose median is the time of a recipe
 OPTIONS = {"learning_rate": "rate"}  # that are not called as the settings that they change
 
 
@@ -79,9 +81,12 @@ def measure_recipe(name: str, data: Path, threads: int, seconds_only: bool) -> N
         sys.exit(f"bench: {name} has no accuracy in {FILE.name} yet: first without --seconds")
     images, labels = kaggle.read_train(find(data, "train.csv"))
     train(images[:1000], labels[:1000], replace(RECIPES[name], epochs=1), threads=threads)  # kernels are compiled then
-    start = time.perf_counter()
-    train(images, labels, name, heldout=0, threads=threads)
-    seconds = time.perf_counter() - start
+    times = []
+    for _ in range(TRAININGS):
+        start = time.perf_counter()
+        train(images, labels, name, heldout=0, threads=threads)
+        times.append(time.perf_counter() - start)
+    seconds = statistics.median(times)
     measured = json.loads(FILE.read_text(encoding="utf-8"))
     if seconds_only:
         accuracy = measured[name]["accuracy"]

@@ -229,7 +229,7 @@ def test_a_terminal_gets_bars_and_tables(folder, tmp_path):
     code, text = in_a_terminal("train", "--train", folder.path / "train.csv", "--out", tmp_path / "m.npz")
     assert code == 0
     assert "━━━" in text
-    assert "20/20" in text
+    assert "16/16" in text
     assert "\x1b[" in text
     assert text.count("held-out accuracy") == 1, "a bar instead of lines"
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor is shown again"
