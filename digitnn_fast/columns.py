@@ -21,24 +21,24 @@ def kaggle_names(names: Sequence[str]) -> list[str]:
     """
     if set(PIXEL_NAMES) <= set(names):
         return list(names)
-    forms = [NUMBER.sub("#", name) for name in names]
+    forms = [tuple(NUMBER.split(name)) for name in names]
     for form, count in Counter(forms).items():
         at = [column for column, other in enumerate(forms) if other == form]
-        if count == PIXELS and (numbers := _pixel_numbers([names[column] for column in at], form)):
+        if count == PIXELS and (numbers := _pixel_numbers([names[column] for column in at], form[0])):
             found = dict(zip(at, numbers, strict=True))
             return [PIXEL_NAMES[found[at]] if at in found else name for at, name in enumerate(names)]
     return list(names)
 
 
-def _pixel_numbers(names: list[str], form: str) -> list[int] | None:
-    """Which pixel each of 784 names of one form stands for; None if they are not those of all pixels."""
+def _pixel_numbers(names: list[str], before: str) -> list[int] | None:
+    """Which pixel each of 784 names of one form, `before` their first number, stands for; None if not those of all."""
     every = zip(*(map(int, NUMBER.findall(name)) for name in names), strict=True)
     varying = [column for column in every if len(set(column)) > 1]
     lowest = [min(column) for column in varying]
     if len(varying) not in (1, 2) or not set(lowest) <= {0, 1}:
         return None
     counted = [[number - least for number in column] for column, least in zip(varying, lowest, strict=True)]
-    if ACROSS.fullmatch(form.partition("#")[0]):
+    if ACROSS.fullmatch(before):
         counted.reverse()
     if len(counted) == 2 and max(counted[-1]) >= SIDE:
         return None

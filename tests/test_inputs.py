@@ -111,6 +111,7 @@ NEEDS = {"PyArrow": "pyarrow", "polars": "polars", "torch": "torch", "SciPy": "s
 REFUSED = {
     "a label among the pixels": (lambda: FRAME.assign(label=LABELS), "images have a column 'label' among their pixels"),
     "a pixel missing": (lambda: FRAME.drop(columns="pixel5"), "but pixel 5 of 0 to 783 is missing"),
+    "no number": (lambda: FRAME.rename(columns={"pixel5": "pixel#"}), "images have a column 'pixel#' among"),
     "almost a name": (lambda: FRAME.rename(columns={"pixel5": "pixel 5"}), "images have a column 'pixel 5' among"),
     "a pixel twice": (lambda: FRAME.rename(columns={"pixel5": "pixel6"}), "but pixel 5 of 0 to 783 is missing"),
     "names without an order": (
