@@ -73,7 +73,6 @@ def deskew(images, image, padded, out, target):
             slide = mean_x + 128 + (slant * (256 * (source - 14) - mean_y) + 128 >> 8)
             start = source * STRIDE + MARGIN + (slide >> 8)
             slide_row(padded, start, slide & 255, out, at)
-            slide_row(padded, start + 12, slide & 255, out, at + 12)
         else:
             for column in range(SIDE):
                 out[target, row * SIDE + column] = 0

@@ -7,10 +7,10 @@ when it is complete.
 import numpy as np
 
 from digitnn_fast.kernels.inference import add_hidden, answer
-from digitnn_fast.kernels.layout import BANDS, BLOCK, SHARE, TILE
+from digitnn_fast.kernels.layout import BLOCK, SHARE, TILE
 from digitnn_fast.kernels.machine.jit import helper
 from digitnn_fast.kernels.nonzero import prefetch_image
-from digitnn_fast.kernels.pairs import add_pairs, list_images
+from digitnn_fast.kernels.pairs import BANDS, add_pairs, list_images
 from digitnn_fast.kernels.vectors.floats import atomic_add, fma, load, relu, store
 from digitnn_fast.kernels.vectors.integers import load_int, splat_int, store_int, to_float
 

@@ -8,10 +8,10 @@ widens the weights.
 """
 
 from digitnn_fast.kernels.inference import softmax_lanes
-from digitnn_fast.kernels.layout import BAND, BANDS, BLOCK, NO_CLASS, SHARE, TILE
+from digitnn_fast.kernels.layout import BLOCK, NO_CLASS, SHARE, TILE
 from digitnn_fast.kernels.machine.jit import helper
 from digitnn_fast.kernels.nonzero import prefetch_image
-from digitnn_fast.kernels.pairs import add_pairs, list_images
+from digitnn_fast.kernels.pairs import BAND, BANDS, add_pairs, list_images
 from digitnn_fast.kernels.vectors.floats import atomic_add, atomic_load, keep_first, multiply, splat, store_first
 from digitnn_fast.kernels.vectors.fours import load_four_int, store_four_int
 from digitnn_fast.kernels.vectors.integers import (

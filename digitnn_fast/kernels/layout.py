@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from digitnn_fast.reference.directions import Cells
 
 TILE = 64  # hidden units that one pass over an image's pixels serves: four AVX-512 registers
-BANDS, BAND = 4, 192  # of an image's pixels, whose weights the first-level cache holds; the last has 16 pixels more
+BANDS = 4  # of an image's pixels in training, whose weights the first-level cache holds
 BLOCK = 128  # images that share one reading of a tile's weights
 SHARE = 256  # images that a thread takes at a time: 0.1 ms of work, in order of memory
 NO_CLASS = np.float32(-1e30)  # the logit of lanes 10 to 15: too low to be the maximum or to count in a sum

@@ -150,13 +150,30 @@ def least_or_zero(builder: Any, a: Any, b: Any) -> Any:
 
 @operation(I32x16, lambda sums, shift: np.sqrt((sums >> shift).astype(np.float32)).astype(np.int32))
 def roots(builder: Any, sums: Any, shift: Any) -> Any:
-    """Square roots of sums >> shift, which are 0 to 2**24, rounded down.
+    """Square roots of sums >> shift, which are 0 to 2**24, rounded down; `shift` is 1 or more.
 
     Exact: in float32 a root of so small a number never rounds up to the next integer.
     """
-    shift = splat_scalar(builder, builder.trunc(shift, ir.IntType(32)))
-    squares = builder.sitofp(builder.lshr(sums, shift), F32x16.ir_type)
+    shift = builder.trunc(shift, ir.IntType(32))
+    if has_feature("avx512f"):
+        return _quick_roots(builder, builder.lshr(sums, splat_scalar(builder, builder.sub(shift, shift.type(1)))))
+    squares = builder.sitofp(builder.lshr(sums, splat_scalar(builder, shift)), F32x16.ir_type)
     return builder.fptosi(call(builder, "llvm.sqrt.v16f32", squares.type, squares), WORD)
+
+
+def _quick_roots(builder: Any, twice: Any) -> Any:
+    """Square roots of twice >> 1, rounded down, in a third of the time: a guess, and one step of Newton's method.
+
+    Half of 1 is added, which changes none, but keeps it so far below the next integer that the step decides right.
+    """
+    squares = builder.sitofp(builder.or_(twice, each(1)), F32x16.ir_type)  # two times what has the root
+    half, of_half = (ir.Constant(squares.type, [ir.FloatType()(value)] * LANES) for value in (0.5, 0.5**0.5))
+    nothing, every = ir.Constant(squares.type, None), ir.IntType(LANES)(-1)
+    inverse = call(builder, "llvm.x86.avx512.rsqrt14.ps.512", squares.type, squares, nothing, every)
+    inverse = builder.fmul(inverse, of_half)
+    guess, fma = builder.fmul(squares, inverse), "llvm.fmuladd.v16f32"
+    error = call(builder, fma, squares.type, builder.fneg(guess), inverse, half)
+    return builder.fptosi(call(builder, fma, squares.type, guess, error, guess), WORD)
 
 
 def _pack_twin(a: Any, b: Any, c: Any, d: Any, least: int) -> Any:

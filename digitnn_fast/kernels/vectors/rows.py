@@ -21,13 +21,33 @@ from digitnn_fast.kernels.vectors.floats import (
 from digitnn_fast.kernels.vectors.integers import dot_halves_of, each
 from digitnn_fast.sizes import PIXELS, SIDE
 
-HAS_PERMUTE = has_feature("avx512vbmi")
+HAS_PERMUTE, HAS_MASKS = has_feature("avx512vbmi"), has_feature("avx512bw")
 ROOM, WINDOW = 16, 256  # bytes behind an image that may be read; those among which four registers are permuted
 PAIRED = not HAS_PERMUTE  # whether `sample_row` reads each pixel with the one below it behind it
 NEIGHBOURS = [0, 1, SIDE, SIDE + 1]  # how far on: a pixel, the one right of it, the one below, and right below
 REACH = WINDOW - NEIGHBOURS[-1]  # bytes of a window whose neighbours lie within it, too
 WORD, MASK = I32x16.ir_type, ir.IntType(LANES)
+ROW, OWN = ir.VectorType(ir.IntType(8), 2 * LANES), ir.VectorType(ir.IntType(1), 2 * LANES)([1] * SIDE + [0] * 4)
 BYTES, LANES_OF_BYTES = ir.VectorType(ir.IntType(8), 4 * LANES), ir.VectorType(ir.IntType(32), 4 * LANES)
+
+
+def _row_of_halves(builder: Any, source: Any, index: Any) -> Any:
+    """28 uint8, and 4 zeros behind them, of two loads that overlap."""
+    half, words = (ir.VectorType(ir.IntType(bits), LANES) for bits in (8, 32))
+    first, last = (
+        builder.load(vector_at(builder, source, builder.add(index, index.type(start)), half), align=1)
+        for start in (0, SIDE - LANES)
+    )
+    rest = ir.Constant(words, list(range(2 * LANES - SIDE, 2 * LANES - SIDE + LANES)))
+    last = builder.shuffle_vector(last, ir.Constant(half, None), rest)
+    both = ir.Constant(ir.VectorType(ir.IntType(32), 2 * LANES), list(range(2 * LANES)))
+    return builder.shuffle_vector(first, last, both)
+
+
+def _masked_row(builder: Any, source: Any, index: Any) -> Any:
+    """The same, of one load."""
+    one, none = ir.IntType(32)(1), ir.Constant(ROW, None)
+    return call(builder, "llvm.masked.load.v32i8.p0", ROW, vector_at(builder, source, index, ROW), one, OWN, none)
 
 
 def _row_twin(source: Any, index: int, target: Any, at: int) -> Any:
@@ -39,15 +59,7 @@ def _row_twin(source: Any, index: int, target: Any, at: int) -> Any:
 @operation(I16x32, _row_twin)
 def copy_row(builder: Any, source: Any, index: Any, target: Any, at: Any) -> Any:
     """Copy 28 uint8 from flat index `index` to flat index `at`, and 4 zeros behind them; they are returned as int16."""
-    half, words = (ir.VectorType(ir.IntType(bits), LANES) for bits in (8, 32))
-    first, last = (
-        builder.load(vector_at(builder, source, builder.add(index, ir.Constant(index.type, start)), half), align=1)
-        for start in (0, SIDE - LANES)  # which overlap
-    )
-    rest = ir.Constant(words, list(range(2 * LANES - SIDE, 2 * LANES - SIDE + LANES)))
-    last = builder.shuffle_vector(last, ir.Constant(half, None), rest)
-    both = ir.Constant(ir.VectorType(ir.IntType(32), 2 * LANES), list(range(2 * LANES)))
-    row = builder.shuffle_vector(first, last, both)
+    row = _masked_row(builder, source, index) if HAS_MASKS else _row_of_halves(builder, source, index)
     builder.store(row, vector_at(builder, target, at, row.type), align=1)
     return builder.zext(row, I16x32.ir_type)
 
@@ -254,23 +266,33 @@ def sample_row(
 
 
 def _slide_twin(pixels: Any, start: int, share: int, out: Any, index: int) -> None:
-    here, there = (pixels[at : at + LANES].astype(np.int64) for at in (start, start + 1))
-    out.reshape(-1)[index : index + LANES] = here * (256 - share) + there * share + 128 >> 8
+    here, there = (pixels[at : at + SIDE].astype(np.int64) for at in (start, start + 1))
+    out.reshape(-1)[index : index + SIDE] = here * (256 - share) + there * share + 128 >> 8
 
 
 @operation(types.void, _slide_twin)
 def slide_row(builder: Any, pixels: Any, start: Any, share: Any, out: Any, index: Any) -> Any:
-    """Write what lies share / 256 of the way from 16 pixels, from flat index `start` on, to their right neighbours."""
-    half, narrow = (ir.VectorType(ir.IntType(bits), LANES) for bits in (16, 8))
+    """Write what lies share / 256 of the way from 28 pixels, from flat index `start` on, to their right neighbours.
+
+    Four more are read.
+    """
+    lanes = 2 * LANES if HAS_MASKS else LANES  # two runs of 16 overlap
+    half, narrow = (ir.VectorType(ir.IntType(bits), lanes) for bits in (16, 8))
 
     def each(value: int) -> Any:
-        return ir.Constant(half, [value] * LANES)
+        return ir.Constant(half, [value] * lanes)
 
     def row(at: Any) -> Any:
         return builder.zext(builder.load(vector_at(builder, pixels, at, narrow), align=1), half)
 
-    right = splat_scalar(builder, builder.trunc(share, ir.IntType(16)))
-    here, there = row(start), row(builder.add(start, ir.Constant(start.type, 1)))
-    mixed = builder.add(builder.mul(here, builder.sub(each(256), right)), builder.mul(there, right))  # at most 65280
-    rounded = builder.lshr(builder.add(mixed, each(128)), each(8))
-    builder.store(builder.trunc(rounded, narrow), vector_at(builder, out, index, narrow), align=1)
+    right = splat_scalar(builder, builder.trunc(share, ir.IntType(16)), lanes)
+    left = builder.sub(each(256), right)
+    for first in (0,) if HAS_MASKS else (0, SIDE - LANES):
+        here, there = (row(builder.add(start, start.type(first + at))) for at in (0, 1))
+        mixed = builder.add(builder.mul(here, left), builder.mul(there, right))  # at most 65280
+        slid = builder.trunc(builder.lshr(builder.add(mixed, each(128)), each(8)), narrow)
+        target = vector_at(builder, out, builder.add(index, index.type(first)), narrow)
+        if HAS_MASKS:
+            call(builder, "llvm.masked.store.v32i8.p0", ir.VoidType(), slid, target, ir.IntType(32)(1), OWN)
+        else:
+            builder.store(slid, target, align=1)
