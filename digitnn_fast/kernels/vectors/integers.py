@@ -150,9 +150,9 @@ def least_or_zero(builder: Any, a: Any, b: Any) -> Any:
 
 @operation(I32x16, lambda sums, shift: np.sqrt((sums >> shift).astype(np.float32)).astype(np.int32))
 def roots(builder: Any, sums: Any, shift: Any) -> Any:
-    """Square roots of sums >> shift, which are 0 to 2**24, rounded down; `shift` is 1 or more.
+    """Square roots of sums >> shift, which are 0 to 2**24, rounded down, and exact up to 255; `shift` is 1 or more.
 
-    Exact: in float32 a root of so small a number never rounds up to the next integer.
+    In float32 a root of so small a number never rounds up to the next integer.
     """
     shift = builder.trunc(shift, ir.IntType(32))
     if has_feature("avx512f"):
@@ -164,7 +164,8 @@ def roots(builder: Any, sums: Any, shift: Any) -> Any:
 def _quick_roots(builder: Any, twice: Any) -> Any:
     """Square roots of twice >> 1, rounded down, in a third of the time: a guess, and one step of Newton's method.
 
-    Half of 1 is added, which changes none, but keeps it so far below the next integer that the step decides right.
+    Half of 1 is added, which changes none, but keeps those up to 255 a share of 2**-18 below the next integer; the step
+    errs by one of 2**-23.
     """
     squares = builder.sitofp(builder.or_(twice, each(1)), F32x16.ir_type)  # two times what has the root
     half, of_half = (ir.Constant(squares.type, [ir.FloatType()(value)] * LANES) for value in (0.5, 0.5**0.5))
