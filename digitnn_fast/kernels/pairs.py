@@ -26,7 +26,7 @@ from digitnn_fast.sizes import PIXELS
 
 # An image's pixels are taken in bands, whose weights the first-level cache holds: the last has 16 pixels more. Each band
 # costs time of its own, and Intel's processors with VNNI hold 48 kB: there two take 0.9 of the time of four, in int8,
-# too, where those with AMD's SSE4a hold 32 kB.
+# too. Those with SSE4a are AMD's, of which Zen 4 holds 32 kB.
 BANDS, BAND = (2, 384) if VNNI and not has_feature("sse4a") else (4, 192)
 ZERO = np.int32(0)
 ROWS = PIXELS // 2  # pairs of an image, each of which has a row of weights

@@ -162,7 +162,7 @@ def roots(builder: Any, sums: Any, shift: Any) -> Any:
 
 
 def _quick_roots(builder: Any, twice: Any) -> Any:
-    """Square roots of twice >> 1, rounded down, in a third of the time: a guess, and one step of Newton's method.
+    """Square roots of twice >> 1, rounded down, without a root's instruction: a guess, and one step of Newton's method.
 
     Half of 1 is added, which changes none, but keeps those up to 255 a share of 2**-18 below the next integer; the step
     errs by one of 2**-23.
